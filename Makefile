@@ -1,0 +1,51 @@
+# Every target sets up what it needs: `make run` and `make test` work in a fresh clone on Debian 12 or later.
+# PYTHON chooses the interpreter for the environment in .venv (3.11 or later).
+PYTHON ?= python3
+PY = .venv/bin/python
+OURS = src collectors tests packaging examples
+TYPED = src/diagbundle collectors packaging/make_docs.py packaging/bench.py examples/acme/acme_diag
+
+export PYTHON
+export PYTHONDONTWRITEBYTECODE = 1
+
+help:  ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
+
+run: .venv/ready  ## make a bundle of this machine in ./build and show what is in it
+	@packaging/first-run build
+
+test: .venv/ready test-packages  ## run the tests, but for the slow ones
+	@$(PY) -m pytest -q -m "not slow"
+
+test-all: .venv/ready test-packages  ## run all tests
+	@$(PY) -m pytest -q
+
+check: .venv/ready  ## format, lint and types
+	@$(PY) -m ruff format --check $(OURS)
+	@$(PY) -m ruff check $(OURS)
+	@MYPYPATH=src $(PY) -m mypy --strict $(TYPED)
+
+format: .venv/ready  ## format the code
+	@$(PY) -m ruff format $(OURS)
+
+bench: .venv/ready  ## compare with plain tar and zstd on this machine
+	@$(PY) packaging/bench.py
+
+docs: .venv/ready  ## write docs/collectors.md from the collectors
+	@$(PY) packaging/make_docs.py
+
+build: .venv/ready  ## make the wheel and the sdist in ./dist
+	@$(PY) -m pip install --quiet --disable-pip-version-check build
+	@$(PY) -m build --outdir dist .
+
+clean:  ## remove what make made, also the bundles in ./build
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .hypothesis
+	find $(OURS) -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/ready: pyproject.toml packaging/venv
+	@packaging/venv
+
+test-packages:
+	@packaging/test-packages
+
+.PHONY: help run test test-all check format bench docs build clean test-packages

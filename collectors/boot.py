@@ -1,0 +1,70 @@
+"""Starting up: command line, boot loader, what lies in /boot, secure boot."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from diagbundle.collect.api import Command, File, Host, Row, Source, Table, collector
+
+LOADER = [
+    "/proc/cmdline", "/proc/bootconfig",
+    "/boot/grub/grub.cfg", "/boot/grub2/grub.cfg", "/boot/grub/menu.lst", "/boot/grub/custom.cfg", "/boot/grub2/custom.cfg",
+    "/boot/grub/grubenv", "/boot/grub2/grubenv", "/boot/loader/entries/*.conf", "/boot/loader/loader.conf", "/boot/extlinux/extlinux.conf",
+    "/etc/default/grub", "/etc/default/grub.d/*", "/etc/default/grub_installdevice", "/etc/grub.d/*", "/etc/sysconfig/bootloader", "/etc/zipl.conf",
+    "/etc/kernel/cmdline", "/etc/kernel/install.conf", "/etc/kernel-img.conf", "/etc/sysconfig/kernel",
+    "/etc/dracut.conf", "/etc/dracut.conf.d/*", "/etc/initramfs-tools/initramfs.conf", "/etc/initramfs-tools/modules", "/etc/mkinitfs/mkinitfs.conf",
+    "/etc/modules", "/etc/modules-load.d/*", "/usr/lib/modules-load.d/*", "/run/modules-load.d/*",
+    "/sys/firmware/efi/fw_platform_size", "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c",
+]  # fmt: skip
+EFI = ["/boot/efi/EFI/*/grub.cfg", "/boot/efi/EFI/*/grubenv", "/boot/efi/loader/entries/*.conf", "/efi/loader/entries/*.conf"]
+
+
+def automounts(host: Host) -> set[str]:
+    """Mount points that walking into would mount: an autofs on which nothing lies yet."""
+    types: dict[str, str] = {}
+    for line in host.lines("/proc/self/mountinfo"):
+        here, _, there = line.partition(" - ")
+        if there and len(here.split()) > 4:
+            types[here.split()[4]] = there.split()[0]
+    return {point for point, kind in types.items() if kind == "autofs"}
+
+
+def listing(host: Host) -> Iterator[Row]:
+    """Everything below /boot by `lstat`, for hosts where `ls` is missing or may not walk. `blocks` counts 512 bytes."""
+    closed = automounts(host)
+    pending = ["/boot"]
+    while pending:
+        here = pending.pop()
+        for name in host.listdir(here):
+            path = f"{here}/{name}"
+            link = host.readlink(path)
+            if link or not host.exists(path):
+                yield {"path": path, "link": link}
+                continue
+            status = host.stat(path)
+            changed = datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="seconds")
+            yield {
+                "path": path, "mode": stat.filemode(status.st_mode), "uid": status.st_uid, "gid": status.st_gid,
+                "size": status.st_size, "blocks": status.st_blocks, "mtime": changed, "device": status.st_dev,
+            }  # fmt: skip
+            if stat.S_ISDIR(status.st_mode) and path not in closed:
+                pending.append(path)
+
+
+@collector(title="Boot: command line, boot loader, files in /boot, secure boot")
+def boot(host: Host) -> Iterator[Source]:
+    """Nothing that would mount a partition for being looked at."""
+    closed = automounts(host)
+    inside = [point for point in closed if point.startswith("/boot")]
+    reason = f"walking in would mount it: {', '.join(sorted(inside))}" if inside else ""
+    yield from map(File, LOADER)
+    yield from (File(path, skip=reason if any(path.startswith(f"{point}/") for point in closed) else "") for path in EFI)
+    yield Command(("ls", "-lanR", "/boot"), skip=reason)
+    yield Table("boot_files", listing, only_if="/boot")
+    yield Command(("efibootmgr", "-v"), only_if="/sys/firmware/efi")
+    yield Command(("mokutil", "--sb-state"), only_if="/sys/firmware/efi")
+    yield Command(("lsinitrd",), timeout=60)
+    release = host.text("/proc/sys/kernel/osrelease").strip()
+    yield Command(("lsinitramfs", "-l", f"/boot/initrd.img-{release}"), only_if=f"/boot/initrd.img-{release}", timeout=60)

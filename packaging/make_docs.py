@@ -1,0 +1,96 @@
+"""Write docs/collectors.md from the collectors themselves: `make docs`. With `--check`, only say whether it is up to date."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from inspect import getdoc
+
+from diagbundle.collect.registry import PACKAGE, find
+from diagbundle.host import Host
+from diagbundle.model import Collector, Command, File, Probe, Source, Stage, Table
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+TARGET = os.path.join(TOP, "docs", "collectors.md")
+STAGES = {
+    Stage.VOLATILE: "first, because it changes fastest",
+    Stage.STATE: "second",
+    Stage.LOGS: "last, because it is large",
+}
+HEAD = """# What is asked of a host
+
+Made by `make docs` from `collectors/`; do not edit it by hand. `diagbundle plan` shows the same for one host, with every match.
+
+What a collector finds by looking (containers, disks, units, processes) is not known here: of those it shows what is asked of any host.
+A command that is not installed and a file that is not there are recorded as `absent`.
+*Twice* means: first of all and last of all, so that counters give rates.
+"""
+
+
+def page(collectors: dict[str, Collector]) -> str:
+    """The whole document."""
+    lines = [HEAD, "| collector | asks for | when | who |", "|---|---|---|---|"]
+    for name, found in collectors.items():
+        on = "" if found.default else f"; only with `--with {name}`"
+        lines.append(f"| [{name}](#{name}) | {found.title}{on} | {found.stage} | {found.needs} |")
+    with tempfile.TemporaryDirectory() as empty:
+        for found in collectors.values():
+            lines += ["", *_chapter(found, Host(root=empty))]
+    return "\n".join(lines) + "\n"
+
+
+def _chapter(found: Collector, host: Host) -> Iterator[str]:
+    yield f"## {found.name}\n"
+    yield f"{found.title}. Stage `{found.stage}`: {STAGES[found.stage]}."
+    if text := _told(found):
+        yield f"\n{text}"
+    yield ""
+    yield from _rows("Twice", found.samples(host))
+    sources = list(found.sources(host))
+    for title, kind in (("Files", File), ("Commands", Command), ("Computed", Table), ("Probes", Probe)):
+        yield from _rows(title, (source for source in sources if isinstance(source, kind)))
+
+
+def _told(found: Collector) -> str:
+    """What a Python collector says of itself beyond its title."""
+    if not found.origin.endswith((".py", ".pyc")):
+        return ""
+    module = import_module(f"{PACKAGE}.{os.path.basename(found.origin).partition('.')[0]}")
+    return getdoc(module) or ""
+
+
+def _rows(title: str, sources: Iterable[Source]) -> Iterator[str]:
+    shown = list(dict.fromkeys(map(_shown, sources)))
+    if shown:
+        yield f"* {title}: " + ", ".join(shown)
+
+
+def _shown(source: Source) -> str:
+    if isinstance(source, File):
+        return f"`{source.path}`"
+    if isinstance(source, Command):
+        return f"`{' '.join(source.argv)}`" + (f" for each `{source.each}`" if source.each else "")
+    if isinstance(source, Table):
+        return f"`{source.name}`"
+    return f"`{source.kind} {source.target}`"
+
+
+def main(words: list[str]) -> int:
+    """Write the document, or compare it."""
+    text = page(find(drop_in_folder="").collectors)
+    if "--check" not in words:
+        with open(TARGET, "w", encoding="utf-8") as file:
+            file.write(text)
+        return 0
+    with open(TARGET, encoding="utf-8") as file:
+        same = file.read() == text
+    if not same:
+        print("docs/collectors.md is not what the collectors say: run `make docs`", file=sys.stderr)
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,107 @@
+"""Names and bytes of what lies in a bundle, as docs/FORMAT.md defines them. No files are opened here."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import struct
+import tarfile
+from collections.abc import Iterable, Sequence
+
+FORMAT = "diagbundle/1"
+LEVEL = 3
+FRAME = 8 << 20
+"""Bytes of content in a frame, at most."""
+GROUP = 1 << 20
+"""Members smaller than this share a frame of about this size."""
+BLOCK = 512
+END = bytes(2 * BLOCK)
+"""The end of a tar archive."""
+MAX_PAX = 64 << 10
+MAX_NAME = 1024
+MAX_DEPTH = 64
+MAX_COMPONENT = 255
+MAX_MEMBERS = 5_000_000
+MAX_MANIFEST = 1 << 30
+ZSTD_MAGIC = 0xFD2FB528
+SKIPPABLE = 0x184D2A5E
+SEEKABLE = 0x8F92EAB1
+
+OWN = "diagbundle"
+MANIFEST = f"{OWN}/manifest.jsonl"
+SUMS = f"{OWN}/SHA256SUMS"
+SUFFIX = ".tar.zst"
+PARTIAL_SUFFIX = ".partial.tar.zst"
+UNFINISHED_SUFFIX = ".part"
+
+_PROGRAM = re.compile(r"^(/usr/libexec|/usr/local/sbin|/usr/local/bin|/usr/sbin|/usr/bin|/sbin|/bin)/")
+_UNSAFE = re.compile(r"[^\w\-./]+", re.ASCII)
+
+
+def name_bytes(name: str) -> bytes:
+    """A name as bytes; bytes that are not UTF-8 come as surrogates."""
+    return name.encode("utf-8", "surrogateescape")
+
+
+def mangle(argv: Sequence[str]) -> str:
+    """File name of a command's output, as sos makes it: tools look for these names."""
+    text = _PROGRAM.sub("", " ".join(argv))
+    return _UNSAFE.sub("_", text).replace("/", ".").strip(" ._-")[:MAX_COMPONENT] or "command"
+
+
+def name_fault(name: bytes) -> str:
+    """Why a member may not bear this name (below or with PREFIX), or ''."""
+    if not name or len(name) > MAX_NAME + MAX_COMPONENT:
+        return "its length"
+    if b"\0" in name:
+        return "a NUL byte in it"
+    components = name.split(b"/")
+    if len(components) > MAX_DEPTH + 1:
+        return "more than 64 components"
+    if any(part in (b"", b".", b"..") for part in components):
+        return "an empty component, '.' or '..' in it"
+    return "a component of more than 255 bytes" if any(len(part) > MAX_COMPONENT for part in components) else ""
+
+
+def bundle_path(path: str) -> str:
+    """The path in a bundle for a natural path, another one where that breaks the rules for names."""
+    natural = path.lstrip("/")
+    if name_fault(name_bytes("p/" + natural)) or len(name_bytes(natural)) > MAX_NAME:
+        return f"{OWN}/renamed/{hashlib.sha256(name_bytes(natural)).hexdigest()[:16]}"
+    return natural
+
+
+def padding(size: int) -> int:
+    """Zero bytes that follow `size` bytes of data in a tar archive."""
+    return -size % BLOCK
+
+
+def header(name: str, size: int, mtime: float = 0) -> bytes:
+    """The tar header of a regular member: ustar, with a pax header before it where the name or size needs one."""
+    raw = name_bytes(name)
+    if len(raw) <= 100 and size < 1 << 33:
+        return _ustar(raw, size, mtime)
+    info = tarfile.TarInfo(name)
+    info.size, info.mtime, info.mode = size, max(0, int(mtime)), 0o600
+    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+
+
+def _ustar(name: bytes, size: int, mtime: float) -> bytes:
+    seconds = min(max(0, int(mtime)), 0o77777777777)
+    fields = b"0000600\x000000000\x000000000\x00%011o\0%011o\0" % (size, seconds)
+    block = (name.ljust(100, b"\0") + fields + b"        0" + bytes(100) + b"ustar\x0000").ljust(BLOCK, b"\0")
+    return block[:148] + b"%06o\0 " % sum(block) + block[156:]
+
+
+def sums_line(name: str, sha256: str) -> bytes:
+    """One line of SHA256SUMS; `sha256sum -c` wants a backslash before a line whose name is escaped."""
+    raw = name_bytes(name)
+    escaped = raw.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+    return (b"\\" if escaped != raw else b"") + sha256.encode() + b"  " + escaped + b"\n"
+
+
+def seek_table(frames: Iterable[tuple[int, int]]) -> bytes:
+    """The skippable frame that lists each frame's compressed and uncompressed size."""
+    entries = b"".join(struct.pack("<II", packed, plain) for packed, plain in frames)
+    footer = struct.pack("<IBI", len(entries) // 8, 0, SEEKABLE)
+    return struct.pack("<II", SKIPPABLE, len(entries) + len(footer)) + entries + footer

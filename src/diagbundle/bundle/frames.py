@@ -1,0 +1,132 @@
+"""The zstd frames of a bundle, and the uncompressed stream they hold."""
+
+from __future__ import annotations
+
+import os
+import struct
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from itertools import accumulate
+
+import zstandard
+
+from diagbundle.bundle.format import FRAME, SEEKABLE, SKIPPABLE, ZSTD_MAGIC
+from diagbundle.errors import BundleError, FormatError, IntegrityError
+
+MAX_FRAMES = 1 << 24
+MAGIC = struct.pack("<I", ZSTD_MAGIC)
+_DECODER = zstandard.ZstdDecompressor()
+
+
+def frame_content(packed: bytes, want: int | None = None) -> bytes:
+    """The content of one frame that fills `packed`. What section 8 of FORMAT.md refuses is refused before a byte is unpacked."""
+    if packed[:4] != MAGIC:
+        raise IntegrityError("no zstd frame begins there")
+    try:
+        about = zstandard.get_frame_parameters(packed)
+        size = about.content_size
+        if size in (zstandard.CONTENTSIZE_UNKNOWN, zstandard.CONTENTSIZE_ERROR):
+            raise FormatError("it does not declare its size")
+        if not 0 < size <= FRAME or about.window_size > FRAME:
+            raise FormatError(f"it declares {size:,} bytes and a window of {about.window_size:,}; allowed are 1 to {FRAME:,}")
+        if not about.has_checksum:
+            raise FormatError("it has no checksum")
+        if want not in (None, size):
+            raise IntegrityError(f"it declares {size:,} bytes, the seek table {want:,}")
+        content = _DECODER.decompress(packed, max_output_size=size, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise IntegrityError(f"zstd says: {error}") from None
+    if len(content) != size:
+        raise IntegrityError(f"it holds {len(content):,} bytes and declares {size:,}")
+    return content
+
+
+def beginning(packed: bytes, size: int) -> bytes:
+    """The first bytes of a frame's content, as far as they stand there; nothing where they are damaged. Not checked."""
+    try:
+        about = zstandard.get_frame_parameters(packed)
+        if not 0 < about.content_size <= FRAME or not about.has_checksum:
+            raise FormatError("its first frame does not declare its size, is larger than a bundle's, or has no checksum")
+        with zstandard.ZstdDecompressor(max_window_size=FRAME).stream_reader(packed) as reader:
+            return reader.read(size)
+    except zstandard.ZstdError:
+        return b""
+
+
+class Frames:
+    """The uncompressed stream of a file, read through its seek table. The last frame read is held."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.file_size = os.fstat(fd).st_size
+        packed, plain = self._table()
+        self.packed = array("Q", accumulate(packed, initial=0))
+        self.plain = array("Q", accumulate(plain, initial=0))
+        if self.packed[-1] != self._data_end:
+            raise IntegrityError("the seek table does not add up to the size of the file")
+        if not len(plain) or min(plain) == 0 or max(plain) > FRAME:
+            raise FormatError(f"the seek table lists a frame without content, or of more than {FRAME:,} bytes")
+        self._held: tuple[int, bytes | BundleError] = (-1, b"")
+
+    def pread(self, size: int, at: int) -> bytes:
+        """Bytes of the file; fewer mean that it is cut."""
+        try:
+            data = os.pread(self.fd, size, at)
+        except OSError as error:
+            raise IntegrityError(f"it cannot be read at byte {at:,}: {error.strerror}") from None
+        if len(data) < size:
+            raise IntegrityError(f"it ends at byte {at + len(data):,}")
+        return data
+
+    def _table(self) -> tuple[array[int], array[int]]:
+        """Compressed and uncompressed sizes of all frames."""
+        footer = struct.calcsize("<IBI")
+        count, flags, magic = struct.unpack("<IBI", self.pread(footer, max(0, self.file_size - footer)))
+        if magic != SEEKABLE or flags & 0x7F:
+            raise IntegrityError("it has no seek table at its end: it is cut short")
+        words = 3 if flags & 0x80 else 2
+        length = count * words * 4 + footer
+        if count > MAX_FRAMES or length + 8 > self.file_size:
+            raise IntegrityError("the seek table is longer than the file")
+        self._data_end = self.file_size - length - 8
+        table = self.pread(length + 8, self._data_end)
+        if table[:8] != struct.pack("<II", SKIPPABLE, length):
+            raise IntegrityError("the seek table is damaged")
+        numbers = array("I", table[8 : 8 + count * words * 4])
+        return numbers[0::words], numbers[1::words]
+
+    def __len__(self) -> int:
+        return len(self.plain) - 1
+
+    def frame(self, index: int) -> bytes:
+        """The checked content of a frame. A fault is remembered too: many members may share it."""
+        if self._held[0] != index:
+            self._held = (index, self._load(index))
+        content = self._held[1]
+        if isinstance(content, BundleError):
+            raise type(content)(str(content))
+        return content
+
+    def _load(self, index: int) -> bytes | BundleError:
+        start, end = self.packed[index], self.packed[index + 1]
+        try:
+            return frame_content(self.pread(end - start, start), self.plain[index + 1] - self.plain[index])
+        except BundleError as error:
+            return type(error)(f"frame {index + 1:,} (bytes {start:,} to {end:,} of the file): {error}")
+
+    def begins(self, position: int) -> bool:
+        """Whether a frame begins at this byte of the stream."""
+        index = bisect_left(self.plain, position)
+        return index < len(self) and self.plain[index] == position
+
+    def read(self, start: int, size: int) -> Iterator[bytes]:
+        """A stretch of the stream, a frame's worth at a time."""
+        if start + size > self.plain[-1]:
+            raise IntegrityError(f"byte {start + size:,} is wanted, but the stream ends at byte {self.plain[-1]:,}")
+        index = bisect_right(self.plain, start) - 1
+        while size > 0:
+            skip = start - self.plain[index]
+            piece = self.frame(index)[skip : skip + size]
+            yield piece
+            start, size, index = start + len(piece), size - len(piece), index + 1

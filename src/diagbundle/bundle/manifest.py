@@ -1,0 +1,97 @@
+"""The lines of the manifest and of SHA256SUMS, as bytes and as rows."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from diagbundle.bundle.escape import shown
+from diagbundle.bundle.format import BLOCK, name_bytes
+from diagbundle.bundle.frames import Frames
+from diagbundle.bundle.headers import member_fault
+from diagbundle.errors import FormatError, IntegrityError
+
+Row = dict[str, Any]
+"""One line of the manifest."""
+
+MAX_LINE = 4 << 20
+"""Bytes of one line."""
+_ODD_ESCAPE = re.compile(rb"\\(?:/|u00[2-7])")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def blocks(frames: Frames, start: int, size: int) -> Iterator[bytes]:
+    """Whole lines, a frame's worth at a time."""
+    rest = b""
+    for piece in frames.read(start, size):
+        block = rest + piece if rest else piece
+        end = block.rfind(b"\n") + 1
+        rest = block[end:]
+        if len(rest) > MAX_LINE:
+            raise FormatError(f"a line of more than {MAX_LINE:,} bytes in its manifest or SHA256SUMS")
+        if end:
+            yield block[:end]
+    if rest:
+        raise IntegrityError("its manifest or SHA256SUMS ends in the middle of a line")
+
+
+def is_odd(block: bytes) -> bool:
+    """Whether JSON writes a plain character in a roundabout way here, so that `lines_with` might miss it."""
+    return _ODD_ESCAPE.search(block) is not None
+
+
+def lines_with(block: bytes, text: str) -> Iterator[bytes]:
+    """The lines that hold this text as a JSON string, in either of the two usual spellings."""
+    for form in {_json(text, ascii_only=True), _json(text, ascii_only=False)}:
+        at = block.find(form)
+        while at >= 0:
+            end = block.find(b"\n", at)
+            yield block[block.rfind(b"\n", 0, at) + 1 : end]
+            at = block.find(form, end)
+
+
+def split(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Lines without their ends, one at a time: a list of millions of them would be larger than the block."""
+    for block in blocks:
+        start = 0
+        while (end := block.find(b"\n", start)) >= 0:
+            yield block[start:end]
+            start = end + 1
+
+
+def parse_object(line: bytes) -> Row:
+    """One line of JSON that is an object."""
+    try:
+        value = json.loads(line.decode())
+    except (ValueError, RecursionError):
+        raise FormatError(f"a line of its manifest is no JSON: {shown(line[:80])}") from None
+    if not isinstance(value, dict):
+        raise FormatError(f"a line of its manifest is no object: {shown(line[:80])}")
+    return value
+
+
+def parse_row(line: bytes) -> Row:
+    """A row whose place, if it has one, is sound in itself; `null` is the same as no value."""
+    row = {key: value for key, value in parse_object(line).items() if value is not None}
+    place = [row.get(key, -1) for key in ("header", "offset", "size")]
+    path, sha = row.get("path", ""), row.get("sha256", "")
+    if not isinstance(path, str) or not isinstance(sha, str) or (sha and not _SHA256.fullmatch(sha)):
+        raise FormatError(f"a row of its manifest has a path or checksum that is none: {shown(line[:200])}")
+    if "header" in row:
+        sound = all(type(number) is int and 0 <= number < 1 << 63 for number in place)
+        if not sound or place[1] < place[0] + BLOCK or _path_fault(path):
+            raise FormatError(f"a row of its manifest has a place that is none: {shown(line[:200])}")
+    return row
+
+
+def _path_fault(path: str) -> str:
+    try:
+        return member_fault(b"p/" + name_bytes(path))
+    except UnicodeEncodeError:
+        return "a character that is none"
+
+
+def _json(name: str, *, ascii_only: bool) -> bytes:
+    return json.dumps(name, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")

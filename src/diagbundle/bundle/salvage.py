@@ -1,0 +1,322 @@
+"""Gets whole members out of a bundle that is cut or damaged: from the front, without any index."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from diagbundle.bundle.escape import shown
+from diagbundle.bundle.format import BLOCK, FRAME, MAX_MEMBERS, SKIPPABLE, padding
+from diagbundle.bundle.frames import MAGIC, beginning, frame_content
+from diagbundle.bundle.headers import Header, header_length, parse_header
+from diagbundle.bundle.reader import Progress, foreign_start, no_progress, open_file
+from diagbundle.errors import BundleError, FormatError, IntegrityError
+
+STEP = 256 << 10
+MAX_PACKED = FRAME + (1 << 20)
+"""Bytes that a frame of the largest content may have, with room."""
+PATIENCE = 256 << 20
+"""Bytes that may be unpacked in vain while looking for the next sound frame, besides four times the file."""
+MAX_LISTED = 1000
+
+
+class Sink(Protocol):
+    """Takes members. `begin` says whether the data is wanted; then `data`, and `finish` or `drop`."""
+
+    def begin(self, header: Header) -> bool: ...
+
+    def data(self, piece: bytes) -> None: ...
+
+    def finish(self) -> None: ...
+
+    def drop(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A stretch of the file that gave nothing."""
+
+    start: int
+    end: int
+    why: str
+
+
+@dataclass
+class Salvaged:
+    """What was found. `cut` is the byte at which the last frame that is not whole begins; -1 if there is none."""
+
+    size: int
+    members: int = 0
+    bytes: int = 0
+    prefix: str = ""
+    broken: list[str] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
+    cut: int = -1
+    ended: bool = False
+    """Whether the end of the tar archive was seen."""
+    sealed: bool = False
+    """Whether the seek table, the last thing that is written, was seen."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is missing."""
+        return self.ended and self.sealed and not self.losses and not self.broken and self.cut < 0
+
+
+class _Walker:
+    """Cuts the contents of frames into members."""
+
+    def __init__(self, sink: Sink, found: Salvaged) -> None:
+        self.sink = sink
+        self.found = found
+        self._names: set[int] = set()
+        self._rest = b""
+        self._left = 0
+        self._skip = 0
+        self._header: Header | None = None
+        self._wanted = False
+        self._astray = False
+
+    def feed(self, content: bytes) -> None:
+        """The next frame. After `lose`, frames are passed over until one begins with a header. Raises where headers are wrong."""
+        if self._astray and not self._begins_member(content):
+            return
+        self._astray = False
+        content = self._rest + content
+        self._rest = b""
+        at = 0
+        while at < len(content) and not self.found.ended:
+            if self._header:
+                at += self._data(content[at : at + self._left])
+            elif self._skip:
+                step = min(self._skip, len(content) - at)
+                self._skip, at = self._skip - step, at + step
+            else:
+                length = self._begin(content[at : at + BLOCK], content, at)
+                if not length:
+                    self._rest = content[at:]
+                    return
+                at += length
+
+    def lose(self) -> None:
+        """What comes next is unknown; the member that has begun is broken."""
+        if self._header:
+            if len(self.found.broken) < MAX_LISTED:
+                self.found.broken.append(shown(_path(self._header)))
+            if self._wanted:
+                self.sink.drop()
+        self._header, self._rest, self._left, self._skip, self._astray = None, b"", 0, 0, True
+
+    def _begins_member(self, content: bytes) -> bool:
+        try:
+            header = parse_header(content[: header_length(content[:BLOCK])])
+        except BundleError:
+            return False
+        return self.found.prefix in ("", _prefix(header))
+
+    def _begin(self, block: bytes, content: bytes, at: int) -> int:
+        """Bytes of the header that begins here, 0 where more are needed."""
+        if len(block) < BLOCK:
+            return 0
+        if not any(block):
+            self.found.ended = True
+            return BLOCK
+        length = header_length(block)
+        if len(content) - at < length:
+            return 0
+        header = parse_header(content[at : at + length])
+        self._accept(header)
+        self._header, self._left, self._skip = header, header.size, padding(header.size)
+        self._wanted = self.sink.begin(header)
+        if not header.size:
+            self._finish()
+        return length
+
+    def _accept(self, header: Header) -> None:
+        self.found.prefix = self.found.prefix or _prefix(header)
+        if _prefix(header) != self.found.prefix:
+            raise FormatError(f"a member outside {shown(self.found.prefix)}: {shown(header.name)}")
+        if hash(header.name) in self._names:
+            raise FormatError(f"a name that stands twice: {shown(header.name)}")
+        if len(self._names) >= MAX_MEMBERS:
+            raise FormatError(f"more than {MAX_MEMBERS:,} members")
+        self._names.add(hash(header.name))
+
+    def _data(self, piece: bytes) -> int:
+        if self._wanted:
+            self.sink.data(piece)
+        self._left -= len(piece)
+        if not self._left:
+            self._finish()
+        return len(piece)
+
+    def _finish(self) -> None:
+        if self._wanted:
+            self.sink.finish()
+        if self._header:
+            self.found.members += 1
+            self.found.bytes += self._header.size
+        self._header = None
+
+
+class _File:
+    """Frames of a file, found without a table."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.size = os.fstat(fd).st_size
+        self.patience = PATIENCE + 4 * self.size
+
+    def read(self, at: int, size: int) -> bytes:
+        """Bytes; fewer at the end, none where the disk cannot read them."""
+        try:
+            return os.pread(self.fd, size, at)
+        except OSError as error:
+            raise IntegrityError(f"it cannot be read at byte {at:,}: {error.strerror}") from None
+
+    def frame(self, at: int) -> tuple[bytes, int]:
+        """A whole frame and the byte behind it. Raises `EOFError` where the file ends first."""
+        packed = self.read(at, STEP)
+        while (length := _frame_length(packed)) < 0:
+            more = self.read(at + len(packed), max(STEP, len(packed)))
+            if not more:
+                raise EOFError
+            if len(packed) > MAX_PACKED:
+                raise FormatError("a frame that is larger than a bundle's frames can be")
+            packed += more
+        self.patience -= length
+        return packed[:length], at + length
+
+    def next_frame(self, at: int) -> int:
+        """The next byte at which a sound frame begins; the size of the file if there is none."""
+        while at < self.size and self.patience > 0:
+            try:
+                window = self.read(at, STEP)
+            except IntegrityError:
+                at += STEP
+                continue
+            found = window.find(MAGIC)
+            if found < 0:
+                at += max(1, len(window) - len(MAGIC) + 1)
+                continue
+            at += found
+            if self._sound(at):
+                return at
+            at += 1
+        return self.size
+
+    def _sound(self, at: int) -> bool:
+        self.patience -= STEP
+        try:
+            frame_content(self.frame(at)[0])
+        except (BundleError, EOFError):
+            return False
+        return True
+
+
+def salvage(path: str, sink: Sink, progress: Progress = no_progress) -> Salvaged:
+    """Give every whole member of a file to the sink. Raises `FormatError` for what was never a bundle."""
+    fd = open_file(path)
+    try:
+        file = _File(fd)
+        _refuse_foreign(path, file.read(0, STEP))
+        return _walk(file, sink, progress)
+    finally:
+        os.close(fd)
+
+
+def _refuse_foreign(path: str, start: bytes) -> None:
+    if MAGIC not in start and SKIPPABLE.to_bytes(4, "little") not in start:
+        raise FormatError(f"{shown(os.path.basename(path))} is refused: it is no zstd file, so it is no bundle")
+    why = foreign_start(start) if start.startswith(MAGIC) else ""
+    if why:
+        raise FormatError(f"{shown(os.path.basename(path))} is refused: it is a zstd file, but no bundle: {why}")
+
+
+def _walk(file: _File, sink: Sink, progress: Progress) -> Salvaged:
+    found = Salvaged(file.size)
+    walker = _Walker(sink, found)
+    at = 0
+    while at < file.size:
+        progress(at, file.size)
+        start, end = at, -1
+        try:
+            if end := _skippable(file, at):
+                found.sealed = end == file.size
+                at = end
+                continue
+            packed, end = file.frame(at)
+            walker.feed(frame_content(packed))
+            at = end
+        except EOFError:
+            at = file.next_frame(start + 1)
+            _end_of_file(file, walker, start, at)
+        except BundleError as error:
+            walker.lose()
+            at = end if end > 0 and _frame_at(file, end) else file.next_frame(start + 1)
+            _note(found, start, at, str(error))
+    walker.lose()
+    return found
+
+
+def _end_of_file(file: _File, walker: _Walker, start: int, following: int) -> None:
+    """The frame at `start` ends behind the file. If another one follows it, its lengths are damaged; if not, here is the cut."""
+    if following < file.size:
+        walker.lose()
+        _note(walker.found, start, following, "a frame is damaged")
+        return
+    walker.found.cut = start
+    try:
+        walker.feed(beginning(file.read(start, MAX_PACKED), FRAME))
+    except BundleError as error:
+        _note(walker.found, start, following, str(error))
+
+
+def _note(found: Salvaged, start: int, end: int, why: str) -> None:
+    if len(found.losses) < MAX_LISTED:
+        found.losses.append(Loss(start, end, why))
+
+
+def _frame_at(file: _File, at: int) -> bool:
+    return at == file.size or file.read(at, 4) in (MAGIC, SKIPPABLE.to_bytes(4, "little"))
+
+
+def _skippable(file: _File, at: int) -> int:
+    """The byte behind a skippable frame, 0 where there is none."""
+    start = file.read(at, 8)
+    if start[:4] != SKIPPABLE.to_bytes(4, "little"):
+        return 0
+    end = at + 8 + int.from_bytes(start[4:], "little")
+    if len(start) < 8 or end > file.size:  # noqa: PLR2004 - magic and length
+        raise EOFError
+    return end
+
+
+def _frame_length(packed: bytes) -> int:
+    """Length of the frame that begins here, by the lengths of its blocks (RFC 8878, 3.1.1); -1 where more bytes are needed."""
+    if packed[:4] != MAGIC[: len(packed)]:
+        raise IntegrityError("no zstd frame begins there")
+    if len(packed) < 5:  # noqa: PLR2004 - magic and descriptor
+        return -1
+    descriptor = packed[4]
+    single = descriptor >> 5 & 1
+    at = 5 + (not single) + (0, 1, 2, 4)[descriptor & 3] + ((1 if single else 0), 2, 4, 8)[descriptor >> 6]
+    while at + 3 <= len(packed):
+        block = int.from_bytes(packed[at : at + 3], "little")
+        kind, size = block >> 1 & 3, block >> 3
+        at += 3 + (1 if kind == 1 else size)
+        if kind == 3 or size > 128 << 10:  # noqa: PLR2004 - reserved
+            raise IntegrityError("a frame is damaged")
+        if block & 1:
+            at += 4 * (descriptor >> 2 & 1)
+            return at if at <= len(packed) else -1
+    return -1
+
+
+def _prefix(header: Header) -> str:
+    return header.name.partition(b"/")[0].decode("utf-8", "surrogateescape")
+
+
+def _path(header: Header) -> bytes:
+    return header.name.partition(b"/")[2]

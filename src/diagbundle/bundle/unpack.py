@@ -1,0 +1,251 @@
+"""Unpacks a bundle of a stranger: below one new directory, by directory descriptors, never through a link or over a file."""
+
+from __future__ import annotations
+
+import errno
+import fnmatch
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from diagbundle.bundle.escape import shown
+from diagbundle.bundle.format import name_bytes
+from diagbundle.bundle.headers import Header
+from diagbundle.bundle.reader import Bundle, Progress, Row, no_progress
+from diagbundle.bundle.salvage import MAX_LISTED, Salvaged, salvage
+from diagbundle.errors import BundleError, IntegrityError, OutputError, UsageError
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NAME = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ}
+"""Errors that one name earned; all others stop the unpacking."""
+_PLAIN = re.compile(r"[A-Za-z0-9_][\w.+@, -]*")
+
+Matcher = Callable[[str], bool]
+
+
+def matcher(patterns: Sequence[str]) -> Matcher:
+    """Whether a path matches one of the patterns (`*` matches `/` too), or lies below a directory that does. Without patterns: any."""
+    if not patterns:
+        return lambda _path: True
+    plain = [pattern.strip("/") for pattern in patterns]
+    wanted = re.compile("|".join(fnmatch.translate(pattern) for each in plain for pattern in (each, each + "/*")))
+    return lambda path: wanted.match(path) is not None
+
+
+@dataclass
+class Unpacked:
+    """What was written, and which members were not, and why."""
+
+    directory: str = ""
+    files: int = 0
+    bytes: int = 0
+    broken: int = 0
+    reasons: list[str] = field(default_factory=list)
+
+    def lose(self, why: str) -> None:
+        """Note a member that is not there."""
+        self.broken += 1
+        if len(self.reasons) < MAX_LISTED:
+            self.reasons.append(why)
+
+
+class Target:
+    """A new or empty directory. Without a path it is ./PREFIX, made when the first member comes. A `Sink` for salvage."""
+
+    def __init__(self, path: str = "", wanted: Matcher = matcher(())) -> None:
+        self.done = Unpacked(path)
+        self.wanted = wanted
+        self._root = -1
+        self._parent: tuple[list[bytes], int] = ([], -1)
+        self._file = -1
+        self._at: tuple[int, bytes] = (-1, b"")
+        self._left = 0
+        self._mtime = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._file >= 0:
+            self.drop()
+        for fd in {self._parent[1], self._root} - {-1}:
+            os.close(fd)
+
+    def begin(self, header: Header) -> bool:
+        """Create the file of a member; False where it is not wanted or its name cannot be had."""
+        prefix, _, path = header.name.partition(b"/")
+        if not self.wanted(path.decode("utf-8", "surrogateescape")):
+            return False
+        self.open(prefix.decode("utf-8", "surrogateescape"))
+        parts = path.split(b"/")
+        try:
+            parent = self._directory(parts[:-1])
+            self._file = os.open(parts[-1], _FILE, 0o600, dir_fd=parent)
+        except OSError as error:
+            self._failed(path, error)
+            return False
+        self._at, self._left, self._mtime = (parent, parts[-1]), header.size, header.mtime
+        return True
+
+    def data(self, piece: bytes) -> None:
+        """Append to the file; never more than the member's header declares."""
+        self._left -= len(piece)
+        if self._left < 0:
+            raise IntegrityError("more data than its header declares")
+        view = memoryview(piece)
+        try:
+            while view:
+                view = view[os.write(self._file, view) :]
+        except OSError as error:
+            raise self._stop(error) from None
+        self.done.bytes += len(piece)
+
+    def finish(self) -> None:
+        """Close the file of a whole member."""
+        try:
+            os.fchmod(self._file, 0o600)
+            os.utime(self._file, (self._mtime, self._mtime))
+        except (OSError, OverflowError):
+            pass  # a file system that keeps no such times still keeps the content
+        fd, self._file = self._file, -1
+        try:
+            os.close(fd)
+        except OSError as error:
+            raise self._stop(error) from None
+        self.done.files += 1
+
+    def drop(self) -> None:
+        """Delete the file of a broken member."""
+        fd, self._file = self._file, -1
+        self.done.bytes -= os.fstat(fd).st_size
+        os.close(fd)
+        os.unlink(self._at[1], dir_fd=self._at[0])
+
+    def open(self, prefix: str) -> None:
+        """Make the directory, unless that was done before."""
+        if self._root >= 0:
+            return
+        if not self.done.directory and not _PLAIN.fullmatch(prefix):
+            raise UsageError(
+                f"the bundle wants to be unpacked into a directory with an odd name: {shown(prefix)}", "name one with -o DIRECTORY"
+            )
+        path = self.done.directory or prefix
+        try:
+            self._root = _new_directory(path)
+        except (OSError, ValueError) as error:
+            raise OutputError(f"the directory cannot be made: {shown(path)}: {getattr(error, 'strerror', error)}") from None
+        self.done.directory = path
+
+    def room(self, size: int) -> None:
+        """Refuse to begin what cannot end."""
+        disk = os.fstatvfs(self._root)
+        free = disk.f_bavail * disk.f_frsize
+        if size > free:
+            raise OutputError(f"not enough room in {shown(self.done.directory)}: {size:,} bytes are needed, {free:,} are free")
+
+    def _directory(self, parts: list[bytes]) -> int:
+        """A descriptor of a directory below the root, made where missing; the last one is kept, for members come in groups."""
+        if self._parent[1] >= 0 and self._parent[0] == parts:
+            return self._parent[1]
+        fd = os.open(".", _DIRECTORY, dir_fd=self._root)
+        try:
+            for part in parts:
+                fd = _step(fd, part)
+        except OSError:
+            os.close(fd)
+            raise
+        if self._parent[1] >= 0:
+            os.close(self._parent[1])
+        self._parent = (list(parts), fd)
+        return fd
+
+    def _failed(self, path: bytes, error: OSError) -> None:
+        if error.errno not in _NAME:
+            raise self._stop(error) from None
+        self.done.lose(f"{shown(path)}: its name is taken or cannot be had here: {error.strerror}")
+
+    def _stop(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"writing to {shown(self.done.directory)} failed: {error.strerror}", f"{self.done.files:,} whole files are there"
+        )
+
+
+def _step(fd: int, part: bytes) -> int:
+    """From a directory into one of its directories."""
+    try:
+        os.mkdir(part, 0o700, dir_fd=fd)
+    except FileExistsError:
+        pass
+    below = os.open(part, _DIRECTORY, dir_fd=fd)
+    os.close(fd)
+    return below
+
+
+def _new_directory(path: str) -> int:
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        pass
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    if os.listdir(fd):
+        os.close(fd)
+        raise UsageError(f"the directory is not empty: {shown(path)}", "name a new one with -o DIRECTORY")
+    return fd
+
+
+def unpack(bundle: Bundle, target: str = "", only: Sequence[str] = (), progress: Progress = no_progress) -> Unpacked:
+    """Write the members that match into a new or empty directory. Broken ones are deleted and reported, whole ones stay."""
+    with Target(target, matcher(only)) as place:
+        place.open(bundle.prefix)
+        if not only:
+            place.room(bundle.frames.plain[-1])
+        end = 0
+        try:
+            for row in _members(bundle):
+                if row["header"] < end:
+                    raise IntegrityError(f"{bundle.name} is damaged: members overlap at byte {row['header']:,} of the tar stream")
+                end = row["offset"] + row["size"]
+                _unpack_one(bundle, row, place)
+                progress(end, bundle.frames.plain[-1])
+        except BundleError as error:  # the manifest itself ends here
+            place.done.lose(str(error))
+        return place.done
+
+
+def _members(bundle: Bundle) -> Iterator[Row]:
+    yield from (row for row in bundle.rows() if "header" in row)
+    yield from bundle.own_rows()
+
+
+def _unpack_one(bundle: Bundle, row: Row, place: Target) -> None:
+    """One member, whole or not at all."""
+    if not place.wanted(row["path"]):
+        return
+    name = name_bytes(f"{bundle.prefix}/{row['path']}")
+    try:
+        header = Header(name, row["size"], bundle.mtime(row), 0)
+        if place.begin(header):
+            _write(bundle.content(row), place)
+    except BundleError as error:
+        place.done.lose(str(error))
+
+
+def _write(pieces: Iterable[bytes], place: Target) -> None:
+    try:
+        for piece in pieces:
+            place.data(piece)
+    except BundleError:
+        place.drop()
+        raise
+    place.finish()
+
+
+def unpack_damaged(path: str, target: str = "", only: Sequence[str] = (), progress: Progress = no_progress) -> tuple[Unpacked, Salvaged]:
+    """The same for a file that has lost its end or its index."""
+    with Target(target, matcher(only)) as place:
+        found = salvage(path, place, progress)
+        return place.done, found

@@ -1,0 +1,232 @@
+"""`diagbundle collect`: the one command of the admin."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from typing import Any
+
+import click
+
+from diagbundle import __version__, config
+from diagbundle.bundle.escape import shown
+from diagbundle.bundle.format import PARTIAL_SUFFIX, SUFFIX
+from diagbundle.bundle.pack import Member
+from diagbundle.cli import options
+from diagbundle.cli.main import say
+from diagbundle.cli.screen import Screen, amount, is_terminal
+from diagbundle.collect.budget import room
+from diagbundle.collect.engine import Engine, Request, Result, who_is
+from diagbundle.collect.identity import ask
+from diagbundle.collect.output import FileOutput, PipeOutput, bundle_name, choose_folder
+from diagbundle.errors import UsageError
+from diagbundle.host import Host
+from diagbundle.model import Collector
+
+LOSSES_SHOWN = 12
+SIGNALS = {
+    signal.SIGINT: "it was interrupted (Ctrl-C)",
+    signal.SIGTERM: "it was told to end (SIGTERM)",
+    signal.SIGHUP: "the terminal went away (SIGHUP)",
+}
+FOLDERS = (".", "/root", "/var/tmp", "/tmp")  # noqa: S108  # the file is created exclusively, mode 0600
+EXIT_PARTIAL = 3
+
+
+@click.command(short_help="Collect what an engineer needs into one file")
+@options.choice_options
+@click.option(
+    "-o", "--output", metavar="PLACE", help="File or folder for the bundle; `-` writes it to standard output. Default: the current folder."
+)
+@click.option("--case", metavar="NUMBER", help="Case number; becomes part of the file's name.")
+@click.option("--timeout", metavar="TIME", help="Time for the whole run; what there is then is sealed. Default: 30m.")
+@click.option("--max-size", metavar="SIZE", help="Size that the bundle may have at most: 500M, 2G. Default: no limit.")
+@click.option("--yes", "-y", is_flag=True, help="Begin without asking.")
+@click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON instead of the bundle's path.")
+def command(*, yes: bool, quiet: bool, as_json: bool, **flags: Any) -> int:
+    """Collect what an engineer needs to find a fault on this server, into one file.
+
+    It reads, and changes nothing. Private keys and password databases are never read. Nothing is sent anywhere: the file
+    stays here until you pass it on. What could not be had is listed at the end, and in the file.
+
+    The path of the file goes to standard output, everything else to standard error. As another user than root it collects
+    what it may, and says what it could not.
+    """
+    settings = options.load(flags)
+    collectors, found = options.chosen(settings)
+    host = options.host(settings)
+    who = ask_who(host)
+    output = _output(settings, who)
+    screen = Screen(quiet=quiet)
+    _statement(screen, settings, collectors, host, output)
+    if not yes and not quiet and is_terminal(0) and is_terminal(2) and not _agreed():
+        output.discard()
+        say("Nothing was collected.")
+        return 1
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _be_a_good_guest()
+    request = Request(
+        collectors=collectors, host=host, case=settings.case, timeout=config.seconds(settings.timeout),
+        collector_timeout=config.seconds(settings.collector_timeout), sample_interval=config.seconds(settings.sample_interval),
+        max_bytes=config.size(settings.max_size), probes="reachability" in {collector.name for collector in collectors},
+        since=time.time() - config.seconds(settings.since) if settings.since else 0.0, width=settings.width,
+        cancelled=_signals(), refused=found.refused, config=settings.shown() | {"collectors": [collector.name for collector in collectors]},
+        talk=lambda: "\n".join(screen.spoken) + "\n",
+    )  # fmt: skip
+    result = _run(request, output, screen, who)
+    _summary(screen, result)
+    _tell(result, as_json=as_json)
+    return 0 if result.complete else EXIT_PARTIAL
+
+
+def ask_who(host: Host) -> dict[str, Any]:
+    """Who this host is."""
+    return who_is(host)
+
+
+def _run(request: Request, output: FileOutput | PipeOutput, screen: Screen, who: dict[str, Any]) -> Result:
+    try:
+        return Engine(request, output, screen, who).run()
+    except BaseException:
+        if isinstance(output, FileOutput) and os.path.lexists(output.part) and not os.path.getsize(output.part):
+            output.discard()
+        raise
+    finally:
+        screen.close()
+
+
+def _output(settings: config.Config, who: dict[str, Any]) -> FileOutput | PipeOutput:
+    """Where it goes, decided and tried before anything is collected."""
+    if settings.output == "-":
+        if is_terminal(1):
+            raise UsageError("a bundle is not written to a terminal: --output -", "send it somewhere: diagbundle collect -o - > FILE")
+        return PipeOutput(os.dup(1))
+    place = settings.output
+    if place and not os.path.isdir(place) and not place.endswith("/"):
+        if not place.endswith(SUFFIX) or place.endswith(PARTIAL_SUFFIX):
+            missing = "" if os.path.isdir(os.path.dirname(os.path.abspath(place))) else "the folder does not exist, and "
+            raise UsageError(
+                f"{missing}the name of a bundle ends in {SUFFIX}: {place}",
+                f"name an existing folder, or a file like {_stem(place)}{SUFFIX}",
+            )
+        folder = choose_folder((os.path.dirname(place) or ".",))
+        return FileOutput(os.path.abspath(place))
+    folder = choose_folder((place,) if place else FOLDERS)
+    return FileOutput(os.path.join(os.path.abspath(folder), bundle_name(who["name"], settings.case, time.time()) + SUFFIX))
+
+
+def _stem(place: str) -> str:
+    return place.split(".tar", 1)[0]
+
+
+def _statement(screen: Screen, settings: config.Config, collectors: list[Collector], host: Host, output: FileOutput | PipeOutput) -> None:
+    """What will be read, what never, where it goes: before anything is collected."""
+    names = {collector.name for collector in collectors}
+    logs = ask(lambda: _log_size(host), 2.0) if "logs" in names else None
+    about = f" (about {amount(logs)})" if logs else ""
+    reads = f"system state, configuration, all logs{about}, container logs" if not settings.only else ", ".join(sorted(names))
+    free = f"({amount(room(output.folder)[0])} free)" if output.folder else "standard output"
+    probes = "small requests to addresses that this server's configuration names" if "reachability" in names else "nothing over the network"
+    lines = [
+        f"diagbundle {__version__} collects what an engineer needs to find a fault on this server, into one file.", "",
+        f"  reads    {reads}", "           `diagbundle plan` shows every item", f"  probes   {probes}",
+        "           `--without reachability` leaves them out" if "reachability" in names else "",
+        "  never    private keys, password databases, credentials, contents of user files",
+        f"  writes   {shown(output.path)} {free}" if output.folder else f"  writes   {free}",
+        "  hides    nothing yet: this version does not remove passwords from logs and configuration",
+        "  sends    nothing. The file stays here until you pass it on.", "",
+    ]  # fmt: skip
+    for line in lines:
+        if line or screen.spoken:
+            screen.say(line)
+    if os.geteuid() != 0:
+        screen.say("You are not root: what only root may read will be missing, and named at the end.\n")
+
+
+def _log_size(host: Host) -> int:
+    """Bytes below /var/log that are really on disk."""
+    return sum(host.stat(path).st_blocks * 512 for path in host.walk("/var/log"))
+
+
+def _agreed() -> bool:
+    """Ask; Enter is yes."""
+    sys.stderr.write("Begin? [Y/n] ")
+    sys.stderr.flush()
+    answer = sys.stdin.readline()
+    return bool(answer) and answer.strip().lower() in ("", "y", "yes")
+
+
+def _signals() -> Any:
+    """A function that says which signal asked us to end, or ''."""
+    got: list[int] = []
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGTERM:
+            signal.signal(number, lambda signal_number, _frame: got.append(signal_number))
+    return lambda: SIGNALS[signal.Signals(got[0])] if got else ""
+
+
+def _be_a_good_guest() -> None:
+    """Last in line for the processor and for the disks; all children inherit it."""
+    import psutil
+
+    process = psutil.Process()
+    for polite in (lambda: os.nice(19), lambda: process.ionice(psutil.IOPRIO_CLASS_IDLE)):
+        try:
+            polite()
+        except (OSError, psutil.Error, AttributeError):  # a sandbox may forbid it: then as we are
+            continue
+
+
+def _summary(screen: Screen, result: Result) -> None:
+    """What came out, what is missing and why."""
+    sealed = result.sealed
+    where = shown(sealed.path) if sealed.path != "-" else "written to standard output"
+    word = "Done" if result.complete else "Ended, partial,"
+    screen.say("")
+    screen.say(f"{word} in {result.seconds:.0f} s: {where}  {amount(sealed.size)}")
+    screen.say(f"  sha256 {sealed.sha256}")
+    counts = result.outcomes
+    screen.say(
+        f"  {counts.get('collected', 0):,} items collected; {counts.get('absent', 0):,} do not exist here; {counts.get('skipped', 0):,} left out on purpose"
+    )
+    if not result.complete:
+        screen.say(f"  not whole: {shown(result.reason)}")
+    _losses(screen, [row for row in result.losses if row["outcome"] != "denied"], "could not be had, or not whole")
+    _losses(screen, [row for row in result.losses if row["outcome"] == "denied"], "were denied")
+    if result.left_behind:
+        screen.say(
+            f"  {len(result.left_behind)} readers are stuck in the kernel and were left behind: {', '.join(map(str, result.left_behind))}"
+        )
+    if sealed.path != "-":
+        screen.say(f"What is in it: diagbundle list {os.path.basename(sealed.path)}")
+
+
+def _losses(screen: Screen, rows: list[Member], what: str) -> None:
+    if not rows:
+        return
+    screen.say(f"  {len(rows):,} {what}:")
+    for row in rows[:LOSSES_SHOWN]:
+        source = row["source"] if isinstance(row["source"], str) else " ".join(row["source"])
+        screen.say(f"    {shown(source)[:60]:<28}  {shown(row.get('reason', ''))[:120]}")
+    if len(rows) > LOSSES_SHOWN:
+        screen.say(f"    and {len(rows) - LOSSES_SHOWN:,} more: diagbundle list --missing FILE")
+
+
+def _tell(result: Result, *, as_json: bool) -> None:
+    """Data to standard output: the path alone, or the outcome as JSON."""
+    sealed = result.sealed
+    if as_json:
+        outcome = {
+            "path": sealed.path, "size": sealed.size, "sha256": sealed.sha256, "complete": result.complete, "reason": result.reason or None,
+            "outcomes": result.outcomes, "seconds": round(result.seconds, 3), "losses": result.losses,
+        }  # fmt: skip
+        text = json.dumps(outcome, indent=1)
+        click.echo(text, err=sealed.path == "-")
+    elif sealed.path != "-":
+        click.echo(sealed.path)

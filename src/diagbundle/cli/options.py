@@ -1,0 +1,76 @@
+"""The options that `collect` and `plan` share, and what they make of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import click
+
+from diagbundle import config
+from diagbundle.collect import registry
+from diagbundle.errors import UsageError
+from diagbundle.host import Host
+from diagbundle.model import Collector, File, Source, Stage
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def choice_options(function: F) -> F:
+    """Options that say what is to be collected."""
+    for option in reversed((
+        click.option("--only", multiple=True, metavar="NAME", help="Ask this collector and no other; may be given several times."),
+        click.option("--without", multiple=True, metavar="NAME", help="Leave this collector out. `--without reachability` sends nothing over the network."),
+        click.option("--with", "with_", multiple=True, metavar="NAME", help="Ask this collector, too, which is otherwise left out."),
+        click.option("--include", multiple=True, metavar="PATH", help="Collect this file or folder, too, whole. With `--only include`: nothing else."),
+        click.option("--collector", multiple=True, metavar="FILE", help="A vendor's collector: a TOML file that belongs to root."),
+        click.option("--since", metavar="TIME", help="Leave out logs last changed longer ago than this: 12h, 2d."),
+        click.option("--root", metavar="FOLDER", help="Where the server's files lie, if diagbundle runs in a container: /host. No commands are run then."),
+        click.option("--config", "config_file", metavar="FILE", help=f"Settings to use in place of {config.FILE}."),
+    )):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def load(flags: dict[str, Any]) -> config.Config:
+    """The effective configuration of a command's flags."""
+    path = flags.pop("config_file", None) or ""
+    return config.load(flags, os.environ, path)
+
+
+def chosen(settings: config.Config) -> tuple[list[Collector], registry.Registry]:
+    """The collectors that are to be asked. Raises `UsageError`."""
+    found = registry.find(settings.collector)
+    if settings.include or "include" in settings.only:
+        found.collectors["include"] = include(settings.include)
+    collectors = registry.choose(found, settings.only, settings.without, settings.with_)
+    return collectors, found
+
+
+def include(paths: tuple[str, ...]) -> Collector:
+    """The collector of what the user names."""
+    absolute = [os.path.abspath(path) for path in paths]
+    for path in absolute:
+        if not os.path.lexists(path):
+            raise UsageError(f"there is nothing to include: {path}")
+
+    def sources(host: Host) -> Iterator[Source]:
+        for path in absolute:
+            yield File(f"{_literal(path)}/**" if os.path.isdir(host.path(path)) else path)
+
+    return Collector("include", "What was named with --include", sources, stage=Stage.LOGS, origin="--include", needs="anyone")
+
+
+def _literal(path: str) -> str:
+    """A path in which nothing is a pattern."""
+    return "".join(f"[{character}]" if character in "*?[" else character for character in path)
+
+
+def host(settings: config.Config) -> Host:
+    """The host that is to be looked at."""
+    if settings.root == "/":
+        return Host(live=True)
+    if not os.path.isdir(settings.root):
+        raise UsageError(f"there is no such folder: {settings.root}")
+    return Host(root=os.path.abspath(settings.root))

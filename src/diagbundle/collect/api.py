@@ -1,0 +1,24 @@
+"""The door for collectors: what stands here is theirs to use; anything else may change any day."""
+
+from __future__ import annotations
+
+from diagbundle.collect.registry import collector
+from diagbundle.host import Answer, Host
+from diagbundle.model import Collector, Command, File, Outcome, Probe, Row, Source, Stage, Table
+from diagbundle.sources.x509 import certificates as read_certificates
+
+__all__ = [
+    "Answer",
+    "Collector",
+    "Command",
+    "File",
+    "Host",
+    "Outcome",
+    "Probe",
+    "Row",
+    "Source",
+    "Stage",
+    "Table",
+    "collector",
+    "read_certificates",
+]

@@ -1,0 +1,79 @@
+"""What is still allowed: time, bytes, room on the target; and the reason when it is not."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+
+RESERVE_SHARE = 0.05
+RESERVE_MOST = 512 << 20
+"""Free space that is left on the target: a twentieth of the file system, at most 512 MiB."""
+MEMORY_RESERVE = 48 << 20
+"""Bytes of memory that the host must have to spare."""
+_CHECK_EVERY = 0.5
+
+
+@dataclass
+class Budget:
+    """Limits of one run. `folder` is where the bundle is written, '' for a pipe."""
+
+    seconds: float
+    bytes: int = 0
+    """Of the bundle, compressed; 0 for no limit."""
+    folder: str = ""
+    started: float = field(default_factory=time.monotonic)
+    _checked: float = 0.0
+
+    def why_stop(self, written: int, closing: int) -> str:
+        """Why nothing more may be collected, or ''. `closing` bytes are still needed to seal."""
+        if self.left() <= 0:
+            return f"the run's time of {self.seconds:g} s was over"
+        if self.bytes and written + closing >= self.bytes:
+            return f"the bundle's limit of {self.bytes:,} bytes was reached"
+        now = time.monotonic()
+        if now - self._checked < _CHECK_EVERY:
+            return ""
+        self._checked = now
+        return self._space(closing) or self._memory()
+
+    def left(self) -> float:
+        """Seconds that are left."""
+        return self.started + self.seconds - time.monotonic()
+
+    def _space(self, closing: int) -> str:
+        if not self.folder:
+            return ""
+        free, total = room(self.folder)
+        if free - closing < reserve(total):
+            return f"only {free:,} bytes are free on {self.folder}; the rest is left to the host"
+        return ""
+
+    def _memory(self) -> str:
+        available = memory_available()
+        if available is not None and available < MEMORY_RESERVE:
+            return f"only {available:,} bytes of memory are left to the host"
+        return ""
+
+
+def reserve(total: int) -> int:
+    """Bytes that must stay free on a file system of this size."""
+    return min(RESERVE_MOST, int(total * RESERVE_SHARE))
+
+
+def room(folder: str) -> tuple[int, int]:
+    """Free and total bytes of the file system of a folder."""
+    status = os.statvfs(folder)
+    return status.f_bavail * status.f_frsize, status.f_blocks * status.f_frsize
+
+
+def memory_available() -> int | None:
+    """Bytes that the kernel thinks can be had without swapping; None where it does not say."""
+    try:
+        with open("/proc/meminfo", "rb") as meminfo:
+            for line in meminfo:
+                if line.startswith(b"MemAvailable:"):
+                    return int(line.split()[1]) << 10
+    except (OSError, ValueError, IndexError):
+        pass
+    return None

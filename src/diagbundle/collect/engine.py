@@ -1,0 +1,259 @@
+"""A whole collection: samples, collectors by stage, samples again, sealed. Speaks to nobody; `Watcher` is told what happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from diagbundle import __version__
+from diagbundle.bundle.format import OWN, SUFFIX
+from diagbundle.bundle.pack import Member, Packer
+from diagbundle.bundle.writer import BundleWriter
+from diagbundle.collect.budget import Budget
+from diagbundle.collect.child import Job, Limits, Redact
+from diagbundle.collect.identity import ask, identity
+from diagbundle.collect.output import FileOutput, PipeOutput, Sealed, bundle_name
+from diagbundle.collect.supervise import Supervisor
+from diagbundle.errors import OutputError
+from diagbundle.host import Host
+from diagbundle.model import Collector, Outcome, Probe, Source, Stage, nothing
+
+STAGES = (Stage.VOLATILE, Stage.STATE, Stage.LOGS)
+SAMPLE_SECONDS = 20.0
+"""What one collector's samples may take."""
+LAST_WORDS = 1.5
+"""Seconds for the last samples of a run that was ended."""
+SHOWN_LOSSES = 1000
+
+
+def passes_through(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """No redaction."""
+    return chunks
+
+
+class Watcher(Protocol):
+    """Whoever shows the run to people."""
+
+    def stage(self, name: str, jobs: int) -> None:
+        """A stage begins with so many jobs."""
+
+    def job(self, name: str, *, done: bool) -> None:
+        """A collector's job begins or is done."""
+
+    def row(self, row: Member) -> None:
+        """One piece of evidence, had or not."""
+
+    def progress(self, packed: int, plain: int) -> None:
+        """So many bytes are in the bundle; called several times a second."""
+
+
+@dataclass
+class Request:
+    """What is to be collected, and how."""
+
+    collectors: list[Collector]
+    host: Host = field(default_factory=Host)
+    case: str = ""
+    timeout: float = 1800.0
+    """Seconds for the whole run."""
+    collector_timeout: float = 300.0
+    """Seconds for one collector of the stages volatile and state; logs may use all that is left."""
+    sample_interval: float = 5.0
+    """Seconds that lie at least between the two readings of samples."""
+    max_bytes: int = 0
+    probes: bool = True
+    since: float = 0.0
+    width: int = 0
+    """Children at once; 0 for one a processor, at most 4."""
+    redact: Redact = passes_through
+    cancelled: Callable[[], str] = lambda: ""
+    """Why the run is to end now, or ''."""
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    """Collectors that were not taken, and why."""
+    config: dict[str, Any] = field(default_factory=dict)
+    talk: Callable[[], str] = lambda: ""
+    """What was said on the screen, for run.log."""
+
+
+@dataclass
+class Result:
+    """How it ended."""
+
+    sealed: Sealed
+    complete: bool
+    reason: str
+    outcomes: dict[str, int]
+    losses: list[Member]
+    """Rows that people should hear of: lost, and (for those who are not root) denied."""
+    seconds: float
+    left_behind: list[int]
+
+
+class Engine:
+    """One collection into one output."""
+
+    def __init__(self, request: Request, output: FileOutput | PipeOutput, watcher: Watcher, who: dict[str, Any]) -> None:
+        self.request, self.output, self.watcher, self.who = request, output, watcher, who
+        self.created = time.time()
+        prefix = (
+            os.path.basename(output.path).removesuffix(SUFFIX)
+            if output.path != "-"
+            else bundle_name(who["name"], request.case, self.created)
+        )
+        self.writer = BundleWriter(output.write, prefix)
+        self.budget = Budget(request.timeout, request.max_bytes, output.folder)
+        self.losses: list[Member] = []
+        width = request.width or min(4, len(os.sched_getaffinity(0)))
+        self.supervisor = Supervisor(self.writer, request.host, width, request.redact, Limits(request.since), self._why_stop)
+        self.supervisor.on_row = self._row
+        self.supervisor.on_job = lambda job, done: watcher.job(job.collector.name, done=done)
+
+    def run(self) -> Result:
+        """Collect and seal. Raises `OutputError` if nothing usable could be written."""
+        try:
+            reason = self._collect()
+        except OSError as error:
+            if isinstance(error, BrokenPipeError):
+                raise OutputError("whoever was reading the bundle has gone", "nothing usable was written") from None
+            reason = f"the bundle could not be written further: {error.strerror}"
+        return self._seal(reason)
+
+    def _collect(self) -> str:
+        """Everything in its order. Returns why it ended early, or ''."""
+        self._refused()
+        sampled = [collector for collector in self.request.collectors if collector.samples is not nothing]
+        reason = self._stage("start", self._samples(sampled, "start", SAMPLE_SECONDS))
+        first_reading = time.monotonic()
+        for stage in STAGES:
+            reason = reason or self._stage(stage, self._jobs(stage))
+        if sampled and not reason:
+            reason = self._wait(first_reading + self.request.sample_interval)
+        if not reason:
+            return self._stage("end", self._samples(sampled, "end", SAMPLE_SECONDS))
+        self._last_words(sampled)
+        return reason
+
+    def _stage(self, name: str, jobs: list[Job]) -> str:
+        if not jobs:
+            return self._why_stop()
+        self.watcher.stage(name, len(jobs))
+        return self.supervisor.run(jobs)
+
+    def _last_words(self, sampled: list[Collector]) -> None:
+        """The run was ended: the second reading of the samples, quickly."""
+        ends = time.monotonic() + LAST_WORDS
+        self.supervisor.watch = lambda: "" if time.monotonic() < ends else "the run was ended"
+        self.supervisor.run(self._samples(sampled, "end", LAST_WORDS))
+
+    def _wait(self, until: float) -> str:
+        """Two readings too close to each other tell nothing."""
+        while (left := until - time.monotonic()) > 0:
+            if reason := self._why_stop():
+                return reason
+            time.sleep(min(left, 0.1))
+        return ""
+
+    # -- jobs
+
+    def _jobs(self, stage: Stage) -> list[Job]:
+        chosen = [collector for collector in self.request.collectors if collector.stage is stage]
+        limit = max(1.0, self.budget.left())
+        timeout = limit if stage is Stage.LOGS else min(limit, self.request.collector_timeout)
+        return [Job(collector, stage.value, self._asking(collector.sources), timeout) for collector in chosen]
+
+    def _samples(self, collectors: list[Collector], phase: str, timeout: float) -> list[Job]:
+        return [Job(collector, phase, self._asking(collector.samples), timeout) for collector in collectors]
+
+    def _asking(self, sources: Callable[[Host], Iterable[Source]]) -> Callable[[Host], Iterable[Source]]:
+        """The sources; without probes where these are turned off."""
+        if self.request.probes:
+            return sources
+        return lambda host: (source for source in sources(host) if not isinstance(source, Probe))
+
+    def _refused(self) -> None:
+        for origin, reason in self.request.refused:
+            row: Member = {"collector": OWN, "kind": "collector", "source": origin, "outcome": Outcome.FAILED, "reason": reason}
+            self._row(row)
+            self.writer.row(row | {"started": round(time.time(), 3), "seconds": 0.0})
+
+    # -- watching
+
+    def _why_stop(self) -> str:
+        self.watcher.progress(self.writer.packed, self.writer.plain)
+        return self.request.cancelled() or self.budget.why_stop(self.writer.packed, self.writer.closing_size())
+
+    def _row(self, row: Member) -> None:
+        self.watcher.row(row)
+        outcome = Outcome(row["outcome"])
+        if (outcome.is_loss or outcome is Outcome.DENIED) and len(self.losses) < SHOWN_LOSSES:
+            self.losses.append(row)
+
+    # -- sealing
+
+    def _seal(self, reason: str) -> Result:
+        lost = sum(self.writer.outcomes[outcome] for outcome in Outcome if outcome.is_loss)
+        why = reason or (f"{lost:,} items could not be had, or not whole" if lost else "")
+        try:
+            self._own_members()
+            self.writer.seal(self._head(why))
+            sealed = self.output.seal(self.writer.sha.hexdigest(), complete=not why, check=not self.request.cancelled())
+        except OSError as error:
+            hint = "`diagbundle salvage` gets out of the unfinished file what is whole"
+            raise OutputError(f"the bundle could not be finished: {self.output.path}: {error.strerror}", hint) from None
+        counts = {str(outcome): count for outcome, count in self.writer.outcomes.items()}
+        seconds = time.monotonic() - self.budget.started
+        return Result(sealed, not why, why, counts, self.losses, seconds, self.supervisor.left_behind)
+
+    def _head(self, reason: str) -> dict[str, Any]:
+        who = dict(self.who)
+        return {
+            "complete": not reason, "reason": reason or None, "tool": __version__, "case": self.request.case or None,
+            "created": _utc(self.created), "finished": _utc(time.time()), "zone": who.pop("zone", ""), "host": who,
+            "clock": {"wall": time.time(), "monotonic": time.monotonic()},
+        }  # fmt: skip
+
+    def _own_members(self) -> None:
+        packer = Packer(self.writer.prefix, self.writer.add)
+        texts = {
+            "README.txt": README.format(prefix=self.writer.prefix, version=__version__),
+            "config.json": json.dumps(self.request.config, indent=1, default=str) + "\n",
+            "run.log": self.request.talk(),
+        }
+        for name, text in texts.items():
+            now = time.time()
+            row: Member = {"collector": OWN, "kind": "own", "source": name, "outcome": Outcome.COLLECTED}
+            row |= {"started": round(now, 3), "seconds": 0.0, "mtime": int(now)}
+            packer.small(f"{OWN}/{name}", text.encode("utf-8", "surrogateescape"), row)
+        packer.flush()
+
+
+README = """This folder is a diagnostic bundle, made by diagbundle {version}: {prefix}
+
+The server's files lie at their own paths (etc/, proc/, sys/, var/log/), the output of commands in sos_commands/, and in
+diagbundle/ what diagbundle computed itself: start/ (the first of two readings), tables/, probes/.
+diagbundle/manifest.jsonl lists everything that was asked for, had or not, with the reason.
+`sha256sum -c diagbundle/SHA256SUMS`, run in this folder, checks that nothing has changed.
+"""
+
+
+def _utc(when: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when))
+
+
+def who_is(host: Host) -> dict[str, Any]:
+    """Identity of the host, from a child; what can be said without asking where it does not answer."""
+    kernel = os.uname()
+    bare = {
+        "name": kernel.nodename,
+        "os": "",
+        "kernel": kernel.release,
+        "machine": kernel.machine,
+        "boot_id": "",
+        "uid": os.geteuid(),
+        "zone": "",
+    }
+    return ask(lambda: identity(host)) or bare

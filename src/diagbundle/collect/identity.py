@@ -1,0 +1,73 @@
+"""Who this host is: a few words for the head of the manifest and the name of the bundle. Asked in a child."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from diagbundle.host import Host
+
+SECONDS = 3.0
+
+
+def identity(host: Host) -> dict[str, Any]:
+    """Name, operating system, kernel, machine, boot id, zone; '' for what cannot be had."""
+    kernel = os.uname()
+    return {
+        "name": host.text("/proc/sys/kernel/hostname").strip() or host.text("/etc/hostname").strip() or kernel.nodename,
+        "os": _os_name(host), "kernel": host.text("/proc/sys/kernel/osrelease").strip() or kernel.release, "machine": kernel.machine,
+        "boot_id": host.text("/proc/sys/kernel/random/boot_id").strip(), "uid": os.geteuid(), "zone": _zone(host),
+    }  # fmt: skip
+
+
+def ask(question: Callable[[], Any], seconds: float = SECONDS) -> Any:
+    """The answer of a function that may hang, from a child; None if there is none in time. It must be JSON."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setsid()
+            os.close(read)
+            os.write(write, json.dumps(question()).encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    deadline = time.monotonic() + seconds
+    answer = b""
+    try:
+        while (left := deadline - time.monotonic()) > 0 and select.select([read], [], [], left)[0]:
+            if not (chunk := os.read(read, 1 << 16)):
+                return json.loads(answer) if answer else None
+            answer += chunk
+        return None
+    except ValueError:
+        return None
+    finally:
+        os.close(read)
+        with suppress(OSError):
+            os.killpg(pid, signal.SIGKILL)
+        for _ in range(50):  # a child stuck in the kernel is left behind
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                break
+            time.sleep(0.01)
+
+
+def _os_name(host: Host) -> str:
+    from distro import LinuxDistribution  # noqa: PLC0415  # slow to import, and only the child needs it
+
+    with suppress(Exception):  # a hostile os-release must not cost the bundle its head
+        text = host.read("/etc/os-release", 64 << 10).decode("utf-8", "replace")
+        names = [line.split("=", 1)[1].strip().strip("\"'") for line in text.splitlines() if line.startswith("PRETTY_NAME=")]
+        return names[0][:200] if names else LinuxDistribution(include_lsb=False, include_uname=False, root_dir=host.root).name(pretty=True)
+    return ""
+
+
+def _zone(host: Host) -> str:
+    link = host.readlink("/etc/localtime")
+    return link.rpartition("zoneinfo/")[2] or host.text("/etc/timezone").strip()

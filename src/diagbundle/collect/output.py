@@ -1,0 +1,189 @@
+"""Where the bundle goes: a file that is `.part` until it is sealed, or a pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import time
+from dataclasses import dataclass
+
+from diagbundle.bundle.format import MAX_COMPONENT, PARTIAL_SUFFIX, SUFFIX, UNFINISHED_SUFFIX
+from diagbundle.bundle.reader import Bundle
+from diagbundle.collect.budget import reserve, room
+from diagbundle.errors import BundleError, OutputError
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
+_NEEDED = 2 << 20
+"""Free bytes below which beginning is pointless."""
+_READ = 1 << 20
+
+
+def bundle_name(host: str, case: str, when: float) -> str:
+    """`diagbundle-<host>-[<case>-]<UTC>`; whatever may not stand in a name is left out."""
+    words = ["diagbundle", _safe(host) or "host", _safe(case), time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(when))]
+    return "-".join(word for word in words if word)[: MAX_COMPONENT - 24]
+
+
+def _safe(text: str) -> str:
+    return _UNSAFE.sub("-", text).strip("-.")[:64].rstrip("-.")
+
+
+def choose_folder(candidates: tuple[str, ...]) -> str:
+    """The first folder that can be written and has room. Raises `OutputError`, naming each and why not."""
+    faults = []
+    for folder in candidates:
+        fault = folder_fault(folder)
+        if not fault:
+            return folder
+        faults.append(f"{folder} ({fault})")
+    raise OutputError(
+        f"no folder to write the bundle to: {', '.join(faults)}", "name one with --output FOLDER, or write to a pipe with --output -"
+    )
+
+
+def folder_fault(folder: str) -> str:
+    """Why a bundle cannot be written there, or ''."""
+    if not os.path.isdir(folder):
+        return "it does not exist" if not os.path.lexists(folder) else "it is not a folder"
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        return "it is mounted read-only"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return "it may not be written"
+    free, total = room(folder)
+    if free - reserve(total) < _NEEDED:
+        return f"only {free:,} bytes are free"
+    return ""
+
+
+@dataclass
+class Sealed:
+    """What came out."""
+
+    path: str
+    """The file, or '-'."""
+    size: int
+    sha256: str
+
+
+class FileOutput:
+    """A file beside which nothing is written until it is sealed. Raises `OutputError` before anything is collected."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.folder = os.path.dirname(os.path.abspath(path))
+        self.part = path.removesuffix(SUFFIX) + UNFINISHED_SUFFIX
+        for taken in (path, path.removesuffix(SUFFIX) + PARTIAL_SUFFIX):
+            if os.path.lexists(taken):
+                raise OutputError(f"the file is there already, and is not overwritten: {taken}", "name another one with --output FILE")
+        try:
+            self._file = os.open(self.part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            os.fchmod(self._file, 0o600)
+        except FileExistsError:
+            hint = "another collection is writing it, or was killed: see `diagbundle salvage`, remove it, or name another one with --output FILE"
+            raise OutputError(f"an unfinished bundle is there already: {self.part}", hint) from None
+        except OSError as error:
+            raise OutputError(f"the bundle cannot be written: {self.part}: {error.strerror}", "name another place with --output") from None
+
+    def write(self, data: bytes) -> None:
+        """All of it, or OSError, after which the file ends where it did before."""
+        before = os.lseek(self._file, 0, os.SEEK_CUR)
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._file, view) :]
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, before)
+                os.lseek(self._file, before, os.SEEK_SET)
+            raise
+
+    def seal(self, sha256: str, *, complete: bool, check: bool = True) -> Sealed:
+        """Sync, read back, rename, write the sidecar. Raises `OutputError` if what is on disk is not what was written."""
+        try:
+            os.fsync(self._file)
+            size = os.fstat(self._file).st_size
+            if check:
+                self._read_back(sha256)
+            final = self.path if complete else self.path.removesuffix(SUFFIX) + PARTIAL_SUFFIX
+            _rename(self.part, final)
+            self._sidecar(final, sha256)
+            os.close(self._file)
+        except OSError as error:
+            raise OutputError(
+                f"the bundle could not be finished: {self.part}: {error.strerror}", "`diagbundle salvage` gets out of it what is whole"
+            ) from None
+        return Sealed(final, size, sha256)
+
+    def discard(self) -> None:
+        """Remove what was begun."""
+        with contextlib.suppress(OSError):
+            os.unlink(self.part)
+            os.close(self._file)
+
+    def _read_back(self, sha256: str) -> None:
+        """From the disk, where the system lets go of its copy; then opened as the desk will open it."""
+        with contextlib.suppress(OSError):
+            os.posix_fadvise(self._file, 0, 0, os.POSIX_FADV_DONTNEED)
+        digest = hashlib.sha256()
+        os.lseek(self._file, 0, os.SEEK_SET)
+        while chunk := os.read(self._file, _READ):
+            digest.update(chunk)
+        fault = "its checksum differs" if digest.hexdigest() != sha256 else ""
+        try:
+            with Bundle.open(self.part) as bundle:
+                bundle.head  # noqa: B018  # reading it is the check
+        except BundleError as error:
+            fault = str(error)
+        if fault:
+            raise OutputError(
+                f"the bundle was written, but reads differently: {self.part}: {fault}",
+                "the disk may be failing: write to another one with --output",
+            )
+
+    def _sidecar(self, final: str, sha256: str) -> None:
+        side = os.open(f"{final}.sha256", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(side, f"{sha256}  {os.path.basename(final)}\n".encode())
+            os.fsync(side)
+        finally:
+            os.close(side)
+
+
+class PipeOutput:
+    """A descriptor that bytes go into and never come back from."""
+
+    path = "-"
+    folder = ""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._size = 0
+
+    def write(self, data: bytes) -> None:
+        """All of it, or OSError."""
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+        self._size += len(data)
+
+    def seal(self, sha256: str, *, complete: bool, check: bool = True) -> Sealed:  # noqa: ARG002  # the same call as a file's
+        """Nothing is left to do."""
+        return Sealed("-", self._size, sha256)
+
+    def discard(self) -> None:
+        """Nothing can be taken back."""
+
+
+def _rename(part: str, final: str) -> None:
+    """Without overwriting: a hard link fails where the name is taken. File systems without hard links get a plain rename."""
+    try:
+        os.link(part, final)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+            raise
+        os.rename(part, final)
+        return
+    os.unlink(part)

@@ -1,0 +1,274 @@
+"""Find collectors: ours, those of other packages, and TOML drop-ins; all become `Collector`.
+
+We run as root, so Python is executed from installed packages only, never from a folder.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from diagbundle.collect import declared
+from diagbundle.errors import UsageError
+from diagbundle.host import Host
+from diagbundle.model import Collector, Source, Stage, nothing
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+PACKAGE = "diagbundle.collectors"
+GROUP = "diagbundle.collectors"
+"""Entry point group in which other packages offer collectors."""
+DROP_INS = "/etc/diagbundle/collectors.d"
+
+Asking = Callable[[Host], Iterable[Source]]
+
+
+def collector(  # noqa: PLR0913 - the fields of a Collector, by name
+    *,
+    title: str,
+    stage: Stage = Stage.STATE,
+    samples: Asking = nothing,
+    folder: str = "",
+    needs: str = "root",
+    default: bool = True,
+) -> Callable[[Asking], Collector]:
+    """Make a collector of a function that yields sources; its name is the function's."""
+
+    def made(function: Asking) -> Collector:
+        return Collector(
+            name=function.__name__, title=title, sources=function, stage=stage, samples=samples,
+            folder=folder, needs=needs, default=default, origin=function.__module__,
+        )  # fmt: skip
+
+    return made
+
+
+@dataclass
+class Registry:
+    """What was found, by name, and what was not taken, with the reason."""
+
+    collectors: dict[str, Collector] = field(default_factory=dict)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    """Pairs of origin and reason: a line of the manifest each."""
+
+    def add(self, found: Collector) -> None:
+        """Take a collector; two of one name are an error, whoever offers them."""
+        if (other := self.collectors.get(found.name)) is not None:
+            raise UsageError(
+                f"two collectors are called '{found.name}': {other.origin} and {found.origin}",
+                hint="rename one of them; a file in " + DROP_INS + " bears the name of its collector",
+            )
+        self.collectors[found.name] = found
+
+
+def find(extra_files: Iterable[str] = (), drop_in_folder: str = DROP_INS) -> Registry:
+    """All collectors: ours, other packages', drop-ins and `extra_files`. Raises `UsageError`.
+
+    A drop-in or a package that cannot be taken is recorded and the rest goes on; a file that was named by hand must be taken.
+    """
+    registry = Registry()
+    for origin, make in (*_ours(), *_from_packages(), *_drop_ins(drop_in_folder)):
+        for found in _made(registry, origin, make):
+            registry.add(found)
+    for path in extra_files:
+        registry.add(trusted_file(path))
+    registry.collectors = dict(sorted(registry.collectors.items()))
+    return registry
+
+
+def choose(registry: Registry, only: Iterable[str] = (), without: Iterable[str] = (), with_: Iterable[str] = ()) -> list[Collector]:
+    """The collectors that are to be asked, by name. Raises `UsageError` for a name that is not known."""
+    only, without, with_ = list(only), set(without), list(with_)
+    for name in (*only, *sorted(without), *with_):
+        if name not in registry.collectors:
+            raise UsageError(f"no collector is called '{name}'", hint=_hint(registry, name))
+    for name in (*only, *with_):
+        if name in without:
+            raise UsageError(f"a collector is asked for and left out at once: '{name}'")
+    wanted = {*(only or (name for name, found in registry.collectors.items() if found.default)), *with_} - without
+    if not wanted:
+        raise UsageError("no collector is left to ask", hint="leave out fewer; `diagbundle collectors` lists all")
+    return [found for name, found in registry.collectors.items() if name in wanted]
+
+
+def _hint(registry: Registry, name: str) -> str:
+    for origin, reason in registry.refused:
+        if os.path.basename(origin) == f"{name}.toml":
+            return f"{origin} was refused: {reason}"
+    nearest = declared.did_you_mean(name, registry.collectors)
+    listing = f"`diagbundle collectors` lists all {len(registry.collectors)}"
+    return f"{nearest} {listing}" if nearest else listing
+
+
+# -- where they come from: each place gives pairs of an origin and a function that makes collectors
+
+Found = tuple[str, Callable[[], Iterable[Collector]]]
+
+
+def _made(registry: Registry, origin: str, make: Callable[[], Iterable[Collector]]) -> list[Collector]:
+    """What `make` gives. A bulkhead: it runs code of other packages, and a fault in one must not cost the others."""
+    try:
+        return list(make())
+    except UsageError as error:
+        registry.refused.append((origin, f"{error}" + (f" ({error.hint})" if error.hint else "")))
+    except Exception as error:  # noqa: BLE001 - see above
+        registry.refused.append((origin, f"{type(error).__name__}: {error}"))
+    return []
+
+
+def _ours() -> Iterator[Found]:
+    """The collectors of the package, in a folder or in a zip file."""
+    for name, origin, contents in _resources():
+        stem, dot, suffix = name.partition(".")
+        if dot and suffix == "toml":
+            yield origin, partial(_of_toml, contents, origin)
+        elif suffix in ("py", "pyc") and not stem.startswith("_"):
+            yield origin, partial(_of_module, f"{PACKAGE}.{stem}", origin)
+
+
+def _resources() -> Iterator[tuple[str, str, Callable[[], bytes]]]:
+    """Name, place and contents of every file of the package. A plain folder is listed by hand: that saves 30 ms of imports."""
+    package = importlib.import_module(PACKAGE)
+    folder = next(iter(package.__path__))
+    if os.path.isdir(folder):
+        for name in sorted(os.listdir(folder)):
+            path = os.path.join(folder, name)
+            yield name, path, partial(_contents, path)
+        return
+    from importlib.resources import files  # noqa: PLC0415
+
+    for entry in sorted(files(PACKAGE).iterdir(), key=lambda entry: entry.name):
+        yield entry.name, os.path.join(folder, entry.name), entry.read_bytes
+
+
+def _contents(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _of_toml(contents: Callable[[], bytes], origin: str) -> list[Collector]:
+    return [declared.parse(contents(), origin)]
+
+
+def _of_module(name: str, origin: str) -> list[Collector]:
+    module = importlib.import_module(name)
+    # A collector that a module imported from another one is the other's.
+    return [replace(found, origin=origin) for found in _collectors_in(vars(module).values()) if found.origin in (name, "")]
+
+
+def _collectors_in(values: Iterable[Any]) -> list[Collector]:
+    return [value for value in values if isinstance(value, Collector)]
+
+
+def _from_packages() -> Iterator[Found]:
+    """Collectors that installed packages offer as entry points."""
+    if not _is_offered():
+        return
+    from importlib.metadata import entry_points  # noqa: PLC0415 - 40 ms, for a group that is mostly empty
+
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
+        origin = f"entry point {entry.name} = {entry.value}"
+        yield origin, partial(_loaded, entry, origin)
+
+
+def _is_offered() -> bool:
+    """Whether any installed package names our group: a look at the files that `importlib.metadata` would parse."""
+    for folder in sys.path:
+        try:
+            names = [name for name in os.listdir(folder) if name.endswith((".dist-info", ".egg-info"))]
+        except OSError:
+            continue
+        for name in names:
+            try:
+                if f"[{GROUP}]".encode() in _contents(os.path.join(folder, name, "entry_points.txt")):
+                    return True
+            except OSError:
+                continue
+    return False
+
+
+def _loaded(entry: EntryPoint, origin: str) -> list[Collector]:
+    return _given(entry.load(), origin)
+
+
+def _given(what: Any, origin: str) -> list[Collector]:
+    """Collectors of an entry point: one, a module of them, a list, or a function that returns any of these."""
+    if isinstance(what, Collector):
+        return [replace(what, origin=origin)]
+    if callable(what):
+        return _given(what(), origin)
+    found = _collectors_in(vars(what).values() if hasattr(what, "__spec__") else what)
+    if not found:
+        raise UsageError("it gives no collector")
+    return [replace(one, origin=origin) for one in found]
+
+
+def _drop_ins(folder: str) -> Iterator[Found]:
+    """The files of the drop-in folder; '' for none."""
+    try:
+        names = sorted(os.listdir(folder)) if folder else []
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        yield folder, partial(_refuse, f"it cannot be listed: {error.strerror}")
+        return
+    for name in names:
+        path = os.path.join(folder, name)
+        if name.endswith(".toml") and not name.startswith("."):
+            yield path, partial(_trusted, path)
+        elif name.endswith(".py"):
+            yield path, partial(_refuse, "only TOML is read here; Python comes as a package with an entry point")
+
+
+def _trusted(path: str) -> list[Collector]:
+    return [trusted_file(path)]
+
+
+def _refuse(reason: str) -> list[Collector]:
+    raise UsageError(reason)
+
+
+def trusted_file(path: str) -> Collector:
+    """The collector in a TOML file that nobody but root (or we ourselves) can have written. Raises `UsageError`.
+
+    It decides what we read as root. Folder and file are judged by the descriptors that are read from: nobody can exchange them between.
+    """
+    path = os.path.abspath(path)
+    if not path.endswith(".toml"):
+        raise UsageError(
+            f"a collector file must be TOML and end in .toml: {path}", hint="Python collectors come as packages with an entry point"
+        )
+    folder = os.path.dirname(path)
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+    above = _opened(folder, flags | os.O_DIRECTORY)
+    try:
+        descriptor = _opened(path, flags, above)
+    finally:
+        os.close(above)
+    try:
+        return declared.parse(declared.contents(descriptor, path), path)
+    finally:
+        os.close(descriptor)
+
+
+def _opened(path: str, flags: int, above: int | None = None) -> int:
+    try:
+        descriptor = os.open(path if above is None else os.path.basename(path), flags, dir_fd=above)
+    except OSError as error:
+        reason = "it is a link, which is not followed" if os.path.islink(path) else error.strerror
+        raise UsageError(f"a collector file cannot be read: {path}: {reason}") from None
+    status = os.fstat(descriptor)
+    if status.st_uid in (0, os.geteuid()) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return descriptor
+    os.close(descriptor)
+    raise UsageError(
+        f"others than root can write to it: {path} (owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o})",
+        hint=f"chown root {path} && chmod go-w {path}",
+    )

@@ -1,0 +1,328 @@
+"""The host that is looked at: a root directory and a way to run commands.
+
+Every path is a path of the host (`/etc/hosts`), whatever directory the root is. Links are followed by our own hands:
+inside the root only, and never out of a directory that others than root can write to.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from diagbundle.errors import SourceAbsent, SourceDenied, SourceError, SourceSkipped, from_os_error
+from diagbundle.model import Command, Outcome
+
+MAX_LINKS = 40
+MAX_TEXT = 16 << 20
+"""Bytes that `read` returns at most: collectors look at answers, they do not keep them."""
+_KERNEL = re.compile(r"^/(proc|sys)/(?!.*/(root|cwd|fd|map_files)/)")
+"""Paths that only the kernel can name: nobody can plant a link there."""
+
+
+@dataclass
+class Answer:
+    """What a command said, held in memory for a collector that looks at it."""
+
+    argv: tuple[str, ...]
+    outcome: Outcome = Outcome.COLLECTED
+    stdout: bytes = b""
+    exit: int | None = None
+    stderr: bytes = b""
+    reason: str = ""
+
+
+def absent_runner(command: Command) -> Answer:
+    """A host on which no command can be run."""
+    return Answer(command.argv, Outcome.ABSENT, reason="commands cannot be run on this host")
+
+
+def no_step(_what: str) -> None:
+    """Told of every directory that is about to be listed; may refuse by raising a `SourceError`."""
+
+
+@dataclass
+class Host:
+    """A root and a runner. `step` is told of each directory before it is listed, so that a hang has a name."""
+
+    root: str = "/"
+    runner: Callable[[Command], Answer] = absent_runner
+    live: bool = False
+    """Whether this is the running system: the engine then runs commands itself, in the child that asks."""
+    step: Callable[[str], None] = no_step
+    _answers: dict[tuple[str, ...], Answer] = field(default_factory=dict, repr=False)
+    _directories: dict[str, tuple[str, bool]] = field(default_factory=dict, repr=False)
+
+    # -- paths
+
+    def path(self, path: str) -> str:
+        """The real path on this machine, links resolved below the root. Raises `SourceError`."""
+        return self._resolve(path)[0]
+
+    def exists(self, path: str) -> bool:
+        """Whether there is something at the path, links followed."""
+        try:
+            return os.path.lexists(self._resolve(path)[0])
+        except SourceError:
+            return False
+
+    def stat(self, path: str) -> os.stat_result:
+        """`lstat` of what the path leads to. Raises `SourceError`."""
+        try:
+            return os.lstat(self._resolve(path)[0])
+        except OSError as error:
+            raise from_os_error(error) from None
+
+    def readlink(self, path: str) -> str:
+        """The text of a symbolic link, or '' where there is none."""
+        try:
+            parent, name = os.path.split(path.rstrip("/"))
+            return os.readlink(os.path.join(self._directory(parent or "/")[0], name))
+        except (OSError, SourceError):
+            return ""
+
+    def listdir(self, path: str) -> list[str]:
+        """Names in a directory, sorted; empty where it cannot be listed."""
+        try:
+            self.step(path)
+            return sorted(os.listdir(self._directory(path)[0]))
+        except (OSError, SourceError):
+            return []
+
+    def glob(self, pattern: str) -> Iterator[str]:
+        """Paths that match, sorted within each directory. `**` descends without following links."""
+        head, _, last = pattern.rpartition("/")
+        if not _has_magic(pattern):
+            if self._lexists(pattern):
+                yield pattern
+        elif last == "**":
+            for directory in self._directories_of(head):
+                yield from self.walk(directory)
+        else:
+            for directory in self._directories_of(head):
+                for name in self._matching(directory, last):
+                    yield _join(directory, name)
+
+    def walk(self, top: str) -> Iterator[str]:
+        """Every path below a directory that is not itself a directory; links are not followed."""
+        pending = [top]
+        while pending:
+            here = pending.pop()
+            try:
+                self.step(here)
+                with os.scandir(self._directory(here)[0]) as entries:
+                    found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+            except (OSError, SourceError):
+                continue
+            pending.extend(_join(here, name) for name, is_directory in reversed(found) if is_directory)
+            yield from (_join(here, name) for name, is_directory in found if not is_directory)
+
+    # -- contents
+
+    def open(self, path: str) -> int:
+        """A descriptor of a regular file (or /dev/kmsg), opened without waiting. Raises `SourceError`."""
+        real, trusted = self._resolve(path)
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
+        try:
+            descriptor = os.open(real, flags) if trusted else _open_by_steps(self.root, real, flags)
+        except OSError as error:
+            raise from_os_error(error) from None
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISREG(mode) or path == "/dev/kmsg":
+            return descriptor
+        os.close(descriptor)
+        if stat.S_ISDIR(mode):
+            raise SourceSkipped("a directory")
+        raise SourceSkipped(f"not a regular file: {file_type(mode)}")
+
+    def read(self, path: str, limit: int = MAX_TEXT) -> bytes:
+        """The first `limit` bytes of a file. Raises `SourceError`."""
+        descriptor = self.open(path)
+        try:
+            pieces = []
+            while limit > 0 and (piece := os.read(descriptor, min(limit, 1 << 20))):
+                pieces.append(piece)
+                limit -= len(piece)
+            return b"".join(pieces)
+        except OSError as error:
+            raise from_os_error(error) from None
+        finally:
+            os.close(descriptor)
+
+    def text(self, path: str) -> str:
+        """A file as text, '' where it cannot be had; the reason is in the evidence if the file is asked for too."""
+        try:
+            return self.read(path).decode("utf-8", "surrogateescape")
+        except SourceError:
+            return ""
+
+    def lines(self, what: str | Command) -> list[str]:
+        """Lines of a file or of a command's output, stripped, without empty ones."""
+        text = self.text(what) if isinstance(what, str) else self.output(what)
+        return [line for line in map(str.strip, text.splitlines()) if line]
+
+    # -- commands
+
+    def run(self, command: Command) -> Answer:
+        """The command's answer; it is run once, and yielding the same command keeps that very answer."""
+        if command.argv not in self._answers:
+            self._answers[command.argv] = self.runner(command)
+        return self._answers[command.argv]
+
+    def output(self, command: Command) -> str:
+        """Standard output of a command as text, '' where it could not be run."""
+        return self.run(command).stdout.decode("utf-8", "surrogateescape")
+
+    def answered(self, command: Command) -> Answer | None:
+        """The answer that a collector has already had, if any."""
+        return self._answers.get(command.argv)
+
+    # -- processes
+
+    def pids(self) -> list[int]:
+        """Numbers of all visible processes, ascending."""
+        return sorted(int(name) for name in self.listdir("/proc") if name.isdecimal())
+
+    def running(self, *names: str) -> bool:
+        """Whether a process of one of these names (as in `/proc/PID/comm`, at most 15 bytes) is alive."""
+        wanted = {name[:15] for name in names}
+        return any(self.text(f"/proc/{pid}/comm").rstrip("\n") in wanted for pid in self.pids())
+
+    # -- resolving
+
+    def _lexists(self, path: str) -> bool:
+        try:
+            parent, name = os.path.split(path)
+            return os.path.lexists(os.path.join(self._directory(parent or "/")[0], name))
+        except SourceError:
+            return False
+
+    def _resolve(self, path: str) -> tuple[str, bool]:
+        """Real path of what `path` leads to, and whether nobody but root could have changed the way there."""
+        if self.root == "/" and _KERNEL.match(path):
+            return path, True
+        for _ in range(MAX_LINKS):
+            parent, name = os.path.split(path.rstrip("/") or "/")
+            real, trusted = self._directory(parent)
+            here = os.path.join(real, name) if name else real
+            try:
+                link = os.readlink(here)
+            except OSError:
+                return here, trusted
+            if not trusted:
+                raise SourceDenied("a link in a directory that others can write to is not followed")
+            path = os.path.join(self._inside(real), link)
+            path = _normal(path)
+        raise SourceAbsent("too many levels of links")
+
+    def _directory(self, path: str) -> tuple[str, bool]:
+        """Real path of a directory and whether the way there can be trusted; remembered."""
+        if path in self._directories:
+            return self._directories[path]
+        if path in ("", "/"):
+            found = (self.root, True)
+        elif self.root == "/" and _KERNEL.match(path + "/"):
+            found = (path, True)
+        else:
+            real, trusted = self._resolve(path)
+            try:
+                status = os.lstat(real)
+            except OSError as error:
+                raise from_os_error(error) from None
+            found = (real, trusted and _only_root_writes(status))
+        if len(self._directories) > 50_000:
+            self._directories.clear()
+        self._directories[path] = found
+        return found
+
+    def _inside(self, real: str) -> str:
+        """The host's path of a real path below the root."""
+        return "/" + os.path.relpath(real, self.root) if self.root != "/" else real
+
+    def _directories_of(self, pattern: str) -> Iterator[str]:
+        if not _has_magic(pattern):
+            yield pattern or "/"
+            return
+        head, _, last = pattern.rpartition("/")
+        for directory in self._directories_of(head):
+            if last == "**":
+                yield directory
+                yield from self._below(directory)
+            else:
+                yield from (_join(directory, name) for name in self._matching(directory, last))
+
+    def _below(self, directory: str) -> Iterator[str]:
+        try:
+            self.step(directory)
+            with os.scandir(self._directory(directory)[0]) as entries:
+                names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+        except (OSError, SourceError):
+            return
+        for name in names:
+            yield _join(directory, name)
+            yield from self._below(_join(directory, name))
+
+    def _matching(self, directory: str, pattern: str) -> list[str]:
+        if not _has_magic(pattern):
+            return [pattern] if self._lexists(_join(directory, pattern)) else []
+        names = fnmatch.filter(self.listdir(directory), pattern)
+        return names if pattern.startswith(".") else [name for name in names if not name.startswith(".") or pattern == "*"]
+
+
+def file_type(mode: int) -> str:
+    """What kind of thing a mode says it is, in words."""
+    kinds = {
+        stat.S_IFIFO: "a FIFO",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a character device",
+        stat.S_IFBLK: "a block device",
+        stat.S_IFLNK: "a link",
+    }
+    return kinds.get(stat.S_IFMT(mode), "something else")
+
+
+def _only_root_writes(status: os.stat_result) -> bool:
+    ours = status.st_uid in (0, os.geteuid())
+    return ours and not status.st_mode & stat.S_IWOTH and (not status.st_mode & stat.S_IWGRP or status.st_gid == 0)
+
+
+def _open_by_steps(root: str, real: str, flags: int) -> int:
+    """Open a path one component at a time, following no link, below a directory that others may change meanwhile."""
+    components = PurePosixPath(os.path.relpath(real, root)).parts
+    here = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    for component in components[:-1]:
+        try:
+            below = os.open(component, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
+        finally:
+            os.close(here)
+        here = below
+    try:
+        descriptor = os.open(components[-1], flags, dir_fd=here)
+        _refuse_planted(os.fstat(descriptor), os.fstat(here), descriptor)
+        return descriptor
+    finally:
+        os.close(here)
+
+
+def _refuse_planted(status: os.stat_result, directory: os.stat_result, descriptor: int) -> None:
+    """A hard link to somebody else's file, made by whoever owns the directory, is not theirs to show us."""
+    if status.st_nlink > 1 and stat.S_ISREG(status.st_mode) and status.st_uid != directory.st_uid:
+        os.close(descriptor)
+        raise SourceDenied("a second name of another's file, in a directory that others can write to, is not read")
+
+
+def _has_magic(pattern: str) -> bool:
+    return any(character in pattern for character in "*?[")
+
+
+def _join(directory: str, name: str) -> str:
+    return f"{directory.rstrip('/')}/{name}"
+
+
+def _normal(path: str) -> str:
+    """Without `.` and `..`, which above the root stay at the root. Only called on paths whose parents are real."""
+    return os.path.normpath("/" + path.lstrip("/"))

@@ -1,0 +1,164 @@
+"""Run one program on a host that may be sick: fixed environment, no shell, no terminal, ends on time, leaves nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from diagbundle.errors import SourceAbsent, SourceDenied, SourceFailed
+from diagbundle.host import Answer
+from diagbundle.model import Command, Outcome
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin:/var/lib/rancher/rke2/bin:/opt/cni/bin"
+ENVIRONMENT = {
+    "PATH": PATH, "LC_ALL": "C", "LANG": "C", "TZ": "UTC", "TERM": "dumb", "PAGER": "cat", "SYSTEMD_PAGER": "cat", "SYSTEMD_COLORS": "0",
+    "LVM_SUPPRESS_FD_WARNINGS": "1", "NSTAT_HISTORY": "/dev/null", "DEBIAN_FRONTEND": "noninteractive", "COLUMNS": "240",
+}  # fmt: skip
+MARK = "DIAGBUNDLE_RUN"
+"""In the environment of everything that we start: by this, what got away from its process group is found."""
+STDERR_KEPT = 256 << 10
+LINGER = 0.5
+"""Seconds that are waited for the output's end after the program has ended: something else may hold the pipe."""
+_CHUNK = 1 << 18
+_SET_PIPE_SIZE = 1031
+_HELD = 16 << 20
+
+
+@dataclass
+class Settings:
+    """What the runs of one collection share."""
+
+    mark: str = "0"
+    home: str = "/"
+    on_group: Callable[[int], None] = lambda _group: None
+    """Told the process group that runs now, 0 when it has ended: whoever must kill us can kill that, too."""
+
+
+class Running:
+    """One run. Iterate `chunks` to its end, then look at `exit`, `stderr`, `outcome` and `reason`."""
+
+    def __init__(self, command: Command, settings: Settings) -> None:
+        self.command = command
+        self.settings = settings
+        self.exit: int | None = None
+        self.stderr = b""
+        self.outcome = Outcome.COLLECTED
+        self.reason = ""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Standard output as it comes. Raises `SourceError` if the program cannot be started."""
+        process = self._start()
+        deadline = time.monotonic() + self.command.timeout
+        kept = 0
+        try:
+            for chunk in self._read(process, deadline):
+                if self.command.limit and kept + len(chunk) > self.command.limit:
+                    yield chunk[: self.command.limit - kept]
+                    self._ended_early(Outcome.PARTIAL, f"its output was cut at {self.command.limit:,} bytes")
+                    break
+                kept += len(chunk)
+                yield chunk
+        finally:
+            self._end(process)
+        if self.outcome is Outcome.TIMEOUT and kept:
+            self._ended_early(Outcome.PARTIAL, f"it did not end within {self.command.timeout:g} s; what it said until then was kept")
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        nothing, closed = os.pipe()
+        os.close(closed)
+        environment = ENVIRONMENT | {"HOME": self.settings.home, MARK: self.settings.mark}
+        try:
+            process = subprocess.Popen(
+                [find(self.command.argv[0]), *self.command.argv[1:]], stdin=nothing, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                cwd="/", env=environment, process_group=0, bufsize=0,
+            )  # fmt: skip
+        except OSError as error:
+            raise SourceFailed(f"{self.command.argv[0]} could not be started: {error.strerror or error}") from None
+        except ValueError:
+            raise SourceFailed(f"{self.command.argv[0]} could not be started: a NUL byte in its words") from None
+        finally:
+            os.close(nothing)
+        self.settings.on_group(process.pid)
+        return process
+
+    def _read(self, process: subprocess.Popen[bytes], deadline: float) -> Iterator[bytes]:
+        """Chunks of standard output; standard error is kept aside, both until their end or the deadline."""
+        assert process.stdout and process.stderr  # noqa: S101, PT018  # both are pipes
+        out, err = process.stdout.fileno(), process.stderr.fileno()
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(out, _SET_PIPE_SIZE, 1 << 20)
+        with selectors.DefaultSelector() as ready:
+            ready.register(out, selectors.EVENT_READ)
+            ready.register(err, selectors.EVENT_READ)
+            ended = 0.0
+            while ready.get_map():
+                now = time.monotonic()
+                if now >= deadline:
+                    return self._ended_early(Outcome.TIMEOUT, f"it did not end within {self.command.timeout:g} s")
+                if not ended and process.poll() is not None:
+                    ended = now
+                if ended and now - ended >= LINGER:
+                    return None
+                for key, _ in ready.select(min(deadline - now, 0.05 if ended else 0.2)):
+                    if not (chunk := os.read(key.fd, _CHUNK)):
+                        ready.unregister(key.fd)
+                    elif key.fd == out:
+                        yield chunk
+                    else:
+                        self.stderr = (self.stderr + chunk)[:STDERR_KEPT]
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, deadline - time.monotonic()))
+            return None
+        return self._ended_early(Outcome.TIMEOUT, f"it did not end within {self.command.timeout:g} s")
+
+    def _ended_early(self, outcome: Outcome, reason: str) -> None:
+        self.outcome, self.reason = outcome, reason
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        """Whatever is left of the group goes; a process stuck in the kernel is left behind."""
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(1)
+        self.exit = process.returncode
+        for pipe in (process.stdout, process.stderr):
+            if pipe:
+                pipe.close()
+        self.settings.on_group(0)
+
+
+def find(name: str) -> str:
+    """The program's file, in fixed folders only. Raises `SourceAbsent`, or `SourceDenied` where it may not be run."""
+    candidates = [name] if "/" in name else [f"{folder}/{name}" for folder in PATH.split(":")]
+    there = [path for path in candidates if os.path.isfile(path)]
+    if not there:
+        raise SourceAbsent(f"{name} is not installed")
+    for path in there:
+        if os.access(path, os.X_OK):
+            return path
+    raise SourceDenied(f"{there[0]} may not be run")
+
+
+def run_held(command: Command, settings: Settings) -> Answer:
+    """The whole answer in memory, at most 16 MiB of it: for collectors that look before they ask."""
+    running = Running(command, settings)
+    kept: list[bytes] = []
+    size = 0
+    try:
+        with contextlib.closing(running.chunks()) as chunks:
+            for chunk in chunks:
+                kept.append(chunk)
+                size += len(chunk)
+                if size > _HELD:
+                    running.outcome, running.reason = Outcome.PARTIAL, f"its output was cut at {_HELD:,} bytes"
+                    break
+    except (SourceAbsent, SourceDenied, SourceFailed) as error:
+        return Answer(command.argv, error.outcome, reason=str(error))
+    return Answer(command.argv, running.outcome, b"".join(kept), running.exit, running.stderr, running.reason)

@@ -1,0 +1,90 @@
+"""What is never read, and why: the one list. It holds for every collector, ours, a vendor's and `--include`.
+
+In patterns `*` stays within one component, `**` does not. A file is judged by the path it was asked by and by the path it
+really has. Files that turn out to hold a private key are refused by content, wherever they lie.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+NEVER: dict[str, tuple[str, ...]] = {
+    "password database": (
+        "/etc/shadow*", "/etc/gshadow*", "/etc/.pwd.lock", "/var/backups/shadow*", "/var/backups/gshadow*", "/etc/security/opasswd*",
+        "/etc/tcb/**", "/etc/.git/**", "/root/anaconda-ks.cfg", "/root/original-ks.cfg", "/etc/samba/smbpasswd", "/var/lib/samba/private/**",
+        "/etc/dovecot/*passwd*", "/etc/exim4/passwd*", "/etc/ppp/*-secrets", "/etc/postfix/sasl_passwd*", "/var/lib/sss/{db,secrets}/**",
+    ),
+    "private key": (
+        "/etc/ssh/ssh_host_*_key", "**/*.key", "**/*.p12", "**/*.pfx", "**/*.jks", "**/*.keystore", "**/*.keytab", "**/*.kdbx", "**/privkey*.pem",
+        "**/*-key.pem", "**/*_key.pem", "/etc/pki/**/private/**", "/etc/ssl/private/**", "/etc/pki/entitlement/**", "/etc/krb5.keytab",
+        "/etc/ipsec.secrets", "/etc/ipsec.d/private/**", "/etc/swanctl/{private,rsa,ecdsa,pkcs8,pkcs12}/**", "/etc/wireguard/**", "/etc/rndc.key",
+        "/etc/bind/*.key", "/etc/chrony.keys", "/etc/chrony/chrony.keys", "/etc/ntp/keys", "/etc/letsencrypt/{archive,keys,accounts}/**/*key*",
+        "/var/lib/kubelet/pki/**", "/etc/kubernetes/pki/**", "/var/lib/rancher/**/tls/**", "/var/lib/NetworkManager/secret_key",
+        "/var/lib/NetworkManager/*.key", "/var/lib/systemd/random-seed", "/var/lib/vault/**", "/var/lib/dhcpcd/secret",
+    ),
+    "credentials": (
+        "**/.ssh/**", "**/.gnupg/**", "**/.aws/**", "**/.azure/**", "**/.config/gcloud/**", "**/.kube/**", "**/.pgpass", "**/.my.cnf",
+        "**/.mylogin.cnf", "**/.netrc", "**/.*history", "**/.git-credentials", "**/.docker/config.json", "**/.vault-token", "**/.npmrc", "**/.pypirc",
+        "/etc/libvirt/secrets/**", "/run/secrets/**", "/run/credentials/**", "/etc/credstore*/**", "/etc/systemd/**/*.creds", "/tmp/krb5cc_*",
+        "/etc/kubernetes/*.conf", "/var/lib/kubelet/pods/**/volumes/kubernetes.io~*/**", "/var/lib/kubelet/kubeconfig", "/var/lib/etcd/**",
+        "/var/lib/rancher/**/cred/**", "/var/lib/rancher/**/token", "/var/lib/rancher/**/node-token", "/etc/rancher/**/k3s.yaml",
+        "/etc/rancher/**/rke2.yaml", "/etc/apt/auth.conf*", "/etc/apt/auth.conf.d/**", "/etc/zypp/credentials.d/**", "/etc/cloud/**/*user-data*",
+        "/var/lib/cloud/**/user-data*", "/var/lib/cloud/**/*vendor-data*", "/run/cloud-init/instance-data-sensitive.json",
+        "/var/lib/snapd/state.json", "/etc/NetworkManager/system-connections/**", "/run/NetworkManager/system-connections/**",
+        "/var/lib/iscsi/nodes/**", "/etc/iscsi/iscsid.conf", "/etc/openvpn/**/*{auth,pass,secret,ta.key}*", "/etc/wpa_supplicant/*.conf",
+        "/sys/class/iscsi_session/*/{password,password_in,username,username_in}", "/proc/keys", "/proc/key-users",
+        "/etc/ecs/ecs.config.json", "/var/lib/ecs/data/**", "/etc/cups/passwd*", "/etc/pve/priv/**", "/etc/ansible/**/vault*",
+        "/var/lib/docker/swarm/**", "/var/lib/containers/storage/secrets/**", "/var/lib/docker/containers/*/mounts/secrets/**",
+    ),
+    "memory of processes or of the kernel": (
+        "/proc/kcore", "/proc/vmcore", "/dev/mem", "/dev/port", "/proc/kpage*", "/proc/*/{mem,pagemap,clear_refs,smaps,numa_maps}",
+        "/proc/*/map_files/**", "/proc/*/task/*/{mem,pagemap,clear_refs,smaps}", "/var/crash/**/vmcore*", "/var/lib/systemd/coredump/**",
+        "/var/spool/abrt/**/{coredump,sosreport*,environ}", "/var/crash/*.crash",
+    ),
+    "reading it acts on the host": (
+        "/proc/kmsg", "/proc/sysrq-trigger", "/sys/kernel/debug/**", "/sys/kernel/tracing/**", "/sys/kernel/slab/**", "/proc/acpi/event",
+        "/proc/sys/net/ipv*/route/flush", "/proc/sys/vm/{drop_caches,compact_memory,stat_refresh}", "/proc/sys/fs/binfmt_misc/**", "/proc/xen/xenbus",
+        "/proc/net/rpc/*/{channel,flush}", "/proc/net/rpc/use-gss-proxy", "/proc/fs/{nfsd,lustre,ldiskfs,panfs}/**", "/proc/fs/cifs/traceSMB",
+        "/sys/fs/fuse/connections/*/abort", "/sys/bus/pci/devices/*/{rom,vpd,config,resource*,remove,reset}",
+        "/sys/devices/pci*/**/{rom,vpd,config,resource*,remove,reset}", "/sys/firmware/efi/efivars/**", "/sys/**/cpuinfo_cur_freq", "/proc/bus/usb/**",
+    ),
+    "secret of the kernel": (
+        "/proc/sys/net/ipv6/conf/*/stable_secret", "/proc/sys/net/ipv4/tcp_fastopen_key", "/proc/sys/kernel/random/uuid",
+    ),
+    "data of a program, not a log": (
+        "**/pg_wal/**", "**/pg_xlog/**", "**/*.ibd", "**/ib_logfile*", "**/ibdata*", "**/{mysql,mariadb}-bin.[0-9]*", "**/redo[0-9]*.log",
+    ),
+}  # fmt: skip
+
+HEAD = 64 << 10
+"""Bytes at the beginning of a file in which a private key is looked for."""
+_KEY = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----|^PuTTY-User-Key-File|AGE-SECRET-KEY-1", re.MULTILINE)
+_TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\{[^}]*\}|\[[^]]*\]|[^*?{\[]+")
+
+
+def _translate(pattern: str) -> str:
+    """A pattern as a regular expression."""
+    words = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    pieces = []
+    for token in _TOKEN.findall(pattern):
+        if token.startswith("{"):
+            pieces.append("(?:" + "|".join(_translate(choice) for choice in token[1:-1].split(",")) + ")")
+        else:
+            pieces.append(words.get(token) or (token if token.startswith("[") else re.escape(token)))
+    return "".join(pieces)
+
+
+@lru_cache(maxsize=1)
+def _compiled() -> list[tuple[re.Pattern[str], str]]:
+    return [(re.compile("|".join(map(_translate, patterns)), re.DOTALL), reason) for reason, patterns in NEVER.items()]
+
+
+def why_never(path: str) -> str:
+    """Why this path is never read, or ''."""
+    return next((f"never read: {reason}" for pattern, reason in _compiled() if pattern.fullmatch(path)), "")
+
+
+def why_not_content(head: bytes) -> str:
+    """Why a file that begins so is not kept, or ''."""
+    return "never kept: it holds a private key" if _KEY.search(head) else ""

@@ -1,0 +1,62 @@
+"""Probes: one small question over the network each, to an address that the host's own configuration names.
+
+At most three packets or one connection for an address, three seconds for an answer, and nothing to an address that is not the
+target or what the target's name leads to by the host's own name servers and hosts file. Every answer is hostile until read:
+reads are bounded, and what cannot be read becomes a row with `error`.
+
+A probe gives rows. `what` says which step a row tells of, `outcome` is one word of a fixed set, `detail` says it to people,
+`ms` is the time it took. The steps of a kind are described at its function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from diagbundle.host import Host
+from diagbundle.model import Probe, Row
+from diagbundle.sources.probe_link import arp
+from diagbundle.sources.probe_names import dns
+from diagbundle.sources.probe_net import UNREADABLE, Clock, errno_name
+from diagbundle.sources.probe_path import mtu, ntp
+from diagbundle.sources.probe_tcp import ports, tcp
+from diagbundle.sources.probe_tls import tls
+from diagbundle.sources.probe_web import http, proxy
+
+KINDS: dict[str, Callable[[Probe, Host, Clock], Iterator[Row]]] = {
+    "arp": arp, "dns": dns, "http": http, "mtu": mtu, "ntp": ntp, "ports": ports, "proxy": proxy, "tcp": tcp, "tls": tls,
+}  # fmt: skip
+_SPARE = 0.25
+"""Seconds before its time is over in which a probe still says what it knows."""
+
+
+def run(probe: Probe, host: Host) -> Iterator[Row]:
+    """The rows of one probe; never raises for what the network or its other end does."""
+    base: dict[str, object] = {"kind": probe.kind, "target": probe.target, "named_by": probe.named_by}
+    before = _icmp(host)
+    try:
+        if probe.kind not in KINDS:
+            raise ValueError(f"there is no kind of probe called {probe.kind!r}: {', '.join(KINDS)}")
+        for row in KINDS[probe.kind](probe, host, Clock(probe.timeout - _SPARE)):
+            yield base | dict(row)
+    except UNREADABLE as error:
+        name = errno_name(error.errno or 0) if isinstance(error, OSError) else type(error).__name__
+        yield base | {"what": "probe", "outcome": "error", "error": f"{name}: {error}"[:300]}
+    grown = {name: now - before.get(name, 0) for name, now in _icmp(host).items() if now != before.get(name, 0)}
+    if grown:
+        yield base | {"what": "icmp_counters", "outcome": "grown", "detail": "counters of the host that grew meanwhile", "grown": grown}
+
+
+def _icmp(host: Host) -> dict[str, int]:
+    """Counters of ICMP messages that came in, both families."""
+    names, _, values = (line.split() for line in [*_pair(host), "", ""][:3])
+    found = {f"Icmp{name}": int(value) for name, value in zip(names, values, strict=False) if name.startswith("In") and value.isdecimal()}
+    for words in map(str.split, host.lines("/proc/net/snmp6")):
+        if len(words) == 2 and words[0].startswith("Icmp6In") and words[1].isdecimal():
+            found[words[0]] = int(words[1])
+    return {name: value for name, value in found.items() if name.endswith(("DestUnreachs", "TimeExcds", "PktTooBigs", "Redirects"))}
+
+
+def _pair(host: Host) -> list[str]:
+    """The line of names and the line of values of `Icmp:` in /proc/net/snmp, with an empty one between them."""
+    rows = [line for line in host.lines("/proc/net/snmp") if line.startswith("Icmp:")]
+    return [rows[0], "", rows[1]] if len(rows) == 2 else []

@@ -1,0 +1,113 @@
+"""One file of the host as a stream of bytes. May block: runs in a child only."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from diagbundle.errors import SourceError, SourceSkipped, from_os_error
+from diagbundle.host import Host
+from diagbundle.sources.never import HEAD, why_never, why_not_content
+
+CHUNK = 1 << 20
+KERNEL_LIMIT = 64 << 20
+"""Bytes of one file of /proc or /sys, whose end only reading tells."""
+SPARSE = 16 << 20
+MAX_EXTENTS = 10_000
+
+
+@dataclass
+class Opened:
+    """An opened file. `size` is None where only reading tells it; `extents` only for a sparse file."""
+
+    descriptor: int
+    mtime: float
+    inode: tuple[int, int] | None
+    size: int | None
+    extents: list[tuple[int, int]] = field(default_factory=list)
+    whole: int = 0
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self.descriptor)
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes: as many as there were at opening, or fewer if it shrank. Raises `SourceError`."""
+        try:
+            if self.whole:
+                for position, length in self.extents:
+                    os.lseek(self.descriptor, position, os.SEEK_SET)
+                    yield from self._read(length)
+            else:
+                yield from self._read(KERNEL_LIMIT if self.size is None else self.size)
+        except OSError as error:
+            if error.errno == errno.EAGAIN:  # nothing more to read without waiting
+                return
+            raise from_os_error(error) from None
+
+    def _read(self, left: int) -> Iterator[bytes]:
+        while left > 0 and (chunk := os.read(self.descriptor, min(left, CHUNK))):
+            left -= len(chunk)
+            yield chunk
+
+
+def open_file(host: Host, path: str) -> Opened:
+    """Open a regular file that may be read. Raises `SourceError`, `SourceSkipped` for what is never read."""
+    if reason := why_never(path):
+        raise SourceSkipped(reason)
+    descriptor = host.open(path)
+    try:
+        return _examined(host, path, descriptor)
+    except OSError as error:
+        os.close(descriptor)
+        raise from_os_error(error) from None
+    except SourceError:
+        os.close(descriptor)
+        raise
+
+
+def _examined(host: Host, path: str, descriptor: int) -> Opened:
+    status = os.fstat(descriptor)
+    kernel = path.startswith(("/proc/", "/sys/", "/dev/"))
+    if kernel:
+        if not status.st_mode & 0o444:
+            raise SourceSkipped("its mode says that it is not to be read")
+        return Opened(descriptor, 0, None, None)
+    _refuse_by_real_path(host, path)
+    size = status.st_size
+    inode = (status.st_dev, status.st_ino) if status.st_nlink > 1 else None
+    opened = Opened(descriptor, status.st_mtime, inode, size)
+    if size >= SPARSE and status.st_blocks * 512 < size // 4:
+        opened.extents, opened.whole = _extents(descriptor, size), size
+        opened.size = sum(length for _, length in opened.extents)
+    elif 0 < size <= CHUNK:
+        head = os.pread(descriptor, HEAD, 0)
+        if reason := why_not_content(head):
+            raise SourceSkipped(reason)
+    return opened
+
+
+def _refuse_by_real_path(host: Host, path: str) -> None:
+    real = host.path(path)
+    if host.root != "/":
+        real = "/" + os.path.relpath(real, host.root)
+    if real != path and (reason := why_never(real)):
+        raise SourceSkipped(reason)
+
+
+def _extents(descriptor: int, size: int) -> list[tuple[int, int]]:
+    """Where the data of a sparse file lies."""
+    found: list[tuple[int, int]] = []
+    position = 0
+    while position < size and len(found) < MAX_EXTENTS:
+        try:
+            start = os.lseek(descriptor, position, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # only a hole is left
+                break
+            raise
+        position = min(os.lseek(descriptor, start, os.SEEK_HOLE), size)
+        found.append((start, position - start))
+    return found
