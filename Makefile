@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PY = .venv/bin/python
 OURS = src collectors tests packaging examples
-TYPED = src/diagbundle collectors packaging/make_docs.py packaging/bench.py examples/acme/acme_diag
+TYPED = src/diagbundle collectors packaging/make_docs.py packaging/compare_with_tar.py examples/acme/acme_diag
 
 export PYTHON
 export PYTHONDONTWRITEBYTECODE = 1
@@ -29,7 +29,7 @@ format: .venv/ready  ## format the code
 	@$(PY) -m ruff format $(OURS)
 
 bench: .venv/ready  ## compare with plain tar and zstd on this machine
-	@$(PY) packaging/bench.py
+	@$(PY) packaging/compare_with_tar.py
 
 docs: .venv/ready  ## write docs/collectors.md from the collectors
 	@$(PY) packaging/make_docs.py

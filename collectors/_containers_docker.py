@@ -16,7 +16,7 @@ SNAP = "/var/snap/docker/common/var-lib-docker"
 SOCKETS = ("/run/docker.sock", "/var/run/docker.sock")
 CONFIGURATION = """
 /etc/docker/daemon.json /var/snap/docker/current/config/daemon.json /etc/default/docker /etc/sysconfig/docker
-/etc/sysconfig/docker-storage /etc/sysconfig/docker-network /etc/conf.d/docker /etc/subuid /etc/subgid /run/docker.pid
+/etc/sysconfig/docker-storage /etc/sysconfig/docker-network /etc/conf.d/docker /run/docker.pid
 /run/docker/runtime-runc/moby/*/state.json /run/docker/containerd/containerd.toml
 /run/docker/containerd/daemon/io.containerd.runtime.v2.task/*/*/config.json
 /run/docker/containerd/daemon/io.containerd.runtime.v2.task/*/*/init.pid

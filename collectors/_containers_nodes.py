@@ -81,7 +81,7 @@ def lease_rows(host: Host) -> Iterator[Row]:
     """Addresses that CNI's host-local plugin has given away: a full range stops every new pod."""
     for path in host.glob("/var/lib/cni/networks/*/*"):
         network, address = path.split("/")[-2:]
-        yield {"network": network, "name": address, "text": host.text(path)[:200].strip()}
+        yield {"network": network, "name": address, "text": " ".join(host.text(path)[:200].split())}
 
 
 def ecs_config_rows(host: Host) -> Iterator[str]:
@@ -146,11 +146,12 @@ def _node_name(host: Host, running: Daemons) -> str:
     return name if re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name) else "localhost"
 
 
-def distributions(running: Daemons) -> Iterator[Source]:
+def distributions(host: Host, running: Daemons) -> Iterator[Source]:
     """Versions and states of k3s, rke2 and k0s; asking a stopped k0s would only wait."""
+    closed = not_running(running, "k0s") if installed(host, "k0s") else ""
     yield Command(("k3s", "--version"), timeout=CHEAP, folder="kubernetes", only_if="/var/lib/rancher/k3s/data")
     yield Command(("rke2", "--version"), timeout=CHEAP, folder="kubernetes", only_if="/var/lib/rancher/rke2")
-    yield Command(("k0s", "status"), timeout=CHEAP, folder="kubernetes", only_if="/var/lib/k0s", skip=not_running(running, "k0s"))
+    yield Command(("k0s", "status"), timeout=CHEAP, folder="kubernetes", only_if="/run/k0s/status.sock", skip=closed)
 
 
 # -- system containers and virtual machines

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from diagbundle.collect.api import Command, File, Host, Row, Source
 
-from ._containers_talk import CHEAP, Talk, batches, directory, names, parsed, value_of
+from ._containers_talk import CHEAP, Talk, batches, directory, installed, names, parsed, value_of
 
 CONFIGURATION = """
 /etc/containers/containers.conf /etc/containers/containers.conf.d/*.conf /etc/containers/storage.conf /etc/containers/storage.conf.d/*
@@ -17,10 +17,13 @@ CONFIGURATION = """
 """.split()  # noqa: SIM905 - one path after the other
 STORAGE = "/var/lib/containers/storage"
 STATE = """
-*-containers/containers.json *-containers/*/userdata/config.json *-containers/*/userdata/hosts *-containers/*/userdata/hostname
-*-containers/*/userdata/resolv.conf *-containers/*/userdata/oci-log *-containers/*/userdata/conmon.pid *-containers/*/userdata/pidfile
-*-images/images.json networks/*.json
+*-containers/containers.json *-containers/*/userdata/config.json *-images/images.json networks/*.json
 """.split()  # noqa: SIM905 - one path after the other
+RUNNING = """
+*-containers/*/userdata/hosts *-containers/*/userdata/hostname *-containers/*/userdata/resolv.conf *-containers/*/userdata/oci-log
+*-containers/*/userdata/conmon.pid *-containers/*/userdata/pidfile
+""".split()  # noqa: SIM905
+"""What lies in memory, for running containers; `userdata/secrets` beside it is not asked for."""
 LOGS = ("*-containers/*/userdata/ctr.log*",)
 QUESTIONS = (
     ("ps",), ("ps", "-a"), ("pod", "ps"), ("pod", "ps", "--format", "json"), ("info",), ("info", "--format", "json"), ("images",),
@@ -36,6 +39,8 @@ class Owner:
 
     name: str
     storage: str
+    running: str
+    """Where the state of running containers lies."""
     words: tuple[str, ...] = ()
 
     @property
@@ -64,7 +69,8 @@ def graph_root(host: Host, *configs: str, default: str) -> str:
 
 def root(host: Host) -> Owner:
     """Root's containers."""
-    return Owner("root", graph_root(host, "/etc/containers/storage.conf", "/usr/share/containers/storage.conf", default=STORAGE))
+    storage = graph_root(host, "/etc/containers/storage.conf", "/usr/share/containers/storage.conf", default=STORAGE)
+    return Owner("root", storage, "/run/containers/storage")
 
 
 def users(host: Host) -> Iterator[Owner]:
@@ -77,11 +83,15 @@ def users(host: Host) -> Iterator[Owner]:
             host.exists(f"{runtime}/{folder}") for folder in ("containers", "libpod")
         ):  # fmt: skip
             storage = graph_root(host, f"{home}/.config/containers/storage.conf", default=f"{home}/.local/share/containers/storage")
-            yield Owner(name, storage, ("runuser", "-u", name, "--", "env", f"HOME={home}", f"XDG_RUNTIME_DIR={runtime}"))
+            yield Owner(
+                name, storage, f"{runtime}/containers", ("runuser", "-u", name, "--", "env", f"HOME={home}", f"XDG_RUNTIME_DIR={runtime}")
+            )
 
 
 def holds(host: Host, owner: Owner) -> str:
     """Why podman is not to be asked, or ''. In an empty storage its mere listing makes lock files, a database and mounts."""
+    if not installed(host, "podman"):
+        return ""
     if any(host.text(path).strip() not in ("", "[]", "null") for path in host.glob(f"{owner.storage}/*-containers/containers.json")):
         return ""
     return f"its storage holds no container, and asking would set it up: {owner.storage}"
@@ -92,6 +102,7 @@ def files(owner: Owner) -> Iterator[Source]:
     if not owner.words:
         yield from (File(path) for path in CONFIGURATION)
     yield from (File(f"{owner.storage}/{path}") for path in STATE)
+    yield from (File(f"{owner.running}/{path}") for path in RUNNING)
 
 
 def log_files(owner: Owner) -> Iterator[Source]:

@@ -37,7 +37,7 @@ def daemons(host: Host) -> Daemons:
     found: Daemons = {}
     for pid in host.pids():
         name = host.text(f"/proc/{pid}/comm").rstrip("\n")
-        if name in DAEMONS and host.readlink(f"/proc/{pid}/ns/pid") in ("", ours):
+        if name in DAEMONS and state(host, pid) != "Z" and host.readlink(f"/proc/{pid}/ns/pid") in ("", ours):
             found.setdefault(name, []).append(pid)
     return found
 

@@ -9,14 +9,13 @@ from datetime import UTC, datetime
 from diagbundle.collect.api import Command, File, Host, Row, Source, Table, collector
 
 LOADER = [
-    "/proc/cmdline", "/proc/bootconfig",
-    "/boot/grub/grub.cfg", "/boot/grub2/grub.cfg", "/boot/grub/menu.lst", "/boot/grub/custom.cfg", "/boot/grub2/custom.cfg",
-    "/boot/grub/grubenv", "/boot/grub2/grubenv", "/boot/loader/entries/*.conf", "/boot/loader/loader.conf", "/boot/extlinux/extlinux.conf",
-    "/etc/default/grub", "/etc/default/grub.d/*", "/etc/default/grub_installdevice", "/etc/grub.d/*", "/etc/sysconfig/bootloader", "/etc/zipl.conf",
-    "/etc/kernel/cmdline", "/etc/kernel/install.conf", "/etc/kernel-img.conf", "/etc/sysconfig/kernel",
-    "/etc/dracut.conf", "/etc/dracut.conf.d/*", "/etc/initramfs-tools/initramfs.conf", "/etc/initramfs-tools/modules", "/etc/mkinitfs/mkinitfs.conf",
-    "/etc/modules", "/etc/modules-load.d/*", "/usr/lib/modules-load.d/*", "/run/modules-load.d/*",
-    "/sys/firmware/efi/fw_platform_size", "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c",
+    "/proc/cmdline", "/proc/bootconfig", "/boot/grub/grub.cfg", "/boot/grub2/grub.cfg", "/boot/grub/menu.lst", "/boot/grub/custom.cfg",
+    "/boot/grub2/custom.cfg", "/boot/grub/grubenv", "/boot/grub2/grubenv", "/boot/loader/entries/*.conf", "/boot/loader/loader.conf",
+    "/boot/extlinux/extlinux.conf", "/etc/default/grub", "/etc/default/grub.d/*", "/etc/default/grub_installdevice", "/etc/grub.d/*",
+    "/etc/sysconfig/bootloader", "/etc/zipl.conf", "/etc/kernel/cmdline", "/etc/kernel/install.conf", "/etc/kernel-img.conf",
+    "/etc/sysconfig/kernel", "/etc/dracut.conf", "/etc/dracut.conf.d/*", "/etc/initramfs-tools/initramfs.conf",
+    "/etc/initramfs-tools/modules", "/etc/mkinitfs/mkinitfs.conf", "/etc/modules", "/etc/modules-load.d/*", "/usr/lib/modules-load.d/*",
+    "/run/modules-load.d/*", "/sys/firmware/efi/fw_platform_size",
 ]  # fmt: skip
 EFI = ["/boot/efi/EFI/*/grub.cfg", "/boot/efi/EFI/*/grubenv", "/boot/efi/loader/entries/*.conf", "/efi/loader/entries/*.conf"]
 

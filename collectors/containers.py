@@ -45,7 +45,7 @@ def containers(host: Host) -> Iterator[Source]:
     yield from cri.nerdctl_questions(talks[2])
     yield from nodes.health(host, running)
     yield from nodes.cluster(host, running)
-    yield from nodes.distributions(running)
+    yield from nodes.distributions(host, running)
     yield from nodes.listings(host, running)
     yield from _logs(host, roots, root, talks)
     yield from _users(host)

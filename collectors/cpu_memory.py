@@ -7,24 +7,26 @@ from collections.abc import Iterator
 from diagbundle.collect.api import Command, File, Host, Source, Stage, collector
 
 COUNTERS = [
-    "/proc/stat", "/proc/vmstat", "/proc/loadavg", "/proc/uptime", "/proc/schedstat", "/proc/meminfo", "/proc/interrupts", "/proc/softirqs",
-    "/proc/pressure/*", "/sys/devices/system/clocksource/clocksource0/*",
+    "/proc/stat", "/proc/vmstat", "/proc/loadavg", "/proc/uptime", "/proc/schedstat", "/proc/meminfo", "/proc/interrupts",
+    "/proc/softirqs", "/proc/pressure/*", "/sys/devices/system/clocksource/clocksource0/current_clocksource",
+    "/sys/devices/system/clocksource/clocksource0/available_clocksource",
 ]  # fmt: skip
 MEMORY = [
     "/proc/zoneinfo", "/proc/buddyinfo", "/proc/swaps", "/proc/slabinfo", "/proc/cpuinfo", "/proc/vmallocinfo",
-    "/sys/kernel/mm/transparent_hugepage/**", "/sys/kernel/mm/hugepages/**", "/sys/kernel/mm/ksm/*", "/sys/kernel/mm/lru_gen/*",
-    "/sys/module/zswap/parameters/*", "/sys/block/zram*/mm_stat", "/sys/block/zram*/comp_algorithm", "/proc/sysvipc/*",
-    "/sys/devices/system/node/node*/meminfo", "/sys/devices/system/node/node*/numastat", "/sys/devices/system/node/node*/cpulist",
-    "/sys/devices/system/node/node*/distance", "/sys/devices/system/node/node*/vmstat", "/sys/devices/system/node/*online",
-    "/sys/devices/system/cpu/online", "/sys/devices/system/cpu/offline", "/sys/devices/system/cpu/present", "/sys/devices/system/cpu/isolated",
-    "/sys/devices/system/cpu/nohz_full", "/sys/devices/system/memory/auto_online_blocks", "/sys/devices/system/memory/block_size_bytes",
+    "/sys/kernel/mm/transparent_hugepage/**", "/sys/kernel/mm/hugepages/*/*_hugepages*", "/sys/kernel/mm/ksm/*",
+    "/sys/kernel/mm/lru_gen/*", "/sys/module/zswap/parameters/*", "/sys/block/zram*/mm_stat", "/sys/block/zram*/comp_algorithm",
+    "/proc/sysvipc/*", "/sys/devices/system/node/node*/meminfo", "/sys/devices/system/node/node*/numastat",
+    "/sys/devices/system/node/node*/cpulist", "/sys/devices/system/node/node*/distance", "/sys/devices/system/node/node*/vmstat",
+    "/sys/devices/system/node/*online", "/sys/devices/system/cpu/online", "/sys/devices/system/cpu/offline",
+    "/sys/devices/system/cpu/present", "/sys/devices/system/cpu/isolated", "/sys/devices/system/cpu/nohz_full",
+    "/sys/devices/system/memory/auto_online_blocks", "/sys/devices/system/memory/block_size_bytes",
 ]  # fmt: skip
 PER_CPU = ("cpufreq/scaling_governor", "cpufreq/scaling_cur_freq", "cpufreq/scaling_max_freq", "thermal_throttle/*_count")
 """Not `cpuinfo_cur_freq`: it interrupts the CPU that it asks about."""
 MAX_CPUS = 64
 V2 = [
-    "cpu.stat", "cpu.max", "cpu.pressure", "memory.max", "memory.high", "memory.current", "memory.swap.current", "memory.events", "memory.pressure",
-    "pids.max", "pids.current", "pids.events", "io.stat", "io.pressure", "cgroup.events",
+    "cpu.stat", "cpu.max", "cpu.pressure", "memory.max", "memory.high", "memory.current", "memory.swap.current", "memory.events",
+    "memory.pressure", "pids.max", "pids.current", "pids.events", "io.stat", "io.pressure", "cgroup.events",
 ]  # fmt: skip
 """Not `memory.stat`: it makes the kernel add up every CPU's share, dear with thousands of groups."""
 V1 = {
@@ -83,7 +85,8 @@ def _kilobytes(host: Host) -> int:
 def cpu_memory(host: Host) -> Iterator[Source]:
     """What does not change, or only slowly; counters are samples."""
     yield from map(File, MEMORY)
-    yield File("/proc/pagetypeinfo", skip="more than 256 GiB of memory: reading it holds the lock of a zone" if _kilobytes(host) > LARGE else "")
+    large = "more than 256 GiB of memory: reading it holds the lock of a zone"
+    yield File("/proc/pagetypeinfo", skip=large if _kilobytes(host) > LARGE else "")
     yield File("/proc/cgroups")
     yield Command(("free",), folder="memory", also=("free",))
     yield Command(("free", "-m"), folder="memory")

@@ -22,7 +22,10 @@ MANY = 1000
 MAX_DELETED = 10_000
 """Deleted files of one process to look at."""
 MAX_HOLDERS = 50
-LOCAL = {"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "bcachefs", "jfs", "reiserfs", "vfat", "tmpfs", "devtmpfs", "ramfs", "hugetlbfs", "overlay", "zfs"}
+LOCAL = {
+    "ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "bcachefs", "jfs", "reiserfs", "vfat", "tmpfs", "devtmpfs", "ramfs", "hugetlbfs",
+    "overlay", "zfs",
+}  # fmt: skip
 """File systems whose inodes tell their size from memory."""
 IN_MEMORY = ("/memfd:", "/SYSV", "/dev/zero ", "/anon_hugepage ")
 """Heads of names that the kernel gives to files without a file system of ours: shared memory."""
@@ -36,6 +39,7 @@ SYSTEM = [
 Mounts = dict[str, tuple[str, str, str]]
 """Device, type and mount point by the number of the mount."""
 NOWHERE = ("", "", "")
+NOT_ASKED = {"not_asked": "only local file systems are asked for a size: others may never answer"}
 
 
 @dataclass
@@ -162,7 +166,9 @@ def deleted_files(host: Host, holders: Iterable[Holder]) -> Iterator[Row]:
         if holder.deleted and not seen.get(namespace):
             seen[namespace] = _mounts(host, holder.pid)
         for number, target in holder.deleted:
-            key, about = _deleted(host, holder.pid, number, target, seen[namespace], local)
+            about = _about(host, holder.pid, number, target, seen[namespace])
+            about |= _size(host, holder.pid, number) if target.startswith(IN_MEMORY) or about["type"] in local else NOT_ASKED
+            key = (about["device"], about["inode"]) if about["inode"] else (about["device"], target)
             row = found.setdefault(key, about | {"count": 0, "holders": []})
             row["count"] += 1
             if len(row["holders"]) < MAX_HOLDERS:
@@ -170,19 +176,17 @@ def deleted_files(host: Host, holders: Iterable[Holder]) -> Iterator[Row]:
     yield from sorted(found.values(), key=lambda row: row.get("bytes", 0), reverse=True)
 
 
-def _deleted(host: Host, pid: int, number: str, target: str, mounts: Mounts, local: set[str]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """What makes a deleted file the same as another, and what is known of it. `position` is where the holder reads or writes."""
+def _about(host: Host, pid: int, number: str, target: str, mounts: Mounts) -> dict[str, Any]:
+    """What is known of a deleted file without asking its file system. `position` is where the holder reads or writes."""
     info = dict(re.findall(r"^(pos|mnt_id|ino):\t(\d+)$", host.text(f"/proc/{pid}/fdinfo/{number}"), re.MULTILINE))
     device, kind, mount = mounts.get(info["mnt_id"], NOWHERE) if "mnt_id" in info else _mount_above(target, mounts)
-    about = {"path": target.removesuffix(DELETED), "type": kind or None, "mount": mount or None, "position": int(info.get("pos", "0"))}
-    if not target.startswith(IN_MEMORY) and kind not in local:
-        about["not_asked"] = "only local file systems are asked for a size: others may never answer"
-        return (device, info.get("ino"), target), about
-    status = _status(host, pid, number)
-    return (status.get("device"), status.get("inode"), "" if status else target), about | status
+    return {
+        "path": target.removesuffix(DELETED), "type": kind or None, "mount": mount or None, "device": device or None,
+        "inode": int(info.get("ino", "0")), "position": int(info.get("pos", "0")),
+    }  # fmt: skip
 
 
-def _status(host: Host, pid: int, number: str) -> dict[str, Any]:
+def _size(host: Host, pid: int, number: str) -> dict[str, Any]:
     """Size of what a descriptor leads to; {} if it was closed. `links` above 0: it still has another name."""
     try:
         status = os.stat(f"{host.root.rstrip('/')}/proc/{pid}/fd/{number}")
@@ -197,7 +201,9 @@ def readings(_host: Host) -> Iterator[Source]:
     yield from map(File, SYSTEM)
 
 
-@collector(title="Open files: the system's and each process's against their limits, deleted ones, locks", stage=Stage.VOLATILE, samples=readings)
+@collector(
+    title="Open files: the system's and each process's against their limits; deleted ones; locks", stage=Stage.VOLATILE, samples=readings
+)
 def file_descriptors(host: Host) -> Iterator[Source]:
     """Three tables from one walk through /proc/PID/fd."""
     scan = cache(partial(_scan, host))

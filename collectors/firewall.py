@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagbundle.collect.api import Command, File, Host, Outcome, Source, Stage, collector
-from diagbundle.collectors._net import stopped, unloaded
+
+from ._net import stopped, unloaded
 
 COUNTERS = (
     "/proc/net/netfilter/nfnetlink_queue",  # packets that no program took from its queue

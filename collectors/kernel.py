@@ -18,16 +18,17 @@ _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 FACTS = [
     "/proc/version", "/proc/modules", "/proc/devices", "/proc/misc", "/proc/iomem", "/proc/ioports", "/proc/filesystems", "/proc/crypto",
     "/proc/sys/kernel/tainted", "/proc/sys/kernel/ostype", "/proc/sys/kernel/osrelease", "/proc/sys/kernel/version",
-    "/proc/sys/kernel/hung_task_*", "/proc/sys/kernel/panic*", "/proc/sys/kernel/core_pattern",
-    "/sys/kernel/oops_count", "/sys/kernel/warn_count", "/sys/kernel/hardlockup_count", "/sys/kernel/softlockup_count", "/sys/kernel/rcu_stall_count",
+    "/proc/sys/kernel/hung_task_*", "/proc/sys/kernel/panic*", "/proc/sys/kernel/core_pattern", "/sys/kernel/oops_count",
+    "/sys/kernel/warn_count", "/sys/kernel/hardlockup_count", "/sys/kernel/softlockup_count", "/sys/kernel/rcu_stall_count",
     "/proc/config.gz", "/boot/config-*",
 ]  # fmt: skip
-MODULES = ["/sys/module/*/parameters/*", "/sys/module/*/taint", "/sys/module/*/version", "/sys/module/*/srcversion", "/sys/module/*/refcnt",
-           "/sys/module/*/initstate", "/lib/modules/*/modules.builtin"]  # fmt: skip
+MODULES = [
+    "/sys/module/*/parameters/*", "/sys/module/*/taint", "/sys/module/*/version", "/sys/module/*/srcversion", "/sys/module/*/refcnt",
+    "/sys/module/*/initstate", "/lib/modules/*/modules.builtin",
+]  # fmt: skip
 CRASHES = [
-    "/sys/fs/pstore/*", "/var/lib/systemd/pstore/**",
-    "/sys/kernel/kexec_crash_loaded", "/sys/kernel/kexec_crash_size", "/sys/kernel/kexec_loaded",
-    "/etc/kdump.conf", "/etc/sysconfig/kdump", "/etc/default/kdump-tools", "/etc/default/kexec",
+    "/sys/fs/pstore/*", "/var/lib/systemd/pstore/**", "/sys/kernel/kexec_crash_loaded", "/sys/kernel/kexec_crash_size",
+    "/sys/kernel/kexec_loaded", "/etc/kdump.conf", "/etc/sysconfig/kdump", "/etc/default/kdump-tools", "/etc/default/kexec",
     "/var/crash/*/vmcore-dmesg*.txt", "/var/crash/*/kexec-dmesg.log", "/var/crash/*/dmesg*", "/var/crash/*/README.txt",
 ]  # fmt: skip
 """Words before a crash. Never the dump itself: it is as large as memory and full of secrets."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from diagbundle.collect.api import Command, File, Host, Row, Source, Table, collector
-from diagbundle.collectors._net import stopped
+
+from ._net import stopped
 
 FILES = (
     "/etc/resolv.conf",
@@ -66,7 +67,7 @@ FILES = (
     "/var/lib/nerdctl/*/containers/*/*/resolv.conf",
 )
 LINKS = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/hostname")
-RESOLVED = (("status", "--no-pager"), ("statistics", "--no-pager"), ("dns", "--no-pager"), ("domain", "--no-pager"))
+RESOLVED = ("status", "statistics")
 
 
 @collector(title="How names become addresses: resolver files, resolved, nscd, sssd, what applications are told", folder="networking")
@@ -90,10 +91,12 @@ def resolved(host: Host) -> Iterator[Source]:
     """systemd-resolved, by the name that its client bears on this host."""
     skip = stopped(host, "systemd-resolved")
     older = host.exists("/usr/bin/systemd-resolve") and not host.exists("/usr/bin/resolvectl")
-    for words in (("--status", "--no-pager"), ("--statistics", "--no-pager")) if older else RESOLVED:
-        argv = ("systemd-resolve" if older else "resolvectl", *words)
-        also = (f"sos_commands/systemd/resolvectl_{words[0].strip('-')}",)
-        yield Command(argv, folder="systemd", also=also, timeout=10, skip=skip)
+    for question in RESOLVED:
+        argv = ("systemd-resolve", f"--{question}") if older else ("resolvectl", question)
+        yield Command(argv, folder="systemd", at=f"sos_commands/systemd/resolvectl_{question}", timeout=10, skip=skip)
+    if not older:
+        for question in ("dns", "domain"):
+            yield Command(("resolvectl", question), folder="systemd", timeout=10, skip=skip)
 
 
 def daemons(host: Host) -> Iterator[Source]:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from diagbundle.collect.api import Command, File, Host, Row, Source, Stage, Table, collector
-from diagbundle.collectors._net import namespace_of, namespaces, stopped
+
+from ._net import namespace_of, namespaces, stopped
 
 NICS = "/sys/class/net"
 COUNTERS = (
@@ -95,7 +96,6 @@ CONFIGURATION = (
     "/etc/NetworkManager/NetworkManager.conf",
     "/etc/NetworkManager/conf.d/*",
     "/etc/NetworkManager/dispatcher.d/**",
-    "/etc/NetworkManager/system-connections/*",
     "/usr/lib/NetworkManager/conf.d/*",
     "/run/NetworkManager/conf.d/*",
     "/run/NetworkManager/devices/*",
@@ -144,9 +144,9 @@ DEVLINK = (
 MANAGERS = {
     "NetworkManager": ("networkmanager", (
         ("nmcli", "general", "status"), ("nmcli", "con", "show"), ("nmcli", "con", "show", "--active"), ("nmcli", "dev", "status"),
-        ("nmcli", "dev", "show"), ("nmcli", "-f", "all", "dev", "wifi", "list", "--rescan", "no"),
+        ("nmcli", "dev", "show"),
     )),
-    "systemd-networkd": ("networking", (("networkctl", "list", "--no-pager"), ("networkctl", "status", "-a", "--no-pager"))),
+    "systemd-networkd": ("networking", (("networkctl", "list"), ("networkctl", "status", "-a"))),
     "wickedd": ("wicked", (("wicked", "ifstatus", "--verbose", "all"), ("wicked", "show-config"))),
     "lldpd": ("lldpd", (("lldpcli", "show", "neighbors", "details"),)),
 }  # fmt: skip
@@ -219,7 +219,7 @@ def other_namespaces(host: Host, names: Iterable[str]) -> Iterator[Source]:
         for name in names:
             place = f"netns/{inode}/{name}"
             yield File(f"/proc/{pids[0]}/net/{name}", at=f"diagbundle/{place}", key=place, skip=skip)
-    for name, inode in unattended(host)[:NAMED]:
+    for inode, name in islice(unattended(host).items(), NAMED):
         for file in names:
             words = ("ip", "netns", "exec", name, "cat", f"/proc/net/{file}")
             yield Command(words, at=f"diagbundle/netns/{inode}/{file}", timeout=5)
@@ -244,17 +244,17 @@ def names_of(host: Host) -> dict[str, str]:
     return {name: str(host.stat(f"/run/netns/{name}").st_ino) for name in host.listdir("/run/netns")}
 
 
-def unattended(host: Host) -> list[tuple[str, str]]:
-    """Name and inode of namespaces in which no process lives."""
+def unattended(host: Host) -> dict[str, str]:
+    """Inode → name of namespaces in which no process lives."""
     busy = namespaces(host)
-    return [(name, inode) for name, inode in names_of(host).items() if inode not in busy]
+    return {inode: name for name, inode in names_of(host).items() if inode not in busy}
 
 
 def namespace_rows(host: Host) -> Iterator[Row]:
     """One row for each network namespace: how many processes, the first of them, its control group (which names a container)."""
     ours, named = namespace_of(host, "self"), names_of(host)
     busy = namespaces(host)
-    for inode in (*busy, *(inode for _, inode in unattended(host))):
+    for inode in (*busy, *unattended(host)):
         pids = busy.get(inode, [])
         first = pids[0] if pids else None
         yield {

@@ -1,4 +1,4 @@
-"""The system's identity: distribution, boot, virtualisation, time zone, whether it waits for a reboot, cloud-init."""  # noqa: A005  # sos's name
+"""The system's identity: distribution, boot, virtualisation, time zone, whether it waits for a reboot, cloud-init."""
 
 from __future__ import annotations
 
@@ -8,21 +8,28 @@ from collections.abc import Iterator
 from diagbundle.collect.api import Command, File, Host, Row, Source, Table, collector
 
 IDENTITY = [
-    "/etc/os-release", "/usr/lib/os-release", "/etc/*release", "/etc/*version", "/etc/issue", "/etc/system-release-cpe", "/etc/machine-id", "/etc/machine-info",
-    "/etc/hostname", "/proc/sys/kernel/hostname", "/proc/sys/kernel/domainname",
+    "/etc/os-release", "/usr/lib/os-release", "/etc/*release", "/etc/*version", "/etc/issue", "/etc/system-release-cpe",
+    "/etc/machine-id", "/etc/machine-info", "/etc/hostname", "/proc/sys/kernel/hostname", "/proc/sys/kernel/domainname",
 ]  # fmt: skip
 VIRTUAL = [
-    "/sys/class/dmi/id/sys_vendor", "/sys/class/dmi/id/product_name", "/sys/class/dmi/id/product_version", "/sys/class/dmi/id/board_vendor",
-    "/sys/class/dmi/id/chassis_vendor", "/sys/class/dmi/id/chassis_type", "/sys/class/dmi/id/bios_vendor", "/sys/class/dmi/id/bios_version",
-    "/sys/hypervisor/type", "/sys/hypervisor/version/*", "/sys/hypervisor/properties/features", "/proc/device-tree/model", "/proc/device-tree/hypervisor/compatible",
-    "/proc/sysinfo", "/run/systemd/container", "/.dockerenv", "/run/.containerenv", "/proc/1/comm", "/proc/1/cgroup", "/proc/1/sched", "/proc/xen/capabilities",
+    "/sys/class/dmi/id/sys_vendor", "/sys/class/dmi/id/product_name", "/sys/class/dmi/id/product_version",
+    "/sys/class/dmi/id/board_vendor", "/sys/class/dmi/id/chassis_vendor", "/sys/class/dmi/id/chassis_type",
+    "/sys/class/dmi/id/bios_vendor", "/sys/class/dmi/id/bios_version", "/sys/hypervisor/type", "/sys/hypervisor/version/*",
+    "/sys/hypervisor/properties/features", "/proc/device-tree/model", "/proc/device-tree/hypervisor/compatible", "/proc/sysinfo",
+    "/run/systemd/container", "/.dockerenv", "/run/.containerenv", "/proc/1/comm", "/proc/1/cgroup", "/proc/1/sched",
+    "/proc/xen/capabilities",
 ]  # fmt: skip
-ZONE = ["/etc/localtime", "/etc/timezone", "/etc/sysconfig/clock", "/etc/adjtime", "/etc/locale.conf", "/etc/default/locale", "/etc/sysconfig/i18n", "/etc/vconsole.conf"]
+ZONE = [
+    "/etc/localtime", "/etc/timezone", "/etc/sysconfig/clock", "/etc/adjtime", "/etc/locale.conf", "/etc/default/locale",
+    "/etc/sysconfig/i18n", "/etc/vconsole.conf",
+]  # fmt: skip
 CLOUD = [
-    "/run/cloud-init/status.json", "/run/cloud-init/result.json", "/run/cloud-init/instance-data.json", "/run/cloud-init/cloud.cfg", "/run/cloud-init/cloud-id*",
-    "/run/cloud-init/ds-identify.log", "/run/cloud-init/cloud-init-generator.log", "/run/cloud-init/.ds-identify.result", "/run/cloud-init/enabled",
-    "/run/cloud-init/disabled", "/var/lib/cloud/data/status.json", "/var/lib/cloud/data/result.json", "/var/lib/cloud/data/*instance-id", "/var/lib/cloud/data/*datasource",
-    "/etc/cloud/cloud.cfg", "/etc/cloud/cloud.cfg.d/*", "/etc/cloud/cloud-init.disabled", "/etc/cloud/ds-identify.cfg", "/var/log/cloud-init.log", "/var/log/cloud-init-output.log",
+    "/run/cloud-init/status.json", "/run/cloud-init/result.json", "/run/cloud-init/instance-data.json", "/run/cloud-init/cloud.cfg",
+    "/run/cloud-init/cloud-id*", "/run/cloud-init/ds-identify.log", "/run/cloud-init/cloud-init-generator.log",
+    "/run/cloud-init/.ds-identify.result", "/run/cloud-init/enabled", "/run/cloud-init/disabled", "/var/lib/cloud/data/status.json",
+    "/var/lib/cloud/data/result.json", "/var/lib/cloud/data/*instance-id", "/var/lib/cloud/data/*datasource", "/etc/cloud/cloud.cfg",
+    "/etc/cloud/cloud.cfg.d/*", "/etc/cloud/cloud-init.disabled", "/etc/cloud/ds-identify.cfg", "/var/log/cloud-init.log",
+    "/var/log/cloud-init-output.log",
 ]  # fmt: skip
 """By name: user data, and `instance-data-sensitive.json` beside these, hold secrets."""
 REBOOT = ["/run/reboot-required*", "/run/reboot-needed*", "/run/zypp.reboot_needed*", "/boot/do_purge_kernels"]
@@ -34,7 +41,8 @@ def timezone(host: Host) -> Iterator[Row]:
     link = host.readlink("/etc/localtime")
     named = host.text("/etc/timezone").strip()
     zone = link.partition("zoneinfo/")[2] or named
-    yield {"path": "/etc/localtime", "link": link or None, "exists": host.exists("/etc/localtime"), "timezone": named or None, "zone": zone or None}
+    there = host.exists("/etc/localtime")
+    yield {"path": "/etc/localtime", "link": link or None, "exists": there, "timezone": named or None, "zone": zone or None}
 
 
 def virtualisation(host: Host) -> Iterator[Row]:
@@ -55,7 +63,7 @@ def virtualisation(host: Host) -> Iterator[Row]:
         "openvz": host.exists("/proc/vz") and not host.exists("/proc/bc"),
         "initial_pid_namespace": host.readlink("/proc/self/ns/pid") == "pid:[4026531836]",
         "uid_map": host.text("/proc/self/uid_map").split(),
-        "root": host.lines("/proc/self/mountinfo")[:1],
+        "root": [line for line in host.lines("/proc/self/mountinfo") if " / / " in line],
     }
 
 
@@ -88,7 +96,7 @@ def readings(_host: Host) -> Iterator[Source]:
 
 
 @collector(title="Identity: distribution, boot, virtualisation, time zone, pending reboot, cloud-init", folder="host", samples=readings)
-def os(host: Host) -> Iterator[Source]:
+def os(_host: Host) -> Iterator[Source]:
     """Names and times of the system; nothing here asks the name service."""
     yield from map(File, IDENTITY + VIRTUAL + ZONE + REBOOT + CLOUD)
     yield Table("timezone", timezone)

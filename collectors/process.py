@@ -38,6 +38,7 @@ STAT = {
     "processor": 39, "rt_priority": 40, "policy": 41, "blkio_ticks": 42,
 }  # fmt: skip
 """Fields of /proc/PID/stat by their number in proc(5). Times in ticks, vsize in bytes, rss in pages."""
+LEAN = ("start", "state", "utime", "stime", "threads", "rss", "majflt", "blkio_ticks", "comm")
 IN_STAT = {"Name", "State", "Pid", "PPid", "Threads", "Cpus_allowed", "Mems_allowed"}
 """Lines of /proc/PID/status that `stat` has too, or that are long masks beside a list."""
 _CONTAINER = re.compile(r"(?:(docker|libpod|cri-containerd|crio|nerdctl)[-/:])?(?<!conmon-)([0-9a-f]{64})(?=[./]|$)")
@@ -176,6 +177,12 @@ def _deep(host: Host, pid: int) -> list[Found]:
     return [row, *threads] if again.get("start") == row["start"] else []
 
 
+def _shallow(host: Host, pid: int) -> list[Found]:
+    """What can be said of a process at which a reader got stuck."""
+    row = _plain(host, pid)
+    return [row | {"stuck": "reading it did not end, or was not tried after others that did not"}] if row else []
+
+
 def _read_all(host: Host, pids: list[int], pipe: int) -> None:
     """In the child: one line of JSON for each process."""
     # A child that gets stuck outlives us; nobody may wait for the end of a pipe that it holds open.
@@ -228,14 +235,16 @@ def _patiently(host: Host, pids: list[int]) -> Iterator[tuple[int, list[Found] |
         except OSError:  # no further process may be started here: then we read ourselves
             yield from ((pid, _deep(host, pid)) for pid in pending)
             return
-        for line in _lines(pipe):
-            yield pending.popleft(), json.loads(line)
-        os.close(pipe)
-        os.kill(child, signal.SIGKILL)
+        try:
+            for line in _lines(pipe):
+                yield pending.popleft(), json.loads(line)
+        finally:
+            os.close(pipe)
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, os.WNOHANG)  # one in uninterruptible sleep does not even die now; then init inherits it
         if pending:
             stuck += 1
             yield pending.popleft(), None
-        os.waitpid(child, os.WNOHANG if pending else 0)
     yield from ((pid, None) for pid in pending)
 
 
@@ -256,13 +265,11 @@ def processes(host: Host) -> Iterator[Row]:
     """A row for each process and for each of its threads in state D (these have `tid`), then one that says how many there are."""
     counts = {"visible": 0, "tasks_visible": 0, "vanished": 0, "stuck": 0}
     for pid, rows in _patiently(host, host.pids()):
-        if rows is None:
-            counts["stuck"] += 1
-            plain = _plain(host, pid)
-            rows = [plain | {"stuck": "reading it did not end, or was not tried after others that did not"}] if plain else []
-        counts["visible" if rows else "vanished"] += 1
-        counts["tasks_visible"] += rows[0]["threads"] if rows else 0
-        yield from rows
+        counts["stuck"] += rows is None
+        known = _shallow(host, pid) if rows is None else rows
+        counts["visible" if known else "vanished"] += 1
+        counts["tasks_visible"] += known[0]["threads"] if known else 0
+        yield from known
     yield _summary(host, counts)
 
 
@@ -270,8 +277,12 @@ def counters(host: Host) -> Iterator[Row]:
     """The lean row that is read at both ends of a run; who appears in one reading only began or ended meanwhile."""
     for pid in host.pids():
         if found := parse_stat(host.text(f"/proc/{pid}/stat")):
-            chosen = {name: found.get(name) for name in ("start", "state", "utime", "stime", "threads", "rss", "majflt", "blkio_ticks", "comm")}
-            yield {"pid": pid, **chosen, "fds": count_descriptors(host, pid), "schedstat": host.text(f"/proc/{pid}/schedstat").strip()}
+            yield {
+                "pid": pid,
+                **{name: found.get(name) for name in LEAN},
+                "fds": count_descriptors(host, pid),
+                "schedstat": host.text(f"/proc/{pid}/schedstat").strip(),
+            }
 
 
 def readings(_host: Host) -> Iterator[Source]:

@@ -47,7 +47,7 @@ FILES = (
     "/etc/conf.d/*proxy*",
 )
 DOCKER = ("/root/.docker/config.json", "/var/lib/docker/.docker/config.json")
-NAME = re.compile(r"[A-Za-z]+_proxy", re.IGNORECASE)
+NAME = re.compile(r"\w*_proxy", re.IGNORECASE | re.ASCII)
 CREDENTIALS = re.compile(r"^([a-z][a-z0-9+.-]*://)?.*@", re.IGNORECASE)
 """User and password before the host: everything up to the last `@`, since passwords may hold `@` and `/`."""
 MOST = 5000
@@ -93,8 +93,8 @@ def settings(environ: str) -> dict[str, str]:
 
 
 def without_credentials(value: str) -> str:
-    """`http://user:word@proxy:3128` becomes `http://…@proxy:3128`: that there were some is worth knowing."""
-    return CREDENTIALS.sub(lambda found: f"{found[1] or ''}…@", value)
+    """`http://user:word@proxy:3128` becomes `http://<removed>@proxy:3128`: that there were some is worth knowing."""
+    return CREDENTIALS.sub(lambda found: f"{found[1] or ''}<removed>@", value)
 
 
 def state_of(host: Host, pid: int) -> tuple[str, bool]:

@@ -12,7 +12,7 @@ from ._look import globbed, spelled, status
 FILES = """
 /etc/selinux/{config,semanage.conf,restorecond.conf,*/setrans.conf,*/contexts/customizable_types} /etc/sysconfig/selinux /.autorelabel
 /etc/selinux/*/contexts/files/file_contexts.{local,subs,subs_dist}
-/sys/fs/selinux/{enforce,policyvers,deny_unknown,reject_unknown,mls,checkreqprot,status,avc/hash_stats,avc/cache_threshold}
+/sys/fs/selinux/{enforce,policyvers,deny_unknown,reject_unknown,mls,checkreqprot,avc/hash_stats}
 /sys/fs/selinux/{booleans/*,policy_capabilities/*,ss/sidtab_hash_stats}
 /var/lib/selinux/*/active/{booleans,file_contexts,ports,seusers,interfaces,nodes,users,users_extra}.local
 /etc/selinux/*/active/{booleans,file_contexts,ports,seusers,interfaces,nodes,users}.local
@@ -20,7 +20,8 @@ FILES = """
 /var/lib/selinux/*/active/modules/disabled/* /var/lib/setroubleshoot/setroubleshoot_database.xml
 /proc/self/attr/{current,apparmor/current,smack/current} /sys/kernel/security/{lsm,lockdown,apparmor/profiles,integrity/ima/policy}
 /sys/kernel/security/integrity/ima/{violations,runtime_measurements_count} /sys/kernel/security/apparmor/features/**
-/sys/module/apparmor/parameters/{enabled,mode,audit} /etc/apparmor/* /etc/apparmor.d/* /etc/apparmor.d/{local,disable,force-complain,tunables}/**
+/sys/module/apparmor/parameters/{enabled,mode,audit}
+/etc/apparmor/* /etc/apparmor.d/* /etc/apparmor.d/{local,disable,force-complain,tunables}/**
 /etc/audit/{auditd.conf,audit.rules,rules.d/*,audit-stop.rules,plugins.d/*} /etc/audisp/{audispd.conf,plugins.d/*} /proc/self/loginuid
 /proc/sys/crypto/fips_enabled /etc/system-fips /etc/crypto-policies/{config,state/*,back-ends/*,local.d/*,policies/**}
 /etc/ssl/openssl.cnf /etc/pki/tls/openssl.cnf /etc/pki/tls/openssl.d/* /etc/gnutls/config /etc/krb5.conf /etc/krb5.conf.d/*

@@ -13,15 +13,17 @@ from typing import Any
 
 from diagbundle.collect.api import File, Host, Row, Source, Stage, Table, collector
 
-CAPABILITIES = (
-    "chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable net_bind_service net_broadcast net_admin net_raw "
-    "ipc_lock ipc_owner sys_module sys_rawio sys_chroot sys_ptrace sys_pacct sys_admin sys_boot sys_nice sys_resource sys_time sys_tty_config mknod "
-    "lease audit_write audit_control setfcap mac_override mac_admin syslog wake_alarm block_suspend audit_read perfmon bpf checkpoint_restore"
-).split()
+CAPABILITIES = [
+    "chown", "dac_override", "dac_read_search", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap", "linux_immutable",
+    "net_bind_service", "net_broadcast", "net_admin", "net_raw", "ipc_lock", "ipc_owner", "sys_module", "sys_rawio", "sys_chroot",
+    "sys_ptrace", "sys_pacct", "sys_admin", "sys_boot", "sys_nice", "sys_resource", "sys_time", "sys_tty_config", "mknod", "lease",
+    "audit_write", "audit_control", "setfcap", "mac_override", "mac_admin", "syslog", "wake_alarm", "block_suspend", "audit_read",
+    "perfmon", "bpf", "checkpoint_restore",
+]  # fmt: skip
 """By number of the bit, from linux/capability.h."""
 TELLING = ("sys_ptrace", "sys_admin", "dac_read_search", "syslog", "net_admin", "sys_rawio", "audit_control")
 """Rights without which evidence is denied: others' descriptors, stacks, files, the kernel's log, firewall, hardware, audit."""
-SECCOMP = ("off", "strict", "filter")
+SECCOMP = {"0": "off", "1": "strict", "2": "filter"}
 INITIAL = {"pid": 4026531836, "user": 4026531837, "uts": 4026531838, "ipc": 4026531839, "cgroup": 4026531835, "time": 4026531834}
 """Numbers of the namespaces that the kernel starts with (those of `net` and `mnt` are not fixed)."""
 WHOLE_MAP = ["0", "0", "4294967295"]
@@ -52,7 +54,8 @@ def program(host: Host) -> Row:
     return {
         "about": "program", "version": _version(), "python": platform.python_version(), "implementation": sys.implementation.name,
         "frozen": bool(getattr(sys, "frozen", False)), "argv": sys.argv, "pid": os.getpid(), "parent": os.getppid(),
-        "nice": int(here[16]) if len(here) > 16 else None, "root": host.root, "machine": platform.machine(), "now": time.time(), "monotonic": time.monotonic(),
+        "nice": int(here[16]) if len(here) > 16 else None, "root": host.root, "machine": platform.machine(),
+        "now": time.time(), "monotonic": time.monotonic(),
     }  # fmt: skip
 
 
@@ -62,9 +65,16 @@ def rights(host: Host) -> Row:
     effective = capabilities(status.get("CapEff", ""))
     seccomp = status.get("Seccomp", "")
     row: dict[str, Any] = {"about": "rights", **{name: status.get(name) for name in STATUS}, "capabilities": effective}
-    row |= {"without": [name for name in TELLING if name not in effective], "bounding": len(capabilities(status.get("CapBnd", "")))}
-    row |= {"seccomp": SECCOMP[int(seccomp)] if seccomp in ("0", "1", "2") else None, "context": host.text("/proc/self/attr/current").strip("\0\n") or None}
-    return row | {"lsm": host.text("/sys/kernel/security/lsm").strip() or None, "lockdown": host.text("/sys/kernel/security/lockdown").strip() or None}
+    row["without"] = [name for name in TELLING if name not in effective]
+    row["unbounded"] = [name for name in capabilities(status.get("CapBnd", "")) if name not in effective]
+    row["seccomp"] = SECCOMP.get(seccomp)
+    for name, path in (
+        ("context", "/proc/self/attr/current"),
+        ("lsm", "/sys/kernel/security/lsm"),
+        ("lockdown", "/sys/kernel/security/lockdown"),
+    ):
+        row[name] = host.text(path).strip("\0\n") or None
+    return row
 
 
 def confinement(host: Host) -> Row:
@@ -72,13 +82,14 @@ def confinement(host: Host) -> Row:
     namespaces = {name: host.readlink(f"/proc/self/ns/{name}") for name in (*INITIAL, "net", "mnt")}
     init = {name: host.readlink(f"/proc/1/ns/{name}") for name in namespaces}
     uid_map = host.text("/proc/self/uid_map").split()
-    why = [f"the {name} namespace is not the first" for name, number in INITIAL.items() if namespaces[name] not in ("", f"{name}:[{number}]")]
+    first = {name: f"{name}:[{number}]" for name, number in INITIAL.items()}
+    why = [f"the {name} namespace is not the first" for name, link in first.items() if namespaces[name] not in ("", link)]
     why += ["user ids are mapped"] if uid_map and uid_map != WHOLE_MAP else []
     why += [f"{path} exists" for path in ("/.dockerenv", "/run/.containerenv", "/run/systemd/container") if host.exists(path)]
     return {
         "about": "confinement", "container": bool(why), "why": why, "uid_map": uid_map, "gid_map": host.text("/proc/self/gid_map").split(),
         "namespaces": namespaces, "differs_from_init": [name for name in namespaces if init[name] and init[name] != namespaces[name]],
-        "cgroup": host.lines("/proc/self/cgroup"), "root_mount": host.lines("/proc/self/mountinfo")[:1],
+        "cgroup": host.lines("/proc/self/cgroup"),
     }  # fmt: skip
 
 
@@ -87,8 +98,9 @@ def resources(host: Host) -> Iterator[Row]:
     for who, number in (("self", resource.RUSAGE_SELF), ("children", resource.RUSAGE_CHILDREN)):
         used = resource.getrusage(number)
         yield {
-            "about": "resources", "of": who, "user": used.ru_utime, "system": used.ru_stime, "max_rss": used.ru_maxrss, "majflt": used.ru_majflt,
-            "inblock": used.ru_inblock, "oublock": used.ru_oublock, "nvcsw": used.ru_nvcsw, "nivcsw": used.ru_nivcsw,
+            "about": "resources", "of": who, "user": used.ru_utime, "system": used.ru_stime, "max_rss": used.ru_maxrss,
+            "majflt": used.ru_majflt, "inblock": used.ru_inblock, "oublock": used.ru_oublock,
+            "nvcsw": used.ru_nvcsw, "nivcsw": used.ru_nivcsw,
         }  # fmt: skip
     parent = str(os.getppid())
     fields = host.text(f"/proc/{parent}/stat").rpartition(")")[2].split()
@@ -96,7 +108,8 @@ def resources(host: Host) -> Iterator[Row]:
         user, system, waited_user, waited_system = (int(ticks) / os.sysconf("SC_CLK_TCK") for ticks in fields[11:15])
         status = _status(host, parent)
         yield {
-            "about": "resources", "of": "parent", "user": user, "system": system, "children_user": waited_user, "children_system": waited_system,
+            "about": "resources", "of": "parent", "user": user, "system": system,
+            "children_user": waited_user, "children_system": waited_system,
             "max_rss": status.get("VmHWM"), "rss": status.get("VmRSS"),
         }  # fmt: skip
 
@@ -106,7 +119,8 @@ def ourselves(host: Host) -> Iterator[Row]:
     yield program(host)
     yield rights(host)
     yield confinement(host)
-    yield {"about": "limits", **{name: list(resource.getrlimit(getattr(resource, name))) for name in ("RLIMIT_NOFILE", "RLIMIT_NPROC", "RLIMIT_AS")}}
+    limits = {"nofile": resource.RLIMIT_NOFILE, "nproc": resource.RLIMIT_NPROC, "as": resource.RLIMIT_AS}
+    yield {"about": "limits", **{name: list(resource.getrlimit(number)) for name, number in limits.items()}}
     yield from resources(host)
 
 

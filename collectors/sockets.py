@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
 import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import takewhile
+from itertools import chain, islice, takewhile
 from typing import NamedTuple
 
 from diagbundle.collect.api import Command, File, Host, Row, Source, Stage, Table, collector
-from diagbundle.collectors._net import namespace_of, namespaces, unloaded
+
+from ._net import namespace_of, namespaces, unloaded
 
 COUNTERS = (
     "/proc/net/sockstat",
@@ -144,7 +144,8 @@ def readable(address: str) -> tuple[str, int]:
     """Address and port of the kernel's spelling: 32-bit words of network order, each printed as a number of this machine."""
     words, _, port = address.partition(":")
     packed = b"".join(struct.pack("=I", int(words[n : n + 8], 16)) for n in range(0, len(words), 8))
-    return str(ipaddress.ip_address(packed)), int(port, 16)
+    found = ipaddress.ip_address(packed)
+    return str(getattr(found, "ipv4_mapped", None) or found), int(port, 16)
 
 
 def places(host: Host) -> dict[str, str]:
@@ -243,13 +244,10 @@ def port_range(host: Host) -> dict[str, int]:
 
 def socket_owners(host: Host) -> Iterator[Row]:
     """Listening sockets with the processes that hold them, and each process's connections counted by state."""
-    known: dict[int, tuple[str, str, str, str]] = {}
-    for netns, directory in places(host).items():
-        for inode, what in inodes(host, netns, directory):
-            if len(known) >= MOST_OWNED:
-                yield {"fact": "cut", "sockets": MOST_OWNED}
-                break
-            known[inode] = what
+    everywhere = chain.from_iterable(inodes(host, netns, directory) for netns, directory in places(host).items())
+    known = dict(islice(everywhere, MOST_OWNED))
+    if next(everywhere, None):
+        yield {"fact": "cut", "reason": f"there are more than {MOST_OWNED} sockets: the others are not looked at"}
     held: set[int] = set()
     for pid in host.pids():
         mine = [inode for inode in held_by(host, pid) if inode in known]

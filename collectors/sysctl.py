@@ -26,10 +26,11 @@ MANY = 64
 """Members from which on a family's own files are not asked for singly; the table has them all."""
 COMMON = {"all", "default", "lo"}
 CONFIGURATION = [
-    "/etc/sysctl.conf", "/etc/sysctl.d/**", "/run/sysctl.d/**", "/usr/lib/sysctl.d/**", "/lib/sysctl.d/**", "/usr/local/lib/sysctl.d/**", "/boot/sysctl.conf-*",
-    "/etc/modprobe.conf", "/etc/modprobe.d/**", "/run/modprobe.d/**", "/usr/lib/modprobe.d/**", "/lib/modprobe.d/**", "/usr/local/lib/modprobe.d/**",
-    "/etc/tuned/active_profile", "/etc/tuned/profile_mode", "/etc/tuned/tuned-main.conf", "/etc/tuned/bootcmdline", "/etc/tuned/*/tuned.conf",
-    "/etc/tuned/profiles/*/tuned.conf", "/usr/lib/tuned/*/tuned.conf", "/usr/lib/tuned/profiles/*/tuned.conf", "/etc/default/saptune", "/etc/saptune/**",
+    "/etc/sysctl.conf", "/etc/sysctl.d/**", "/run/sysctl.d/**", "/usr/lib/sysctl.d/**", "/lib/sysctl.d/**", "/usr/local/lib/sysctl.d/**",
+    "/boot/sysctl.conf-*", "/etc/modprobe.conf", "/etc/modprobe.d/**", "/run/modprobe.d/**", "/usr/lib/modprobe.d/**",
+    "/lib/modprobe.d/**", "/usr/local/lib/modprobe.d/**", "/etc/tuned/active_profile", "/etc/tuned/profile_mode",
+    "/etc/tuned/tuned-main.conf", "/etc/tuned/bootcmdline", "/etc/tuned/*/tuned.conf", "/etc/tuned/profiles/*/tuned.conf",
+    "/usr/lib/tuned/*/tuned.conf", "/usr/lib/tuned/profiles/*/tuned.conf", "/etc/default/saptune", "/etc/saptune/**",
 ]  # fmt: skip
 
 
@@ -66,8 +67,8 @@ def printed(host: Host, paths: Iterable[str]) -> Iterator[str]:
 def singly(host: Host, paths: list[str]) -> Iterator[str]:
     """Paths to keep as files: all, but of families of many members only those of hardware and those that speak for all."""
     families: dict[str, set[str]] = {}
-    for match in filter(None, map(_REPEATED.match, paths)):
-        families.setdefault(match[1], set()).add(match[2])
+    for family, member in (found.groups() for found in map(_REPEATED.match, paths) if found):
+        families.setdefault(family, set()).add(member)
     for path in paths:
         match = _REPEATED.match(path)
         if not match or len(families[match[1]]) <= MANY or match[2] in COMMON or host.exists(f"/sys/class/net/{match[2]}/device"):

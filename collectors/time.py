@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from time import CLOCK_BOOTTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME, CLOCK_TAI, clock_gettime_ns
 
 from diagbundle.collect.api import Command, File, Host, Row, Source, Stage, Table, collector
-from diagbundle.collectors._net import stopped
+
+from ._net import stopped
 
 CLOCKS = {"wall": CLOCK_REALTIME, "monotonic": CLOCK_MONOTONIC, "raw": CLOCK_MONOTONIC_RAW, "boottime": CLOCK_BOOTTIME, "tai": CLOCK_TAI}
 COUNTERS = (

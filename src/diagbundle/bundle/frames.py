@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import struct
 from array import array
 from bisect import bisect_left, bisect_right
@@ -11,11 +12,14 @@ from itertools import accumulate
 
 import zstandard
 
-from diagbundle.bundle.format import FRAME, SEEKABLE, SKIPPABLE, ZSTD_MAGIC
-from diagbundle.errors import BundleError, FormatError, IntegrityError
+from diagbundle.bundle.escape import shown
+from diagbundle.bundle.format import BLOCK, FRAME, SEEKABLE, SKIPPABLE, ZSTD_MAGIC
+from diagbundle.bundle.headers import MAX_HEADER, header_length, parse_header
+from diagbundle.errors import BundleError, FormatError, IntegrityError, UsageError
 
 MAX_FRAMES = 1 << 24
 MAGIC = struct.pack("<I", ZSTD_MAGIC)
+_OTHERS = {b"\x1f\x8b": "a gzip file", b"\xfd7zXZ": "an xz file", b"BZh": "a bzip2 file", b"PK\x03\x04": "a zip file"}
 _DECODER = zstandard.ZstdDecompressor()
 
 
@@ -130,3 +134,42 @@ class Frames:
             piece = self.frame(index)[skip : skip + size]
             yield piece
             start, size, index = start + len(piece), size - len(piece), index + 1
+
+
+def open_file(path: str) -> int:
+    """A descriptor of a regular file; a FIFO must not hang us."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        text = error.strerror if isinstance(error, OSError) else "it holds a NUL byte"
+        raise UsageError(f"the file cannot be opened: {shown(path)}: {text}") from None
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise UsageError(f"this is not a regular file: {shown(path)}")
+    return fd
+
+
+def open_frames(fd: int) -> Frames:
+    """The frames, or an error that tells a cut bundle from a file that never was one."""
+    start = os.pread(fd, 1 << 18, 0)
+    if not start.startswith(MAGIC):
+        what = next((what for magic, what in _OTHERS.items() if start.startswith(magic)), "")
+        what = what or ("a tar archive that is not compressed" if start[257:262] == b"ustar" else "no zstd file")
+        raise FormatError(f"it is {what if start else 'empty'}, so it is no bundle")
+    try:
+        return Frames(fd)
+    except IntegrityError:
+        if foreign := foreign_start(start):
+            raise FormatError(f"it is a zstd file, but no bundle: {foreign}") from None
+        raise
+
+
+def foreign_start(start: bytes) -> str:
+    """Why this beginning of a file cannot be that of a bundle, or ''."""
+    try:
+        content = beginning(start, MAX_HEADER)
+        if len(content) >= BLOCK and len(content) >= (length := header_length(content[:BLOCK])):
+            parse_header(content[:length])
+    except BundleError as error:
+        return str(error)
+    return ""

@@ -60,7 +60,9 @@ def parse_header(raw: bytes) -> Header:
 
 def member_fault(name: bytes) -> str:
     """Why PREFIX and path may not be called so, or ''."""
-    prefix, _, path = name.partition(b"/")
+    prefix, slash, path = name.partition(b"/")
+    if not prefix or not slash:
+        return "lying outside the one top directory"
     if len(path) > MAX_NAME:
         return "its length"
     if path.count(b"/") >= MAX_DEPTH:

@@ -81,7 +81,9 @@ def parse_row(line: bytes) -> Row:
         raise FormatError(f"a row of its manifest has a path or checksum that is none: {shown(line[:200])}")
     if "header" in row:
         sound = all(type(number) is int and 0 <= number < 1 << 63 for number in place)
-        if not sound or place[1] < place[0] + BLOCK or _path_fault(path):
+        if fault := _path_fault(path):
+            raise FormatError(f"a row of its manifest has a path that is not allowed, for {fault}: {shown(path[:200])}")
+        if not sound or place[1] < place[0] + BLOCK:
             raise FormatError(f"a row of its manifest has a place that is none: {shown(line[:200])}")
     return row
 

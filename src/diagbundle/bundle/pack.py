@@ -56,7 +56,8 @@ class Packer:
         self.emit = emit
         self.compressor = compressor()
         self.large = compressor(large=True)
-        self.buffer = bytearray()
+        self.buffer = bytearray(FRAME)
+        """Where a stream gathers; kept, so that its pages are touched once."""
         self._group: list[bytes] = []
         self._group_size = 0
         self._rows: list[Member] = []
@@ -111,8 +112,8 @@ class Stream:
         self._sha = hashlib.sha256()
         self._held: list[Frame] = []
         self._held_size = 0
-        self._buffer = packer.buffer
-        self._buffer.clear()
+        self._buffer = memoryview(packer.buffer)
+        self._gathered = 0
         if self._promise is not None:
             packer.flush()
             packer.emit(self._head(self._promise))
@@ -121,19 +122,20 @@ class Stream:
         """Append; more than was promised is an error of the caller."""
         view = memoryview(data)
         while view:
-            piece = view[: FRAME - len(self._buffer)]
+            piece = view[: FRAME - self._gathered]
             self._sha.update(piece)
-            self._buffer += piece
+            self._buffer[self._gathered : self._gathered + len(piece)] = piece
+            self._gathered += len(piece)
             self.size += len(piece)
             view = view[len(piece) :]
-            if len(self._buffer) == FRAME:
+            if self._gathered == FRAME:
                 self._frame()
                 if self._promise is None and (self._held_size >= HELD or self.size >= PART):
                     self._cut()
 
     def held(self) -> bytes | None:
         """All that was written, where it is still in memory."""
-        return bytes(self._buffer) if self._promise is None and not self._held and not self.part else None
+        return bytes(self._buffer[: self._gathered]) if self._promise is None and not self._held and not self.part else None
 
     def close(self) -> None:
         """End the member; its row is complete then."""
@@ -147,8 +149,7 @@ class Stream:
             self.row["short"] = self.size
             self._fill(self._promise - self.size)
         if self._promise is None and self.size < GROUP and not self._held and not self.part:
-            self.packer.small(self.name, bytes(self._buffer), self.row)
-            self._buffer.clear()
+            self.packer.small(self.name, bytes(self._buffer[: self._gathered]), self.row)
             return
         self._end()
 
@@ -160,14 +161,19 @@ class Stream:
 
     def _frame(self) -> None:
         """Compress what has gathered, then hand it on or hold it."""
-        plain = len(self._buffer)
-        frame = Frame(self.packer.large.compress(self._buffer), plain)
-        self._buffer.clear()
+        frame = self._pack()
         if self._promise is not None:
             self.packer.emit(frame)
         else:
             self._held.append(frame)
             self._held_size += len(frame.packed)
+
+    def _pack(self, pad: int = 0) -> Frame:
+        """What has gathered, and padding behind it, as a frame."""
+        plain = self._gathered + pad
+        self._buffer[self._gathered : plain] = bytes(pad)  # a full frame ends at a block and needs none
+        self._gathered = 0
+        return Frame(self.packer.large.compress(self._buffer[:plain]) if plain else b"", plain)
 
     def _end(self) -> None:
         """The last frame carries the row; a frame is always left for it."""
@@ -176,9 +182,7 @@ class Stream:
         row = dict(self.row, path=name, header=0, offset=start, size=size, sha256=self._sha.hexdigest())
         if self.part:
             row["part"] = self.part
-        self._buffer += bytes(padding(size))
-        last = Frame(self.packer.large.compress(self._buffer), len(self._buffer)) if self._buffer else Frame(b"", 0)
-        self._buffer.clear()
+        last = self._pack(padding(size))
         last.rows.append(row)
         if self._promise is None:
             self.packer.flush()

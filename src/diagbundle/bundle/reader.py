@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import stat
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,10 +15,10 @@ from typing import Self
 
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import BLOCK, END, FORMAT, MANIFEST, MAX_MANIFEST, MAX_MEMBERS, SUMS, name_bytes, padding, sums_line
-from diagbundle.bundle.frames import MAGIC, Frames, beginning
-from diagbundle.bundle.headers import MAX_HEADER, Header, header_length, parse_header
+from diagbundle.bundle.frames import open_file, open_frames
+from diagbundle.bundle.headers import Header, header_length, parse_header
 from diagbundle.bundle.manifest import Row, blocks, is_odd, lines_with, parse_object, parse_row, split
-from diagbundle.errors import BundleError, FormatError, IntegrityError, UsageError
+from diagbundle.errors import BundleError, FormatError, IntegrityError
 
 Progress = Callable[[int, int], None]
 """Told of bytes done and bytes in all."""
@@ -31,7 +30,6 @@ MAX_LISTED = 1000
 SALVAGE = "`diagbundle salvage` gets out what is whole; or ask for the file again"
 FOREIGN = "`tar -tf` shows what is in it, if it is an archive"
 
-_OTHERS = {b"\x1f\x8b": "a gzip file", b"\xfd7zXZ": "an xz file", b"BZh": "a bzip2 file", b"PK\x03\x04": "a zip file"}
 _LOSSES = ("failed", "timeout", "partial")
 
 
@@ -77,7 +75,7 @@ class Bundle:
         self.path = path
         self.name = shown(os.path.basename(path))
         with self._named():
-            self.frames = _frames(fd)
+            self.frames = open_frames(fd)
             self._manifest = self._find_manifest()
             self.head = self._head()
             self.prefix: str = self.head["prefix"]
@@ -231,8 +229,6 @@ class Bundle:
         where = f"member {report.members:,} of {self.head['members']:,} ({shown(row['path'])})"
         if row["header"] != end:
             raise IntegrityError(f"{where} begins at byte {row['header']:,}, but the one before it ends at byte {end:,}")
-        if row["offset"] - row["header"] > MAX_HEADER:
-            raise IntegrityError(f"{where} has a tar header of more than {MAX_HEADER:,} bytes")
         if report.members > MAX_MEMBERS:
             raise FormatError(f"more than {MAX_MEMBERS:,} members")
         # hashes, not names: five million names would not fit; keyed anew in every process, they do not meet by chance or intent
@@ -243,10 +239,13 @@ class Bundle:
 
     def _check(self, row: Row, sums: Iterator[bytes] | None, report: Report) -> Iterator[bytes] | None:
         """Header, data, padding and the line of SHA256SUMS of one member."""
+        before = report.broken
         try:
             for _ in self._data(row):
                 pass
             self._zeros(row["offset"] + row["size"], padding(row["size"]))
+        except FormatError as error:
+            raise FormatError(f"member {report.members:,} of {self.head['members']:,} ({shown(row['path'])}): {error}") from None
         except BundleError as error:
             report.lose(report.members, row, str(error))
         if sums is None or row.get("sha256") is None:
@@ -256,7 +255,7 @@ class Bundle:
         except BundleError as error:
             report.lose(self.head["members"] + 1, self._own_row(SUMS), str(error))
             return None
-        if line != sums_line(row["path"], row["sha256"])[:-1]:
+        if line != sums_line(row["path"], row["sha256"])[:-1] and report.broken == before:
             raise IntegrityError(f"SHA256SUMS does not say of {shown(row['path'])} what the manifest says")
         return sums
 
@@ -362,45 +361,6 @@ class Bundle:
             refused = isinstance(error, FormatError)
             hint = error.hint or (FOREIGN if refused else SALVAGE)
             raise type(error)(f"{self.name} is {'refused' if refused else 'damaged'}: {error}", hint) from None
-
-
-def open_file(path: str) -> int:
-    """A descriptor of a regular file; a FIFO must not hang us."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError) as error:
-        text = error.strerror if isinstance(error, OSError) else "it holds a NUL byte"
-        raise UsageError(f"the file cannot be opened: {shown(path)}: {text}") from None
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise UsageError(f"this is not a regular file: {shown(path)}")
-    return fd
-
-
-def _frames(fd: int) -> Frames:
-    """The frames, or an error that tells a cut bundle from a file that never was one."""
-    start = os.pread(fd, 1 << 18, 0)
-    if not start.startswith(MAGIC):
-        what = next((what for magic, what in _OTHERS.items() if start.startswith(magic)), "")
-        what = what or ("a tar archive that is not compressed" if start[257:262] == b"ustar" else "no zstd file")
-        raise FormatError(f"it is {what if start else 'empty'}, so it is no bundle")
-    try:
-        return Frames(fd)
-    except IntegrityError:
-        if foreign := foreign_start(start):
-            raise FormatError(f"it is a zstd file, but no bundle: {foreign}") from None
-        raise
-
-
-def foreign_start(start: bytes) -> str:
-    """Why this beginning of a file cannot be that of a bundle, or ''."""
-    try:
-        content = beginning(start, MAX_HEADER)
-        if len(content) >= BLOCK and len(content) >= (length := header_length(content[:BLOCK])):
-            parse_header(content[:length])
-    except BundleError as error:
-        return str(error)
-    return ""
 
 
 def _version_error(version: object) -> FormatError:

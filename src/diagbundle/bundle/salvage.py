@@ -8,9 +8,9 @@ from typing import Protocol
 
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import BLOCK, FRAME, MAX_MEMBERS, SKIPPABLE, padding
-from diagbundle.bundle.frames import MAGIC, beginning, frame_content
+from diagbundle.bundle.frames import MAGIC, beginning, foreign_start, frame_content, open_file
 from diagbundle.bundle.headers import Header, header_length, parse_header
-from diagbundle.bundle.reader import Progress, foreign_start, no_progress, open_file
+from diagbundle.bundle.reader import Progress, no_progress
 from diagbundle.errors import BundleError, FormatError, IntegrityError
 
 STEP = 256 << 10
@@ -19,18 +19,23 @@ MAX_PACKED = FRAME + (1 << 20)
 PATIENCE = 256 << 20
 """Bytes that may be unpacked in vain while looking for the next sound frame, besides four times the file."""
 MAX_LISTED = 1000
+_SKIPPABLE = SKIPPABLE.to_bytes(4, "little")
 
 
 class Sink(Protocol):
     """Takes members. `begin` says whether the data is wanted; then `data`, and `finish` or `drop`."""
 
-    def begin(self, header: Header) -> bool: ...
+    def begin(self, header: Header) -> bool:
+        """A member begins."""
 
-    def data(self, piece: bytes) -> None: ...
+    def data(self, piece: bytes) -> None:
+        """Some of its data."""
 
-    def finish(self) -> None: ...
+    def finish(self) -> None:
+        """It is whole."""
 
-    def drop(self) -> None: ...
+    def drop(self) -> None:
+        """Its end will not come."""
 
 
 @dataclass(frozen=True)
@@ -227,7 +232,7 @@ def salvage(path: str, sink: Sink, progress: Progress = no_progress) -> Salvaged
 
 
 def _refuse_foreign(path: str, start: bytes) -> None:
-    if MAGIC not in start and SKIPPABLE.to_bytes(4, "little") not in start:
+    if MAGIC not in start and _SKIPPABLE not in start:
         raise FormatError(f"{shown(os.path.basename(path))} is refused: it is no zstd file, so it is no bundle")
     why = foreign_start(start) if start.startswith(MAGIC) else ""
     if why:
@@ -267,6 +272,8 @@ def _end_of_file(file: _File, walker: _Walker, start: int, following: int) -> No
         _note(walker.found, start, following, "a frame is damaged")
         return
     walker.found.cut = start
+    if not file.read(start, len(MAGIC)).startswith(MAGIC):
+        return
     try:
         walker.feed(beginning(file.read(start, MAX_PACKED), FRAME))
     except BundleError as error:
@@ -279,13 +286,13 @@ def _note(found: Salvaged, start: int, end: int, why: str) -> None:
 
 
 def _frame_at(file: _File, at: int) -> bool:
-    return at == file.size or file.read(at, 4) in (MAGIC, SKIPPABLE.to_bytes(4, "little"))
+    return at == file.size or file.read(at, 4) in (MAGIC, _SKIPPABLE)
 
 
 def _skippable(file: _File, at: int) -> int:
     """The byte behind a skippable frame, 0 where there is none."""
     start = file.read(at, 8)
-    if start[:4] != SKIPPABLE.to_bytes(4, "little"):
+    if start[:4] != _SKIPPABLE[: len(start)]:
         return 0
     end = at + 8 + int.from_bytes(start[4:], "little")
     if len(start) < 8 or end > file.size:  # noqa: PLR2004 - magic and length

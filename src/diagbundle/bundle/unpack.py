@@ -7,6 +7,7 @@ import fnmatch
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -14,7 +15,8 @@ from typing import Self
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import name_bytes
 from diagbundle.bundle.headers import Header
-from diagbundle.bundle.reader import Bundle, Progress, Row, no_progress
+from diagbundle.bundle.manifest import Row
+from diagbundle.bundle.reader import Bundle, Progress, no_progress
 from diagbundle.bundle.salvage import MAX_LISTED, Salvaged, salvage
 from diagbundle.errors import BundleError, IntegrityError, OutputError, UsageError
 
@@ -56,9 +58,9 @@ class Unpacked:
 class Target:
     """A new or empty directory. Without a path it is ./PREFIX, made when the first member comes. A `Sink` for salvage."""
 
-    def __init__(self, path: str = "", wanted: Matcher = matcher(())) -> None:
+    def __init__(self, path: str = "", wanted: Matcher | None = None) -> None:
         self.done = Unpacked(path)
-        self.wanted = wanted
+        self.wanted = wanted or matcher(())
         self._root = -1
         self._parent: tuple[list[bytes], int] = ([], -1)
         self._file = -1
@@ -106,11 +108,9 @@ class Target:
 
     def finish(self) -> None:
         """Close the file of a whole member."""
-        try:
+        with suppress(OSError, OverflowError):  # a file system that keeps no such times still keeps the content
             os.fchmod(self._file, 0o600)
             os.utime(self._file, (self._mtime, self._mtime))
-        except (OSError, OverflowError):
-            pass  # a file system that keeps no such times still keeps the content
         fd, self._file = self._file, -1
         try:
             os.close(fd)
@@ -176,20 +176,16 @@ class Target:
 
 def _step(fd: int, part: bytes) -> int:
     """From a directory into one of its directories."""
-    try:
+    with suppress(FileExistsError):
         os.mkdir(part, 0o700, dir_fd=fd)
-    except FileExistsError:
-        pass
     below = os.open(part, _DIRECTORY, dir_fd=fd)
     os.close(fd)
     return below
 
 
 def _new_directory(path: str) -> int:
-    try:
+    with suppress(FileExistsError):
         os.mkdir(path, 0o700)
-    except FileExistsError:
-        pass
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     if os.listdir(fd):
         os.close(fd)

@@ -129,7 +129,11 @@ class Engine:
         reason = self._stage("start", self._samples(sampled, "start", SAMPLE_SECONDS))
         first_reading = time.monotonic()
         for stage in STAGES:
-            reason = reason or self._stage(stage, self._jobs(stage))
+            jobs = self._jobs(stage)
+            if reason:
+                self.supervisor.give_up(jobs, reason)
+            else:
+                reason = self._stage(stage, jobs)
         if sampled and not reason:
             reason = self._wait(first_reading + self.request.sample_interval)
         if not reason:

@@ -34,7 +34,9 @@ def ask(question: Callable[[], Any], seconds: float = SECONDS) -> Any:
         try:
             os.setsid()
             os.close(read)
-            os.write(write, json.dumps(question()).encode())
+            answer = json.dumps(question()).encode()
+            while answer:
+                answer = answer[os.write(write, answer) :]
         finally:
             os._exit(0)
     os.close(write)

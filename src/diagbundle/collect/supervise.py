@@ -13,7 +13,7 @@ import selectors
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -301,8 +301,7 @@ class Supervisor:
                 os.killpg(worker.pid, signal.SIGKILL)
             self._drain(worker, 0.1)
             self._finish(worker, reason)
-        for job in self.jobs:
-            self._lost(job, Outcome.SKIPPED, f"not asked: {reason}")
+        self.give_up(self.jobs, reason)
         self.jobs.clear()
 
     def _finish(self, worker: Worker, reason: str) -> None:
@@ -321,6 +320,11 @@ class Supervisor:
             row["source"] = name.split(" ")
         self.on_row(row)
         self.writer.row(row)
+
+    def give_up(self, jobs: Iterable[Job], reason: str) -> None:
+        """A row for every job that is not begun any more."""
+        for job in jobs:
+            self._lost(job, Outcome.SKIPPED, f"not asked: {reason}")
 
     def _lost(self, job: Job, outcome: Outcome, reason: str) -> None:
         """A job that was never begun."""

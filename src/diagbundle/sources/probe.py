@@ -8,6 +8,8 @@ A probe gives rows. `what` says which step a row tells of, `outcome` is one word
 `ms` is the time it took. The steps of a kind are described at its function.
 """
 
+# ruff: noqa: PLR2004 - the numbers are those of the protocols, named in comments where they are met
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

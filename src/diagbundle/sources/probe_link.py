@@ -1,5 +1,7 @@
 """The wire: who answers for an IPv4 address, and whether an address of ours is somebody else's too."""
 
+# ruff: noqa: PLR2004 - the numbers are those of the protocols, named in comments where they are met
+
 from __future__ import annotations
 
 import contextlib

@@ -3,6 +3,8 @@
 `getaddrinfo` is not used: it cannot be bounded, and a static libc does not load the host's NSS modules.
 """
 
+# ruff: noqa: PLR2004 - the numbers are those of the protocols, named in comments where they are met
+
 from __future__ import annotations
 
 import time
@@ -95,7 +97,12 @@ def dns(probe: Probe, host: Host, clock: Clock) -> Iterator[Row]:
     for server in found.addresses[:1]:
         replies = ask(server, port, questions, clock)
         for reply in replies:
-            yield {"address": server.text, "family": server.family_name, "port": port, "hosts_file": hosts_file(host, reply.name)} | reply.row()
+            yield {
+                "address": server.text,
+                "family": server.family_name,
+                "port": port,
+                "hosts_file": hosts_file(host, reply.name),
+            } | reply.row()
         again = next((reply for reply in replies if reply.truncated or reply.outcome == "dropped"), None)
         if again:
             reply = ask_tcp(server, port, (again.name, again.type), clock)
@@ -104,17 +111,19 @@ def dns(probe: Probe, host: Host, clock: Clock) -> Iterator[Row]:
 
 def ask(server: Address, port: int, questions: Sequence[Question], clock: Clock) -> list[Reply]:
     """One datagram for each question, all at once; every question gets a reply, if only that none came."""
-    replies: dict[int, Reply] = {}
-    started = time.monotonic()
+    first = int(time.monotonic() * 1000)
+    replies = {(first + number * 7919) & 0xFFFF: Reply(name, kind) for number, (name, kind) in enumerate(questions)}
+    queries = [(reply, query) for number, reply in replies.items() if (query := _asked(reply, number))]
+    started = time.monotonic()  # the library that builds questions is loaded by now
     try:
         with Datagrams(server, port) as datagrams:
-            for number, (name, kind) in enumerate(questions):
-                reply = replies[(int(started * 1000) + number * 7919) & 0xFFFF] = Reply(name, kind)
-                _send(datagrams, reply, next(reversed(replies)))
+            for reply, query in queries:
+                if refusal := datagrams.send(query):
+                    reply.outcome, reply.detail = _outcome_of(refusal), f"{errno_name(refusal)} at once"
             _hear(datagrams, replies, started, clock.step())
     except OSError as error:
-        for name, kind in questions[len(replies) :]:
-            replies[-len(replies) - 1] = Reply(name, kind, _outcome_of(error.errno or 0), errno_name(error.errno or 0))
+        for reply, _ in queries:
+            reply.outcome, reply.detail = _outcome_of(error.errno or 0), f"{errno_name(error.errno or 0)} at once"
     for reply in replies.values():
         if reply.outcome == "dropped":
             reply.ms = milliseconds(started)
@@ -122,14 +131,12 @@ def ask(server: Address, port: int, questions: Sequence[Question], clock: Clock)
     return list(replies.values())
 
 
-def _send(datagrams: Datagrams, reply: Reply, number: int) -> None:
+def _asked(reply: Reply, number: int) -> bytes:
     try:
-        query = _query(reply.name, reply.type, number)
+        return _query(reply.name, reply.type, number)
     except UNREADABLE as error:
-        reply.outcome, reply.detail = "error", f"not a name that can be asked: {error}"
-        return
-    if refusal := datagrams.send(query):
-        reply.outcome, reply.detail = _outcome_of(refusal), f"{errno_name(refusal)} at once"
+        reply.outcome, reply.detail = "error", f"not a name that can be asked: {error}"[:200]
+        return b""
 
 
 def _hear(datagrams: Datagrams, replies: dict[int, Reply], started: float, clock: Clock) -> None:
@@ -212,7 +219,12 @@ def _fill(message: Message, reply: Reply) -> None:
     reply.answers = [f"{kind} {text}" for kind, text in records[:MAX_ANSWERS]]
     reply.addresses = [text for kind, text in records if kind in ("A", "AAAA")]
     reply.truncated = bool(message.flags & dns.flags.TC)
-    named = {"NOERROR": "answered" if records else "no_data", "NXDOMAIN": "no_such_name", "SERVFAIL": "server_failed", "REFUSED": "query_refused"}
+    named = {
+        "NOERROR": "answered" if records else "no_data",
+        "NXDOMAIN": "no_such_name",
+        "SERVFAIL": "server_failed",
+        "REFUSED": "query_refused",
+    }
     reply.outcome = "truncated" if reply.truncated and not records else named.get(reply.rcode, "answered_with_error")
     details = {
         "NXDOMAIN": "there is no such name: name or search domain wrong",
@@ -223,7 +235,13 @@ def _fill(message: Message, reply: Reply) -> None:
 
 
 def _outcome_of(number: int) -> str:
-    names = {"ECONNREFUSED": "refused", "ETIMEDOUT": "dropped", "EPERM": "dropped_here", "ENETUNREACH": "no_route", "EHOSTUNREACH": "unreachable"}
+    names = {
+        "ECONNREFUSED": "refused",
+        "ETIMEDOUT": "dropped",
+        "EPERM": "dropped_here",
+        "ENETUNREACH": "no_route",
+        "EHOSTUNREACH": "unreachable",
+    }
     return names.get(errno_name(number), "error")
 
 
@@ -244,7 +262,7 @@ def addresses_of(host: Host, name: str, clock: Clock) -> Found:
     if reasons and found.by == "number":
         raise ValueError("; ".join(reasons))
     v4, v6 = ([address for address in allowed if (":" in address.text) is six] for six in (False, True))
-    found.addresses = tuple([*v4[: MAX_ADDRESSES // 2], *v6[: MAX_ADDRESSES // 2]])
+    found.addresses = (*v4[: MAX_ADDRESSES // 2], *v6[: MAX_ADDRESSES // 2])
     found.detail = "; ".join(filter(None, [found.detail, *reasons]))
     return found
 

@@ -3,6 +3,8 @@
 Nothing here resolves a name, waits without an end, or sends to an address that it was not given.
 """
 
+# ruff: noqa: PLR2004 - the numbers are those of the protocols, named in comments where they are met
+
 from __future__ import annotations
 
 import contextlib
@@ -14,6 +16,7 @@ import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 WAIT = 3.0
 """Seconds for one answer."""
@@ -158,8 +161,7 @@ def connect_all(targets: Sequence[tuple[Address, int]], clock: Clock) -> Iterato
             for descriptor, _ in poll.poll(left * 1000):
                 poll.unregister(descriptor)
                 attempt = pending.pop(descriptor)
-                assert_socket = attempt.socket
-                yield attempt.end(assert_socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if assert_socket else 0)
+                yield attempt.end(attempt.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if attempt.socket else 0)
         while pending:
             yield pending.popitem()[1].end(errno.ETIMEDOUT)
     finally:
@@ -236,7 +238,9 @@ class Icmp:
     def prohibited(self) -> bool:
         """Whether a firewall says that it is one: codes 9, 10, 13 of IPv4, 1, 5 and 6 of IPv6."""
         v6 = ":" in self.offender
-        return not self.local and ((self.kind, self.code) in ((1, 1), (1, 5), (1, 6)) if v6 else self.kind == 3 and self.code in (9, 10, 13))
+        return not self.local and (
+            (self.kind, self.code) in ((1, 1), (1, 5), (1, 6)) if v6 else self.kind == 3 and self.code in (9, 10, 13)
+        )
 
     @property
     def port_closed(self) -> bool:
@@ -245,7 +249,11 @@ class Icmp:
 
     def __str__(self) -> str:
         """For people."""
-        return f"{errno_name(self.errno)} from our own kernel" if self.local else f"ICMP type {self.kind} code {self.code} from {self.offender}"
+        return (
+            f"{errno_name(self.errno)} from our own kernel"
+            if self.local
+            else f"ICMP type {self.kind} code {self.code} from {self.offender}"
+        )
 
 
 def icmp_of(ancillary: bytes) -> Icmp:
@@ -276,7 +284,7 @@ class Datagrams:
             self.socket.close()
             raise
 
-    def __enter__(self) -> Datagrams:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,5 +1,7 @@
 """The path: how large a packet it carries; and the clock at the end of it."""
 
+# ruff: noqa: PLR2004 - the numbers are those of the protocols, named in comments where they are met
+
 from __future__ import annotations
 
 import errno
@@ -54,11 +56,18 @@ def _path(address: Address, port: int, clock: Clock) -> dict[str, object]:
         row |= {"fits": said(fits), "ms": milliseconds(started)}
         if now < first:
             limit = f"the path carries {now} bytes, the interface {first}: {said(large)}"
-            return row | {"mtu": now, "outcome": "limited", "detail": limit + ("" if _arrived(fits) else "; but that size does not arrive either")}
+            return row | {
+                "mtu": now,
+                "outcome": "limited",
+                "detail": limit + ("" if _arrived(fits) else "; but that size does not arrive either"),
+            }
         if _arrived(fits):
             detail = f"a packet of {size} bytes arrives, one of {first} does not and no router says why: large packets vanish"
             return row | {"mtu": size, "outcome": "black_hole", "detail": detail}
-        return row | {"outcome": "undecided", "detail": f"of three datagrams only the small one brought an answer; {said(large)}, then {said(fits)}"}
+        return row | {
+            "outcome": "undecided",
+            "detail": f"of three datagrams only the small one brought an answer; {said(large)}, then {said(fits)}",
+        }
 
 
 def _mtu(datagrams: Datagrams) -> int:
@@ -126,7 +135,11 @@ def time_of(answer: bytes, stamp: bytes, sent: float, received: float) -> dict[s
         return {"outcome": "mangled", "detail": f"not an answer of a time server: {len(answer)} bytes"}
     leap, stratum, reference = answer[0] >> 6, answer[1], answer[12:16]
     if stratum == 0:
-        return {"outcome": "kiss_of_death", "stratum": 0, "detail": f"the server wants no more of our questions: {reference.decode('latin-1')!r}"}
+        return {
+            "outcome": "kiss_of_death",
+            "stratum": 0,
+            "detail": f"the server wants no more of our questions: {reference.decode('latin-1')!r}",
+        }
     if answer[24:32] != stamp:
         return {"outcome": "mangled", "stratum": stratum, "detail": "an answer to somebody else's question"}
     their_in, their_out = (_seconds(answer[at : at + 8]) for at in (32, 40))
@@ -144,5 +157,5 @@ def time_of(answer: bytes, stamp: bytes, sent: float, received: float) -> dict[s
 
 def _seconds(stamp: bytes) -> float:
     """Unix time of an NTP timestamp; from 2036 on its seconds begin at 0 again."""
-    whole, fraction = struct.unpack("!II", stamp)
-    return float(whole + (0 if whole & 0x80000000 else 1 << 32) - _NTP_EPOCH) + fraction / (1 << 32)
+    whole, fraction = int.from_bytes(stamp[:4], "big"), int.from_bytes(stamp[4:], "big")
+    return whole + (0 if whole & 0x80000000 else 1 << 32) - _NTP_EPOCH + fraction / (1 << 32)

@@ -1,5 +1,7 @@
 """What the kernel says about ways and neighbours, by netlink: `ip route get`, `ip neigh`, `ip address` without `ip`."""
 
+# ruff: noqa: PLR2004 - the numbers are those of the protocols, named in comments where they are met
+
 from __future__ import annotations
 
 import contextlib

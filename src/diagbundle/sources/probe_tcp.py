@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import socket
 from collections.abc import Iterator, Sequence
 
 from diagbundle.host import Host
@@ -19,7 +18,7 @@ from diagbundle.sources.probe_net import (
     errno_name,
     split,
 )
-from diagbundle.sources.probe_route import SILENT, neighbour_of, own_addresses, way_to
+from diagbundle.sources.probe_route import SILENT, Way, neighbour_of, own_addresses, way_to
 
 MAX_PORTS = 8
 _LOCAL = {
@@ -113,14 +112,24 @@ def cause(attempt: Attempt, clock: Clock) -> tuple[str, str]:
     way = way_to(attempt.address)
     if way.errno:
         return _ROUTES.get(way.errno, ("no_route", f"the kernel has no way there ({errno_name(way.errno)})"))
+    return _silent_neighbour(attempt, way) or _refused_by_somebody(attempt, ask_by_datagram(attempt.address, attempt.port, clock))
+
+
+def _silent_neighbour(attempt: Attempt, way: Way) -> tuple[str, str] | None:
     neighbour = neighbour_of(attempt.address, way)
     if neighbour and neighbour.state in SILENT:
         who = f"the gateway {neighbour.address}" if way.gateway else neighbour.address
-        return "neighbour_silent", f"{who} does not answer on {way.device} (neighbour entry {neighbour.state}): cable, VLAN, wrong address, host down"
-    answer = ask_by_datagram(attempt.address, attempt.port, clock)
-    if isinstance(answer, Icmp) and answer.local and answer.errno == errno.EPERM:
+        return (
+            "neighbour_silent",
+            f"{who} does not answer on {way.device} (neighbour entry {neighbour.state}): cable, VLAN, wrong address, host down",
+        )
+    return None
+
+
+def _refused_by_somebody(attempt: Attempt, answer: Icmp | None) -> tuple[str, str]:
+    if answer and answer.local and answer.errno == errno.EPERM:
         return "dropped_here", "a rule of our own host drops what goes there: a datagram to the same port is refused at once with EPERM"
-    if isinstance(answer, Icmp) and answer.prohibited:
+    if answer and answer.prohibited:
         return "prohibited", f"prohibited by a firewall ({answer}); not a fault of routing"
     return _silent(attempt, answer)
 
@@ -147,8 +156,3 @@ def ask_by_datagram(address: Address, port: int, clock: Clock) -> Icmp | None:
             return answer if isinstance(answer, Icmp) else None
     except OSError as error:
         return Icmp(error.errno or errno.EIO, 0, 0, 0, "", local=True) if error.errno == errno.EPERM else None
-
-
-def family_of(address: Address) -> str:
-    """`IPv4` or `IPv6`."""
-    return "IPv6" if address.family == socket.AF_INET6 else "IPv4"

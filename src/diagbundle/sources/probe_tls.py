@@ -4,6 +4,8 @@ A ClientHello of TLS 1.2 (RFC 5246) with the server's name is sent, the server's
 connection is closed. A server that speaks 1.3 only answers with alert 70; its chain is left to the host's `openssl s_client`.
 """
 
+# ruff: noqa: PLR2004 - the numbers are those of the protocols, named in comments where they are met
+
 from __future__ import annotations
 
 import hashlib
@@ -21,13 +23,17 @@ from diagbundle.sources.probe_tcp import first_connected
 MAX_FLIGHT = 192 << 10
 """Bytes of a server's flight that are read: chains of 20 kB are large."""
 MAX_CHAIN = 10
-_CIPHERS = (0xC02B, 0xC02F, 0xC02C, 0xC030, 0xCCA9, 0xCCA8, 0xC009, 0xC013, 0xC00A, 0xC014, 0x009C, 0x009D, 0x002F, 0x0035, 0x009E, 0x009F, 0x0033, 0x0039, 0x00FF)
+_CIPHERS = (
+    0xC02B, 0xC02F, 0xC02C, 0xC030, 0xCCA9, 0xCCA8, 0xC009, 0xC013, 0xC00A, 0xC014, 0x009C, 0x009D, 0x002F, 0x0035, 0x009E, 0x009F,
+    0x0033, 0x0039, 0x00FF,
+)  # fmt: skip
 _GROUPS = (29, 23, 24, 25)
 _SIGNATURES = (0x0403, 0x0503, 0x0603, 0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601, 0x0203, 0x0201)
 _ALERTS = {
-    0: "close_notify", 10: "unexpected_message", 20: "bad_record_mac", 22: "record_overflow", 40: "handshake_failure: no cipher in common (crypto policy, FIPS)",
-    42: "bad_certificate", 47: "illegal_parameter", 48: "unknown_ca", 49: "access_denied", 50: "decode_error", 70: "protocol_version: not TLS 1.2",
-    71: "insufficient_security", 80: "internal_error", 86: "inappropriate_fallback", 112: "unrecognized_name: it serves another name", 116: "certificate_required",
+    0: "close_notify", 10: "unexpected_message", 20: "bad_record_mac", 22: "record_overflow",
+    40: "handshake_failure: no cipher in common (crypto policy, FIPS)", 42: "bad_certificate", 47: "illegal_parameter", 48: "unknown_ca",
+    49: "access_denied", 50: "decode_error", 70: "protocol_version: not TLS 1.2", 71: "insufficient_security", 80: "internal_error",
+    86: "inappropriate_fallback", 112: "unrecognized_name: it serves another name", 116: "certificate_required",
 }  # fmt: skip
 _VERSIONS = {0x0300: "SSL 3", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2"}
 _STARTTLS = {25: "smtp", 587: "smtp", 389: "ldap", 5432: "postgres", 3306: "mysql", 143: "imap", 110: "pop3"}
@@ -51,7 +57,8 @@ class Flight:
         """For the evidence; certificates follow as rows of their own."""
         return {
             "what": "tls", "outcome": self.outcome, "detail": self.detail, "version": self.version, "cipher": self.cipher,
-            "alert": self.alert if self.alert >= 0 else None, "wants_client_certificate": self.wants_client_certificate, "certificates": len(self.chain),
+            "alert": self.alert if self.alert >= 0 else None, "certificates": len(self.chain),
+            "wants_client_certificate": self.wants_client_certificate,
         }  # fmt: skip
 
 

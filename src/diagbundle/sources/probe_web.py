@@ -1,5 +1,7 @@
 """Web servers and proxies: what answers a plain request, and what a proxy does with a connection through it."""
 
+# ruff: noqa: PLR2004 - the numbers are those of the protocols, named in comments where they are met
+
 from __future__ import annotations
 
 import hashlib
@@ -17,7 +19,18 @@ from diagbundle.sources.probe_tcp import first_connected
 from diagbundle.sources.probe_tls import MAX_FLIGHT, Flight, certificate_rows, shake
 
 MAX_BODY = 64 << 10
-_KEPT = ("server", "content-type", "location", "via", "proxy-authenticate", "www-authenticate", "x-squid-error", "retry-after", "content-length", "date")
+_KEPT = (
+    "server",
+    "content-type",
+    "location",
+    "via",
+    "proxy-authenticate",
+    "www-authenticate",
+    "x-squid-error",
+    "retry-after",
+    "content-length",
+    "date",
+)
 _TITLE = re.compile(rb"<title[^>]{0,200}>(.{0,500}?)</title", re.IGNORECASE | re.DOTALL)
 _PROXY_SAYS = {
     403: ("forbidden", "the proxy does not let us go there"),
@@ -78,7 +91,8 @@ def http(probe: Probe, host: Host, clock: Clock) -> Iterator[Row]:
     yield from rows
     if attempt and attempt.socket:
         with attempt.socket:
-            request = f"GET {path} HTTP/1.1\r\nHost: {url.netloc.rpartition('@')[2]}\r\nUser-Agent: diagbundle\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+            server = url.netloc.rpartition("@")[2]
+            request = f"GET {path} HTTP/1.1\r\nHost: {server}\r\nUser-Agent: diagbundle\r\nAccept: */*\r\nConnection: close\r\n\r\n"
             yield {"address": attempt.address.text, "port": port} | _get(Stream(attempt.socket, clock.step(), MAX_BODY), request)
 
 
@@ -116,7 +130,7 @@ def proxy(probe: Probe, host: Host, clock: Clock) -> Iterator[Row]:
             if isinstance(row, Flight):
                 chains[way] = row.chain
                 yield {"way": way} | row.row()
-                yield from ({"way": way} | certificate for certificate in certificate_rows(row, name))
+                yield from ({"way": way} | dict(certificate) for certificate in certificate_rows(row, name))
             else:
                 yield {"way": way} | dict(row)
     yield compared(chains)
@@ -136,7 +150,10 @@ def compared(chains: dict[str, list[bytes]]) -> Row:
         return row | {"outcome": "same_certificate", "detail": ""}
     if issuers["direct"] == issuers["proxy"]:
         return row | {"outcome": "same_issuer", "detail": "another certificate of the same issuer: another server of the same owner"}
-    return row | {"outcome": "intercepted", "detail": f"TLS interception: directly issued by {issuers['direct']}, through the proxy by {issuers['proxy']}"}
+    return row | {
+        "outcome": "intercepted",
+        "detail": f"TLS interception: directly issued by {issuers['direct']}, through the proxy by {issuers['proxy']}",
+    }
 
 
 def _direct(host: Host, name: str, port: int, clock: Clock) -> Iterator[Row | Flight]:
@@ -170,7 +187,12 @@ def _through(host: Host, proxy_at: str, name: str, port: int, clock: Clock) -> I
 def connect(stream: Stream, to: str) -> dict[str, object]:
     """Ask a proxy for a tunnel; what follows the head of its answer stays in the stream."""
     started = time.monotonic()
-    row: dict[str, object] = {"what": "connect_through", "to": to, "outcome": "silent", "detail": "the proxy took the connection, but did not answer CONNECT"}
+    row: dict[str, object] = {
+        "what": "connect_through",
+        "to": to,
+        "outcome": "silent",
+        "detail": "the proxy took the connection, but did not answer CONNECT",
+    }
     try:
         stream.send(f"CONNECT {to} HTTP/1.1\r\nHost: {to}\r\nUser-Agent: diagbundle\r\n\r\n".encode())
         data = stream.until(lambda data: b"\r\n\r\n" in data)
@@ -182,13 +204,20 @@ def connect(stream: Stream, to: str) -> dict[str, object]:
     row["ms"] = milliseconds(started)
     if not page:
         return row | {"outcome": "not_http" if data else "closed", "detail": f"not the answer of a proxy: {data[:60]!r}"}
-    row |= page.row()
-    if page.status == 200 and not page.html:
+    outcome, detail = answer_to_connect(page)
+    if outcome == "tunnel":
         stream.take(data.index(b"\r\n\r\n") + 4 if b"\r\n\r\n" in data else len(data))
-        return row | {"outcome": "tunnel", "detail": ""}
+    return row | page.row() | {"outcome": outcome, "detail": detail}
+
+
+def answer_to_connect(page: Page) -> tuple[str, str]:
+    """What a proxy's answer to CONNECT means."""
+    if page.status == 200 and not page.html:
+        return "tunnel", ""
     if page.status in _PROXY_SAYS:
         outcome, detail = _PROXY_SAYS[page.status]
-        return row | {"outcome": outcome, "detail": f"{page.status}: {detail}"}
+        return outcome, f"{page.status}: {detail}"
     if page.html or 300 <= page.status < 400:
-        return row | {"outcome": "captive_portal", "detail": f"{page.status}: a page for people came back in place of a tunnel: {page.title or page.headers.get('location', '')}"}
-    return row | {"outcome": "proxy_error", "detail": f"{page.status} {page.reason}"}
+        leads = page.title or page.headers.get("location", "")
+        return "captive_portal", f"{page.status}: a page for people came back in place of a tunnel: {leads}"
+    return "proxy_error", f"{page.status} {page.reason}"

@@ -7,8 +7,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from diagbundle.errors import SourceError, SourceSkipped, from_os_error
+from diagbundle.errors import SourceAbsent, SourceDenied, SourceError, SourceSkipped, from_os_error
 from diagbundle.host import Host
+from diagbundle.model import Outcome
 from diagbundle.sources.never import HEAD, why_never, why_not_content
 
 CHUNK = 1 << 20
@@ -16,6 +17,10 @@ KERNEL_LIMIT = 64 << 20
 """Bytes of one file of /proc or /sys, whose end only reading tells."""
 SPARSE = 16 << 20
 MAX_EXTENTS = 10_000
+KERNEL = ("/proc/", "/sys/", "/dev/")
+READABLE = 0o444
+WRITE_ONLY = "its mode says that it is not to be read"
+"""Root could open it all the same; what the kernel does then is anybody's guess."""
 
 
 @dataclass
@@ -45,7 +50,7 @@ class Opened:
         except OSError as error:
             if error.errno == errno.EAGAIN:  # nothing more to read without waiting
                 return
-            raise from_os_error(error) from None
+            raise _meant(error, kernel=self.size is None) from None
 
     def _read(self, left: int) -> Iterator[bytes]:
         while left > 0 and (chunk := os.read(self.descriptor, min(left, CHUNK))):
@@ -57,7 +62,7 @@ def open_file(host: Host, path: str) -> Opened:
     """Open a regular file that may be read. Raises `SourceError`, `SourceSkipped` for what is never read."""
     if reason := why_never(path):
         raise SourceSkipped(reason)
-    descriptor = host.open(path)
+    descriptor = _opened(host, path)
     try:
         return _examined(host, path, descriptor)
     except OSError as error:
@@ -68,12 +73,28 @@ def open_file(host: Host, path: str) -> Opened:
         raise
 
 
+def _opened(host: Host, path: str) -> int:
+    try:
+        return host.open(path)
+    except SourceDenied:
+        if path.startswith(KERNEL) and not host.stat(path).st_mode & READABLE:
+            raise SourceSkipped(WRITE_ONLY) from None
+        raise
+
+
+def _meant(error: OSError, *, kernel: bool) -> SourceError:
+    """A file of the kernel that answers with an error has no answer: the speed of an interface that is down."""
+    meant = from_os_error(error)
+    if kernel and meant.outcome is Outcome.FAILED:
+        return SourceAbsent(f"the kernel has no answer: {error.strerror}")
+    return meant
+
+
 def _examined(host: Host, path: str, descriptor: int) -> Opened:
     status = os.fstat(descriptor)
-    kernel = path.startswith(("/proc/", "/sys/", "/dev/"))
-    if kernel:
-        if not status.st_mode & 0o444:
-            raise SourceSkipped("its mode says that it is not to be read")
+    if path.startswith(KERNEL):
+        if not status.st_mode & READABLE:
+            raise SourceSkipped(WRITE_ONLY)
         return Opened(descriptor, 0, None, None)
     _refuse_by_real_path(host, path)
     size = status.st_size

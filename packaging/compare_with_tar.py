@@ -15,9 +15,22 @@ import time
 
 MEGABYTES = 256
 FILES = 400
-WORDS = (
-    "session opened for user connection from accepted refused timeout reading writing index block cache flushed error state unit".split()
-)
+WORDS = [
+    "session",
+    "opened",
+    "for",
+    "user",
+    "connection",
+    "from",
+    "accepted",
+    "refused",
+    "timeout",
+    "reading",
+    "index",
+    "block",
+    "error",
+    "unit",
+]
 
 
 def make_logs(folder: str) -> int:
@@ -34,7 +47,8 @@ def make_logs(folder: str) -> int:
 
 def _line(chance: random.Random) -> str:
     words = " ".join(chance.choices(WORDS, k=chance.randint(4, 12)))
-    return f"Nov 21 {chance.randint(0, 23):02}:{chance.randint(0, 59):02}:{chance.randint(0, 59):02} db1 app[{chance.randint(1, 30000)}]: {words}\n"
+    clock = f"{chance.randint(0, 23):02}:{chance.randint(0, 59):02}:{chance.randint(0, 59):02}"
+    return f"Nov 21 {clock} db1 app[{chance.randint(1, 30000)}]: {words}\n"
 
 
 def measure(argv: list[str]) -> tuple[float, float]:

@@ -1,0 +1,33 @@
+"""`diagbundle collectors`: what can be asked."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from diagbundle.bundle.escape import shown
+from diagbundle.collect.registry import find
+
+
+@click.command(short_help="List the collectors")
+@click.option("--collector", multiple=True, metavar="FILE", help="List a vendor's collector, too: a TOML file.")
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+def command(*, collector: tuple[str, ...], as_json: bool) -> int:
+    """List the collectors and what each is about.
+
+    Names are for --only, --without and --with of `diagbundle collect`. A collector marked * is only asked with --with.
+    """
+    found = find(collector)
+    if as_json:
+        rows = [
+            {"name": one.name, "title": one.title, "stage": one.stage, "needs": one.needs, "default": one.default, "origin": one.origin}
+            for one in found.collectors.values()
+        ]
+        click.echo(json.dumps({"collectors": rows, "refused": found.refused}, indent=1))
+        return 0
+    for one in found.collectors.values():
+        click.echo(f"{one.name + ('' if one.default else ' *'):<20} {one.stage:<9} {shown(one.title)}")
+    for origin, reason in found.refused:
+        click.echo(f"not taken: {shown(origin)}: {shown(reason)}")
+    return 0

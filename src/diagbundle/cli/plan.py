@@ -1,0 +1,71 @@
+"""`diagbundle plan`: the page that a security officer signs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from diagbundle import config
+from diagbundle.bundle.escape import shown
+from diagbundle.cli import options
+from diagbundle.collect.plan import Planned, plan
+from diagbundle.collect.registry import Registry
+from diagbundle.sources.never import NEVER
+
+WORDS = {"file": "reads", "command": "runs", "table": "computes", "probe": "asks the network"}
+
+
+@click.command(short_help="Show every item that would be collected")
+@options.choice_options
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+def command(*, as_json: bool, **flags: Any) -> int:
+    """Show every item that would be collected, without collecting it.
+
+    No command is run for this, and no file is copied. Where a collector must look first (which containers are there?), the
+    plan lists the commands it looks with.
+    """
+    settings = options.load(flags)
+    collectors, found = options.chosen(settings)
+    probes = "reachability" in {collector.name for collector in collectors}
+    planned = plan(collectors, options.host(settings), probes=probes)
+    if as_json:
+        click.echo(json.dumps(_as_json(planned, settings, found), indent=1))
+    else:
+        click.echo("\n".join(_lines(planned, settings, found)))
+    return 0
+
+
+def _as_json(planned: list[Planned], settings: config.Config, found: Registry) -> dict[str, Any]:
+    collectors = [
+        {"name": one.collector.name, "title": one.collector.title, "stage": one.collector.stage, "origin": one.collector.origin,
+         "looks": one.looks, "items": one.items, "fault": one.fault or None}
+        for one in planned
+    ]  # fmt: skip
+    return {"settings": settings.shown(), "never": NEVER, "refused": found.refused, "collectors": collectors}
+
+
+def _lines(planned: list[Planned], settings: config.Config, found: Registry) -> list[str]:
+    lines = ["What `diagbundle collect` would do on this server. Nothing has been collected, and nothing is sent anywhere.", ""]
+    for one in planned:
+        lines += [f"{one.collector.name}: {one.collector.title}"]
+        lines += [f"  looks first with   {shown(look)}" for look in dict.fromkeys(one.looks)]
+        lines += [_line(item) for item in one.items]
+        lines += [f"  {shown(one.fault)}"] if one.fault else []
+        lines += [""]
+    lines += ["Never read, whoever asks:"]
+    lines += [f"  {reason}: {' '.join(patterns)}" for reason, patterns in NEVER.items()]
+    lines += ["", "Settings in force:"]
+    lines += [f"  {key} = {json.dumps(value)}" for key, value in settings.shown().items()]
+    lines += [f"Not taken: {shown(origin)}: {shown(reason)}" for origin, reason in found.refused]
+    return lines
+
+
+def _line(item: dict[str, Any]) -> str:
+    words = WORDS[item["kind"]]
+    twice = ", twice" if item.get("sample") else ""
+    each = f"   for each {item['each']}" if item.get("each") else ""
+    named = f"   named by {item['named_by']}" if item.get("named_by") else ""
+    why = f"   (not asked: {item['not_asked']})" if item.get("not_asked") else ""
+    return shown(f"  {words + twice:<18} {item['what']}{each}{named}{why}")

@@ -1,0 +1,141 @@
+"""`diagbundle verify`: whether a bundle is whole."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from diagbundle.bundle.reader import Bundle, Progress, Report
+
+PARTIAL, DAMAGED = 3, 4
+PAUSE = 0.2
+"""Seconds between two drawings."""
+
+
+@click.command
+@click.argument("bundle", type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as one object of JSON, for programs.")
+@click.pass_context
+def command(ctx: click.Context, bundle: str, *, as_json: bool) -> None:
+    r"""Check that the file BUNDLE is whole: every byte is read and compared with its checksum, nothing is unpacked.
+
+    If NAME.sha256 lies beside it, that is compared too. This shows that the file is as it was written; it does not show by whom.
+
+    \b
+    Exit status: 0 whole; 3 undamaged, but not everything could be collected on the server; 4 damaged, or not a bundle.
+    """
+    from diagbundle.bundle.reader import Bundle
+    from diagbundle.errors import BundleError
+
+    try:
+        with Bundle.open(bundle) as opened:
+            report = opened.survey(watched(f"checking {opened.name}"))
+            if report.broken and not as_json:
+                raise opened.broken(report)
+            sidecar = "" if report.broken else _sidecar(opened)
+    except BundleError as error:
+        if not as_json:
+            raise
+        _print_json({"file": bundle, "status": "damaged", "error": str(error), "hint": error.hint, "damaged": []})
+        ctx.exit(DAMAGED)
+    if as_json:
+        _print_json(_object(bundle, report, sidecar))
+    else:
+        _print(opened.name, report, sidecar)
+    ctx.exit(DAMAGED if report.broken else 0 if report.complete else PARTIAL)
+
+
+def watched(what: str) -> Progress:
+    """Tells on a terminal, a few times a second, how far it is; says nothing elsewhere."""
+    from diagbundle.bundle.reader import no_progress
+
+    if not sys.stderr.isatty():
+        return no_progress
+    drawn = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        nonlocal drawn
+        if time.monotonic() - drawn > PAUSE:
+            drawn = time.monotonic()
+            sys.stderr.write(f"\r{what[:60]}: {100 * done // max(1, total)} % \r")
+            sys.stderr.flush()
+
+    return progress
+
+
+def _print(name: str, report: Report, sidecar: str) -> None:
+    from diagbundle.bundle.escape import shown
+
+    click.echo(f"{name} is whole: {report.members:,} files, {report.bytes:,} bytes unpacked; every checksum is right")
+    if sidecar:
+        click.echo(f"  {shown(sidecar)} beside it agrees")
+    if not report.complete:
+        click.echo(f"  not everything could be collected on the server: {shown(report.reason)}")
+        click.echo("  `diagbundle list --missing` shows what was not had, and why")
+
+
+def _object(bundle: str, report: Report, sidecar: str) -> dict[str, object]:
+    return {
+        "file": bundle,
+        "status": "damaged" if report.broken else "whole" if report.complete else "partial",
+        "reason": report.reason or None,
+        "members": report.members,
+        "bytes": report.bytes,
+        "frames": report.frames,
+        "outcomes": dict(report.outcomes),
+        "sidecar": sidecar or None,
+        "broken": report.broken,
+        "damaged": [vars(damage) for damage in report.damages],
+    }
+
+
+def _print_json(answer: dict[str, object]) -> None:
+    import json
+
+    click.echo(json.dumps(answer))
+
+
+def _sidecar(bundle: Bundle) -> str:
+    """Name of the checksum file that lies beside the bundle and agrees with it, '' where there is none. Raises where it does not."""
+    from diagbundle.bundle.escape import shown
+    from diagbundle.bundle.format import PARTIAL_SUFFIX, SUFFIX
+    from diagbundle.errors import IntegrityError
+
+    stems = [bundle.path, *(bundle.path.removesuffix(suffix) for suffix in (SUFFIX, PARTIAL_SUFFIX) if bundle.path.endswith(suffix))]
+    for path in (f"{stem}.sha256" for stem in stems):
+        line = _first_bytes(path)
+        if line is None:
+            continue
+        match = re.match(rb"\\?([0-9a-f]{64}) [ *]", line)
+        if not match or match[1].decode() != _sha256(bundle):
+            raise IntegrityError(
+                f"{bundle.name} is damaged: it does not match the checksum in {shown(os.path.basename(path))}",
+                "it agrees with itself, so it may be another bundle than the one that this checksum was written for",
+            )
+        return os.path.basename(path)
+    return ""
+
+
+def _first_bytes(path: str) -> bytes | None:
+    try:
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            return file.read(4096)
+    except OSError:
+        return None
+
+
+def _sha256(bundle: Bundle) -> str:
+    import hashlib
+
+    sha, at = hashlib.sha256(), 0
+    while at < bundle.frames.file_size:
+        piece = bundle.frames.pread(min(1 << 20, bundle.frames.file_size - at), at)
+        sha.update(piece)
+        at += len(piece)
+    return sha.hexdigest()
