@@ -164,7 +164,7 @@ def _values(host: Host, seen: Seen, controller: str, files: str) -> dict[str, An
     """Limits, use and events of one controller."""
     folder = _folder(host, seen, controller)
     texts = {name: host.text(f"{folder}/{name}").strip() for name in files.split()} if folder else {}
-    return {name: _value(text) for name, text in texts.items() if text}
+    return {name: _value(name, text) for name, text in texts.items() if text}
 
 
 def _folder(host: Host, seen: Seen, controller: str) -> str:
@@ -182,9 +182,9 @@ def _folder(host: Host, seen: Seen, controller: str) -> str:
     return ""
 
 
-def _value(text: str) -> Any:
-    """`key value` lines as an object, anything else as it stands."""
+def _value(name: str, text: str) -> Any:
+    """`key value` lines as an object, a number as a number, anything else as it stands; `max 100000` of `cpu.max` is no key."""
     pairs = [line.split() for line in text.splitlines()]
-    if all(len(pair) == 2 and not pair[0].isdecimal() for pair in pairs) and pairs[0][0] != "max":
+    if name != "cpu.max" and all(len(pair) == 2 and not pair[0].isdecimal() for pair in pairs):
         return {key: int(value) if value.isdecimal() else value for key, value in pairs}
-    return int(text) if text.isdecimal() else text
+    return int(text) if text.removeprefix("-").isdecimal() else text

@@ -81,7 +81,7 @@ CONFIGURATION = (
     "/etc/sysconfig/network-scripts/rule*-*",
     "/etc/sysconfig/network/**",
     "/etc/sysconfig/static-routes",
-    "/etc/network/interfaces",
+    "/etc/network/interfaces*",
     "/etc/network/interfaces.d/**",
     "/etc/netplan/*.yaml",
     "/run/netplan/*.yaml",

@@ -81,9 +81,10 @@ def kernels(host: Host) -> Iterator[Row]:
             name = re.sub(r"^(vmlinu[xz]|Image)-", "", path.rpartition("/")[2])
             if name[:1].isdigit() and not name.endswith((".old", ".hmac")):
                 places.setdefault(name, []).append(path)
-    # A debug or rescue kernel, or the modules of one that is gone, are no reason to reboot: only what has an image counts, where any has.
-    bootable = [name for name, paths in places.items() if any(path.startswith("/boot/") for path in paths)] or list(places)
-    newest = max(bootable, key=version_key, default="")
+    # A rescue kernel, or the modules of one that is gone, are no reason to reboot: only what has an image counts, where any has.
+    usual = [name for name in places if "rescue" not in name]
+    bootable = [name for name in usual if any(path.startswith("/boot/") for path in places[name])]
+    newest = max(bootable or usual, key=version_key, default="")
     for name in sorted({*places, running} - {""}, key=version_key):
         paths = places.get(name, [])
         times = [host.stat(path).st_mtime for path in paths if host.exists(path)]

@@ -25,6 +25,8 @@ SECURITY = [
 ]  # fmt: skip
 """By suffix and folder, so that the old passwords (`opasswd`) beside them are not even asked for."""
 KINDS = ("empty", "run_level", "boot", "clock_new", "clock_old", "init", "login", "user", "dead", "accounting")
+HEAD = 64 * 384
+"""Bytes from which a layout is told."""
 MAX_RECORDS = 100_000
 """Last records of a file to decode; the whole file is kept with the logs."""
 SKIPPED = "names typed at a failed login may be passwords: the table btmp has the records, without names that no user has"
@@ -44,13 +46,14 @@ LONG = Layout(struct.Struct("=h2xi32s4s32s256shhqqq16s20s4x"), struct.Struct("=q
 """400 and 296 bytes: arm64 and others without a 32-bit past."""
 
 
-def layout_of(head: bytes) -> Layout:
-    """The layout in which the first records make sense: each of a known kind, with a time after 1990 or none."""
+def layout_of(head: bytes, size: int) -> Layout:
+    """The layout in which the first records make sense (a known kind, a time after 1990 or none), and that divides the file's size."""
 
-    def strange(layout: Layout) -> int:
+    def strange(layout: Layout) -> tuple[int, bool]:
         usable = head[: len(head) // layout.record.size * layout.record.size]
         records = list(layout.record.iter_unpack(usable))
-        return sum(not (0 <= fields[0] < len(KINDS) and (fields[9] == 0 or fields[9] > 631_152_000)) for fields in records)
+        wrong = sum(not (0 <= fields[0] < len(KINDS) and (fields[9] == 0 or fields[9] > 631_152_000)) for fields in records)
+        return wrong, size % layout.record.size != 0
 
     return min(SHORT, LONG, key=strange)
 
@@ -88,9 +91,10 @@ def logins(path: str, *, known_only: bool = False) -> Callable[[Host], Iterator[
         users = {line.partition(":")[0] for line in host.lines("/etc/passwd")} if known_only else set()
         descriptor = host.open(path)
         try:
-            layout = layout_of(os.pread(descriptor, 64 * SHORT.record.size, 0))
+            length = os.fstat(descriptor).st_size
+            layout = layout_of(os.pread(descriptor, HEAD, 0), length)
             size = layout.record.size
-            total = os.fstat(descriptor).st_size // size
+            total = length // size
             first = max(0, total - MAX_RECORDS)
             if first:
                 yield {"type": "omitted", "records": first}
@@ -117,14 +121,14 @@ def _data(descriptor: int) -> Iterator[tuple[int, int]]:
 
 def lastlog(host: Host) -> Iterator[Row]:
     """Each user's last login. A record's place in the file is its user's number."""
-    layout = layout_of(os.fsencode(host.read("/var/log/wtmp", 64 * SHORT.record.size))) if host.exists("/var/log/wtmp") else SHORT
-    size = layout.lastlog.size
+    known = layout_of(host.read("/var/log/wtmp", HEAD), host.stat("/var/log/wtmp").st_size) if host.exists("/var/log/wtmp") else SHORT
+    size = known.lastlog.size
     descriptor = host.open("/var/log/lastlog")
     try:
         done = 0
         for begin, end in _data(descriptor):
             for uid in range(max(done, begin // size), -(-end // size)):
-                seconds, line, host_name = layout.lastlog.unpack(os.pread(descriptor, size, uid * size).ljust(size, b"\0"))
+                seconds, line, host_name = known.lastlog.unpack(os.pread(descriptor, size, uid * size).ljust(size, b"\0"))
                 if seconds:
                     yield {"uid": uid, "time": seconds, "line": _text(line), "host": _text(host_name)}
             done = -(-end // size)

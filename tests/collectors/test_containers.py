@@ -630,11 +630,13 @@ def test_a_container_is_told_without_any_engine(tmp_path):
     write(tmp_path, f"{group}/memory.events", "low 0\nmax 3\noom 1\noom_kill 1\n")
     write(tmp_path, f"{group}/cpu.max", "max 100000\n")
     write(tmp_path, f"{group}/pids.current", "2\n")
+    write(tmp_path, f"{group}/pids.events", "max 4\n")
     (row,) = processes.rows(host_of(tmp_path))
     assert (row["engine"], row["id"], row["pid"], row["processes"]) == ("docker", ONE, 50, 2)
     assert row["started"] == 1000 + 8000 / os.sysconf("SC_CLK_TCK")
     assert row["memory"] == {"memory.max": 67108864, "memory.events": {"low": 0, "max": 3, "oom": 1, "oom_kill": 1}}
     assert row["cpu"] == {"cpu.max": "max 100000"}
+    assert row["pids"] == {"pids.current": 2, "pids.events": {"max": 4}}
     assert row["limits"] == {"open_files": ["1024", "4096"]}
     assert row["listed"] == [[50, "server", "S"], [51, "worker", "S"]]
 
@@ -732,7 +734,7 @@ def test_real_podman():
     assert about["job"]["State"]["ExitCode"] == 3
     assert any(path.endswith("/ctr.log") and "licence file missing" in text for path, text in found["files"].items())
     assert [line for line in said if "logs" in line] == []
-    assert any(path.endswith("/userdata/resolv.conf") for path in found["files"])
+    assert any(path.endswith("/userdata/hosts") for path in found["files"])
     rows = {row["id"]: row for row in found["tables"]["containers"]}
     assert rows[about["web"]["Id"]]["pid"] == about["web"]["State"]["Pid"]
 

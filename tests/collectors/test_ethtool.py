@@ -12,7 +12,8 @@ from diagbundle.host import Host
 
 BASE = "/sys/class/net"
 NICS = {
-    f"{BASE}/eth0/ifindex": "2\n", f"{BASE}/eth0/iflink": "2\n", f"{BASE}/eth0/device/vendor": "0x8086\n", f"{BASE}/eth0/uevent": "INTERFACE=eth0\n",
+    f"{BASE}/eth0/ifindex": "2\n", f"{BASE}/eth0/iflink": "2\n",
+    f"{BASE}/eth0/device/vendor": "0x8086\n", f"{BASE}/eth0/uevent": "INTERFACE=eth0\n",
     f"{BASE}/bond0/ifindex": "3\n", f"{BASE}/bond0/iflink": "3\n", f"{BASE}/bond0/bonding/mode": "802.3ad 4\n",
     f"{BASE}/vlan7/ifindex": "4\n", f"{BASE}/vlan7/iflink": "2\n", f"{BASE}/vlan7/uevent": "DEVTYPE=vlan\n",
     f"{BASE}/mac0/ifindex": "8\n", f"{BASE}/mac0/iflink": "2\n", f"{BASE}/mac0/lower_eth0/x": "",
@@ -69,7 +70,8 @@ def test_the_interfaces_of_another_root_are_not_asked_of_this_machine(tmp_path):
 
 
 def test_a_mask_is_one_number():
-    assert subject._mask((0x80000001).to_bytes(4, subject.struct.pack("=H", 1)[0] and "little" or "big")) == "80000001"
+    words = subject.struct.pack("=II", 0x80000001, 0x2)
+    assert subject._mask(words) == "280000001"
 
 
 def facts(nic):

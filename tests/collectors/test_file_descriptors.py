@@ -5,14 +5,14 @@ import subprocess
 import tempfile
 
 import pytest
-
 from diagbundle.collectors import file_descriptors as module
+
 from diagbundle.host import Host
 
 STAT = "{pid} ({comm}) S " + " ".join(map(str, [1] * 18)) + " 555 0 0\n"
 
 
-def add(root, pid, targets, *, comm="app", soft="1024", uid="1000", info=None):
+def add(root, pid, targets, *, comm="app", soft="1024", uid="1000", info=None):  # noqa: PLR0913  # what differs from case to case
     here = root / "proc" / str(pid)
     (here / "fd").mkdir(parents=True)
     (here / "fdinfo").mkdir()
@@ -20,7 +20,7 @@ def add(root, pid, targets, *, comm="app", soft="1024", uid="1000", info=None):
     (here / "ns/mnt").symlink_to("mnt:[4026531841]")
     (here / "stat").write_text(STAT.format(pid=pid, comm=comm))
     (here / "status").write_text(f"Name:\tapp\nUid:\t{uid}\t0\t0\t0\n")
-    (here / "limits").write_text(f"Limit  Soft Limit  Hard Limit  Units\nMax open files            {soft}                 524288               files\n")
+    (here / "limits").write_text(f"Limit  Soft  Hard  Units\nMax open files            {soft}                 524288               files\n")
     (here / "mountinfo").write_text(
         "28 1 254:0 / / rw - ext4 /dev/vda rw\n40 28 0:50 / /mnt/nfs rw - nfs4 srv:/x rw\n41 28 0:51 / /mnt/sshfs rw - fuse.sshfs x rw\n"
     )
@@ -63,7 +63,8 @@ def test_nearest_to_its_limit_first(tmp_path):
     _, _, found = rows(tmp_path)
     assert [row["pid"] for row in found] == [6, 5, 7]
     assert found[0] == {
-        "pid": 6, "start": 555, "comm": "leak) x", "uid": "1000", "soft": "4", "hard": "524288", "open": 4, "full": 1.0, "kinds": {"socket": 4},
+        "pid": 6, "start": 555, "comm": "leak) x", "uid": "1000", "soft": "4", "hard": "524288", "open": 4, "full": 1.0,
+        "kinds": {"socket": 4},
     }  # fmt: skip
 
 

@@ -3,15 +3,15 @@
 import os
 
 import pytest
-
 from diagbundle.collectors import kernel as module
+
 from diagbundle.host import Host
 
 
 @pytest.mark.parametrize(
     ("record", "expected"),
     [
-        (b"6,339,5140900,-;NET: Registered PF_INET\n", {"prio": 6, "seq": 339, "usec": 5140900, "flags": "-", "text": "NET: Registered PF_INET"}),
+        (b"6,339,51,-;NET: Registered PF_INET\n", {"prio": 6, "seq": 339, "usec": 51, "flags": "-", "text": "NET: Registered PF_INET"}),
         (
             b"7,160,424069,-;pci_root PNP0A03:00: host bridge window; [io]\n SUBSYSTEM=acpi\n DEVICE=+acpi:PNP0A03:00\n",
             {
@@ -19,7 +19,10 @@ from diagbundle.host import Host
                 "fields": {"SUBSYSTEM": "acpi", "DEVICE": "+acpi:PNP0A03:00"},
             },
         ),
-        (b"12,5,1,c,caller=T812;ev\\x0ail\\x1b[2J \\xc3\\xa4 \\x5cx41\n", {"prio": 12, "seq": 5, "usec": 1, "flags": "c,caller=T812", "text": "ev\nil\x1b[2J \u00e4 \\x41"}),
+        (
+            b"12,5,1,c,caller=T812;ev\\x0ail\\x1b[2J \\xc3\\xa4 \\x5cx41\n",
+            {"prio": 12, "seq": 5, "usec": 1, "flags": "c,caller=T812", "text": "ev\nil\x1b[2J \u00e4 \\x41"},
+        ),
         (b"4,6,2,-;\n", {"prio": 4, "seq": 6, "usec": 2, "flags": "-", "text": ""}),
     ],
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """The process table: hostile names, processes that vanish, change, sleep for ever or are hidden."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -7,11 +8,11 @@ import sys
 import time
 
 import pytest
-
 from diagbundle.collectors import process as module
+
 from diagbundle.host import Host
 
-STATUS = "Name:\tx\nUmask:\t0022\nState:\tS (sleeping)\nPid:\t{pid}\nUid:\t1000\t1000\t1000\t1000\nVmRSS:\t    512 kB\nvoluntary_ctxt_switches:\t7\n"
+STATUS = "Name:\tx\nUmask:\t0022\nState:\tS (sleeping)\nPid:\t{pid}\nUid:\t1000\t1000\t1000\t1000\nVmRSS:\t    512 kB\n"
 LIMITS = (
     "Limit                     Soft Limit           Hard Limit           Units     \n"
     "Max cpu time              unlimited            unlimited            seconds   \n"
@@ -22,12 +23,12 @@ KERNEL_THREAD = 0x00208040
 CONTAINER = "9" * 64
 
 
-def stat_line(pid, comm, state="S", *, threads=1, start=100, flags=4194560, rss=128):
+def stat_line(pid, comm, state="S", *, threads=1, start=100, flags=4194560, rss=128):  # noqa: PLR0913  # what differs from case to case
     fields = [state, 1, pid, pid, 0, -1, flags, 5, 0, 2, 0, 11, 12, 0, 0, 20, 0, threads, 0, start, 4096000, rss]
     return f"{pid} ({comm}) " + " ".join(map(str, [*fields, *[0] * 14, 3, 0, 0, 77, 0, 0])) + "\n"
 
 
-def add(root, pid, comm="app", state="S", *, cmdline=b"app\0--flag\0", cgroup="0::/init.scope\n", tasks=(), fds=2, **stat):
+def add(root, pid, comm="app", state="S", *, cmdline=b"app\0--flag\0", cgroup="0::/init.scope\n", tasks=(), fds=2, **stat):  # noqa: PLR0913  # what differs from case to case
     here = root / "proc" / str(pid)
     (here / "fd").mkdir(parents=True)
     (here / "ns").mkdir()
@@ -204,21 +205,24 @@ def test_where_no_process_may_be_started_we_read_ourselves(tree, monkeypatch):
 def test_the_reader_keeps_no_pipe_of_ours_open(tree, monkeypatch):
     add(tree, 95)
     ours, theirs = os.pipe()
-    os.set_inheritable(theirs, True)
+    high = fcntl.fcntl(theirs, fcntl.F_DUPFD, 300)
     monkeypatch.setattr(module, "_deep", lambda _host, _pid: time.sleep(2))
     monkeypatch.setattr(module, "PATIENCE", 0.3)
     monkeypatch.setattr(os, "kill", lambda *_: None)  # left behind, as one in uninterruptible sleep would be
     table(tree)
     os.close(theirs)
+    os.close(high)
     began = time.monotonic()
     assert os.read(ours, 1) == b""
     assert time.monotonic() - began < 1
     os.close(ours)
 
 
-def test_a_stop_in_the_middle_leaves_no_reader(tree):
+def test_a_stop_in_the_middle_leaves_no_reader(tree, monkeypatch):
     add(tree, 96)
     add(tree, 97)
+    deep = module._deep
+    monkeypatch.setattr(module, "_deep", lambda host, pid: time.sleep(5) if pid == 97 else deep(host, pid))
     rows = module.processes(Host(root=str(tree)))
     next(rows)
     rows.close()
@@ -266,7 +270,15 @@ def test_containers_are_known_by_their_control_group(cgroup, expected):
 def test_counters_are_few_and_cheap(tree):
     add(tree, 99)
     (row,) = module.counters(Host(root=str(tree)))
-    assert (row["pid"], row["start"], row["state"], row["utime"], row["rss"], row["blkio_ticks"], row["fds"]) == (99, 100, "S", 11, 128, 77, 2)
+    assert (row["pid"], row["start"], row["state"], row["utime"], row["rss"], row["blkio_ticks"], row["fds"]) == (
+        99,
+        100,
+        "S",
+        11,
+        128,
+        77,
+        2,
+    )
     assert "status" not in row
 
 
@@ -279,7 +291,8 @@ def test_denied_descriptors_are_not_zero(tree):
 def test_this_machine():
     rows, summary = table("/")
     own = rows[os.getpid()]
-    assert "pytest" in own["cmdline"]
+    with open("/proc/self/cmdline") as file:
+        assert own["cmdline"] == file.read().rstrip("\0").replace("\0", " ")
     assert own["cwd"] == os.getcwd()
     assert abs(own["fds"] - len(os.listdir("/proc/self/fd"))) < 5
     assert own["ns"]["pid"] > 0

@@ -22,9 +22,10 @@ def hexed(address, port):
     return "".join(f"{int.from_bytes(word, sys.byteorder):08X}" for word in words) + f":{port:04X}"
 
 
-def line(local, remote, state, inode, *, waiting=0, uid=0):
+def line(local, remote, state, inode, **more):
+    queue, uid = more.get("waiting", 0), more.get("uid", 0)
     return (
-        f"   0: {hexed(*local)} {hexed(*remote)} {state} 00000000:{waiting:08X} 00:00000000 00000000 {uid:5d}        0 {inode} 1 0000 100\n"
+        f"   0: {hexed(*local)} {hexed(*remote)} {state} 00000000:{queue:08X} 00:00000000 00000000 {uid:5d}        0 {inode} 1 0000 100\n"
     )
 
 

@@ -3,10 +3,10 @@
 import os as operating_system
 
 import pytest
-
 from diagbundle.collectors import boot, cpu_memory
 from diagbundle.collectors import os as system
 from diagbundle.collectors import self as ourselves
+
 from diagbundle.host import Host
 
 
@@ -57,7 +57,11 @@ def test_user_data_is_not_asked_for():
     import fnmatch
 
     paths = [source.path for source in system.os.sources(Host(root="/nonexistent")) if hasattr(source, "path")]
-    secrets = ("/run/cloud-init/instance-data-sensitive.json", "/run/cloud-init/combined-cloud-config.json", "/var/lib/cloud/instance/user-data.txt")
+    secrets = (
+        "/run/cloud-init/instance-data-sensitive.json",
+        "/run/cloud-init/combined-cloud-config.json",
+        "/var/lib/cloud/instance/user-data.txt",
+    )
     assert not [(secret, path) for secret in secrets for path in paths if fnmatch.fnmatchcase(secret, path)]
 
 
@@ -128,7 +132,9 @@ def test_groups_of_the_first_version(tmp_path):
 @pytest.mark.parametrize(("kilobytes", "skipped"), [(16 << 20, False), (1 << 30, True)])
 def test_page_types_of_a_large_host_are_left_alone(tmp_path, kilobytes, skipped):
     write(tmp_path, "/proc/meminfo", f"MemTotal:       {kilobytes} kB\nMemFree: 1 kB\n")
-    (source,) = [source for source in cpu_memory.cpu_memory.sources(Host(root=str(tmp_path))) if getattr(source, "path", "") == "/proc/pagetypeinfo"]
+    (source,) = [
+        source for source in cpu_memory.cpu_memory.sources(Host(root=str(tmp_path))) if getattr(source, "path", "") == "/proc/pagetypeinfo"
+    ]
     assert bool(source.skip) == skipped
 
 
@@ -137,7 +143,14 @@ def test_page_types_of_a_large_host_are_left_alone(tmp_path, kilobytes, skipped)
 
 @pytest.mark.parametrize(
     ("mask", "names"),
-    [("0", []), ("", []), ("1", ["chown"]), ("80000", ["sys_ptrace"]), ("0000018000000000", ["bpf", "checkpoint_restore"]), ("20000000000", ["41"])],
+    [
+        ("0", []),
+        ("", []),
+        ("1", ["chown"]),
+        ("80000", ["sys_ptrace"]),
+        ("0000018000000000", ["bpf", "checkpoint_restore"]),
+        ("20000000000", ["41"]),
+    ],
 )
 def test_capabilities(mask, names):
     assert ourselves.capabilities(mask) == names

@@ -6,14 +6,14 @@ import struct
 import time
 
 import pytest
-
 from diagbundle.collectors import users as module
+
 from diagbundle.host import Host
 
 NOW = 1_795_000_000
 
 
-def record(layout, kind, user, host="", *, line="pts/0", address=b"", when=NOW, pid=321):
+def record(layout, kind, user, host="", *, line="pts/0", address=b"", when=NOW, pid=321):  # noqa: PLR0913  # what differs from case to case
     return layout.record.pack(kind, pid, line.encode(), b"ts/0", user.encode(), host.encode(), 1, 2, 77, when, 500_000, address, b"")
 
 
@@ -35,7 +35,10 @@ def test_sizes(layout, record_size, lastlog_size):
 def test_logins_of_both_layouts(tree, layout, count):
     v6 = socket.inet_pton(socket.AF_INET6, "2001:db8::7")
     data = record(layout, 2, "reboot", "5.14.0-427.el9", line="~")
-    data += b"".join(record(layout, 7, "ada", "client", address=v6 if number % 2 else bytes([192, 0, 2, 9]), when=NOW + number) for number in range(count))
+    data += b"".join(
+        record(layout, 7, "ada", "client", address=v6 if number % 2 else bytes([192, 0, 2, 9]), when=NOW + number)
+        for number in range(count)
+    )
     (tree / "var/log/wtmp").write_bytes(data)
     rows = list(module.logins("/var/log/wtmp")(Host(root=str(tree))))
     assert len(rows) == count + 1
@@ -93,7 +96,14 @@ def test_no_password_file_is_asked_for():
     import fnmatch
 
     paths = [source.path for source in module.users.sources(Host(root="/nonexistent")) if hasattr(source, "path")]
-    secrets = ("/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/security/opasswd", "/etc/ssh/ssh_host_rsa_key", "/root/.ssh/authorized_keys")
+    secrets = (
+        "/etc/shadow",
+        "/etc/shadow-",
+        "/etc/gshadow",
+        "/etc/security/opasswd",
+        "/etc/ssh/ssh_host_rsa_key",
+        "/root/.ssh/authorized_keys",
+    )
     assert not [(secret, path) for secret in secrets for path in paths if fnmatch.fnmatchcase(secret, path)]
 
 

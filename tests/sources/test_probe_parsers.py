@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from diagbundle.errors import SourceSkipped
 from diagbundle.host import Host
 from diagbundle.model import Probe
 from diagbundle.sources import probe_link, probe_names, probe_net, probe_path, probe_route, probe_tls, probe_web
@@ -107,10 +108,16 @@ def test_any_frame_and_netlink_message(data):
 @given(st.text(max_size=60), st.sampled_from(["tcp", "tls", "dns", "http", "proxy", "arp", "mtu", "ntp", "ports", "other"]))
 def test_any_target_that_names_nobody(tmp_path_factory, target, kind):
     """Without name servers nothing is sent; digits and brackets are left out, so that no text spells an address."""
-    host = Host(root=str(tmp_path_factory.getbasetemp()))
+    host = Host(root=str(tmp_path_factory.getbasetemp()), live=True)
     spelled = "".join(character for character in target if character not in "0123456789[]abcdefABCDEF:.")
     for row in run(Probe(kind, spelled or "x"), host):
         assert row["outcome"] in ("error", "not_resolved")
+
+
+def test_a_saved_host_sends_nothing(monkeypatch):
+    monkeypatch.setattr(socket, "socket", lambda *_: pytest.fail("a socket was opened"))
+    with pytest.raises(SourceSkipped):
+        list(run(Probe("tcp", "127.0.0.1:9"), Host(root="/nonexistent")))
 
 
 ADDRESSES = {
@@ -135,7 +142,7 @@ def test_what_is_never_asked(tmp_path, monkeypatch, text, allowed, named_by):
 
 def test_a_metadata_service_is_refused_before_a_packet(monkeypatch):
     monkeypatch.setattr(socket, "socket", lambda *_: pytest.fail("a socket was opened"))
-    rows = list(run(Probe("tcp", "169.254.169.254:80"), Host(root="/nonexistent")))
+    rows = list(run(Probe("tcp", "169.254.169.254:80"), Host(root="/nonexistent", live=True)))
     assert [row["outcome"] for row in rows] == ["error"]
     assert "never asked" in rows[0]["error"]
 

@@ -97,14 +97,14 @@ def frame(data: bytes, *, declare: int | None = None, checksum: bool = True, win
     return ZSTD + head + body + (_checksums[data] if checksum else b"")
 
 
-def block(
+def block(  # noqa: PLR0913 - the fields of a header
     name: bytes, size: int, *, kind: bytes = b"0", mode: int = 0o600, mtime: int = MTIME, link: bytes = b"", upper: bytes = b""
 ) -> bytes:
     """One ustar header; `upper` is the field `prefix`."""
     fields = b"%07o\0%07o\0%07o\0%011o\0%011o\0" % (mode, 0, 0, size, mtime)
     raw = name.ljust(100, b"\0") + fields + b" " * 8 + kind + link.ljust(100, b"\0") + b"ustar\x0000" + bytes(80) + upper.ljust(155, b"\0")
     raw = raw.ljust(512, b"\0")
-    assert len(raw) == 512, "a field is too long"  # noqa: S101
+    assert len(raw) == 512, "a field is too long"
     return raw[:148] + b"%06o\0 " % sum(raw) + raw[156:]
 
 
@@ -269,13 +269,13 @@ def hostile(member: Member) -> Callable[[], bytes]:
 def named(name: bytes) -> Callable[[], bytes]:
     """A bundle with a member whose header bears this whole name."""
     raw = block(name, 5) if len(name) <= 100 and b"\0" not in name else pax(path=name) + block(b"x", 5)
-    path = name.partition(b"/")[2].decode("utf-8", "surrogateescape")
+    path = (name.partition(b"/")[2] or name).decode("utf-8", "surrogateescape")
     return hostile(Member(path, b"evil\n", raw=raw))
 
 
 def typed(kind: bytes, **how: Any) -> Callable[[], bytes]:
     """A bundle with a member of another type."""
-    return hostile(Member("etc/evil", b"", raw=block(f"{PREFIX}/etc/evil".encode(), 0, kind=kind, **how)))
+    return in_header(raw=block(f"{PREFIX}/etc/evil".encode(), 0, kind=kind, **how))
 
 
 def cve_2025_4517() -> bytes:
@@ -330,9 +330,34 @@ def table(index: int, column: int, change: int) -> Callable[[list[list[int]]], N
     return tweak
 
 
+def both(*tweaks: Callable[[list[list[int]]], None]) -> Callable[[list[list[int]]], None]:
+    """All of these lies."""
+
+    def tweak(entries: list[list[int]]) -> None:
+        for one in tweaks:
+            one(entries)
+
+    return tweak
+
+
+def without(index: int) -> Callable[[list[Row]], None]:
+    """A row left out."""
+
+    def tweak(rows: list[Row]) -> None:
+        del rows[index]
+
+    return tweak
+
+
+def in_header(raw: bytes, data: bytes = b"") -> Callable[[], bytes]:
+    """A bundle with the member etc/evil under this header."""
+    return hostile(Member("etc/evil", data, raw=raw))
+
+
 def replaced(data: bytes, old: bytes, new: bytes) -> bytes:
     """One change behind the back of every checksum but zstd's."""
-    assert data.count(old) == 1 and len(old) == len(new)  # noqa: PT018, S101
+    assert data.count(old) == 1
+    assert len(old) == len(new)
     return data.replace(old, new)
 
 
@@ -341,7 +366,7 @@ def refit(data: bytes, old: bytes, new: bytes) -> bytes:
     composer = good()
     contents = [content.replace(old, new) for content in composer.contents()]
     packed = [frame(content) for content in contents]
-    assert b"".join(packed) != data  # noqa: S101
+    assert b"".join(packed) != data
     return b"".join(packed) + seek_table([[len(one), len(content)] for one, content in zip(packed, contents, strict=True)])
 
 
@@ -363,6 +388,10 @@ def partial() -> Composer:
     gone = {"collector": "logs", "kind": "file", "source": "/mnt/archive/log", "outcome": "timeout", "reason": "did not answer within 5 s"}
     return Composer([*small(), shrunk], rows=[*lost(), gone], head={"complete": False, "reason": "1 answer did not come in time"})
 
+
+FAILED = {"collected": 6, "failed": 1, "skipped": 1, "absent": 1}
+EVIL = block(f"{PREFIX}/etc/evil".encode(), 0)
+"""A header that by itself would do."""
 
 WHOLE: dict[str, Callable[[], bytes]] = {
     "good": lambda: good().build(),
@@ -392,12 +421,11 @@ BAD: dict[str, tuple[Callable[[], bytes], str, str]] = {
     # forged manifests
     "forged-name": (lambda: good(tweak_rows=changed(1, path="proc/net/tcp")).build(), "integrity", "SHA256SUMS|another name"),
     "forged-size": (lambda: good(tweak_rows=changed(1, size=11)).build(), "integrity", "another size"),
-    "forged-hole": (lambda: good(tweak_rows=lambda rows: rows.pop(1) and None).build(), "integrity", "begins at byte"),
+    "forged-hole": (lambda: good(tweak_rows=without(1)).build(), "integrity", "begins at byte"),
     "forged-sum": (lambda: good(tweak_rows=changed(1, sha256="0" * 64)).build(), "integrity", "checksum"),
     "forged-order": (lambda: good(tweak_rows=swapped).build(), "integrity", "begins at byte"),
     "forged-twice": (lambda: good(tweak_rows=lambda rows: rows.insert(1, rows[0])).build(), "integrity", "begins at byte"),
-    "forged-complete": (lambda: good(tweak_rows=changed(2, outcome="failed"), head={"outcomes": {"collected": 6, "failed": 1, "skipped": 1, "absent": 1}}).build(),
-                        "integrity", "not had"),
+    "forged-complete": (lambda: good(tweak_rows=changed(2, outcome="failed"), head={"outcomes": FAILED}).build(), "integrity", "not had"),
     "forged-count": (lambda: good(head={"members": 6}).build(), "integrity", "members"),
     "forged-prefix": (lambda: good(head={"prefix": "other"}).build(), "integrity", "another directory"),
     "forged-place": (lambda: good(tweak_rows=changed(1, header=-512)).build(), "format", "place"),
@@ -409,8 +437,8 @@ BAD: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "tail-full": (lambda: good(end=bytes(512) + b"x" * 512).build(), "integrity", "only filling"),
     # lying seek tables
     "table-short": (lambda: good(tweak_table=table(0, 0, -1)).build(), "integrity", "add up"),
-    "table-moved": (lambda: good(tweak_table=lambda t: (table(0, 0, 8)(t), table(1, 0, -8)(t)) and None).build(), "integrity", "frame"),
-    "table-size": (lambda: good(tweak_table=lambda t: (table(0, 1, 512)(t), table(1, 1, -512)(t)) and None).build(), "integrity", "declares"),
+    "table-moved": (lambda: good(tweak_table=both(table(0, 0, 8), table(1, 0, -8))).build(), "integrity", "frame"),
+    "table-size": (lambda: good(tweak_table=both(table(0, 1, 512), table(1, 1, -512))).build(), "integrity", "declares"),
     "table-huge": (lambda: good(tweak_table=table(0, 1, FRAME)).build(), "format", "more than"),
     "table-zero": (lambda: good(tweak_table=lambda t: t.insert(0, [0, 0])).build(), "format", "without content"),
     # frames that are refused
@@ -433,7 +461,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "name-long": (named(PREFIX.encode() + b"/" + b"/".join([b"a" * 200] * 6)), "format", "not allowed"),
     "name-deep": (named(PREFIX.encode() + b"/" + b"/".join([b"a"] * 65)), "format", "not allowed"),
     "name-outside": (named(b"elsewhere/etc/evil"), "integrity", "another name"),
-    "name-behind-nul": (hostile(Member("etc/evil", b"", raw=block(PREFIX.encode() + b"/etc/evil\0/../x", 0))), "format", "behind its end"),
+    "name-behind-nul": (in_header(raw=block(PREFIX.encode() + b"/etc/evil\0/../x", 0)), "format", "behind its end"),
     "name-twice": (lambda: Composer([*small(), small()[0]]).build(), "format", "twice"),
     "name-of-manifest": (lambda: Composer([*small(), Member("diagbundle/manifest.jsonl", b"{}\n")]).build(), "format", "twice"),
     # types and headers
@@ -448,12 +476,12 @@ BAD: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "type-sparse": (typed(b"S"), "format", "no regular file"),
     "type-setuid": (typed(b"0", mode=0o4755), "format", "mode 4755"),
     "cve-2025-4517": (cve_2025_4517, "format|integrity", ""),
-    "pax-huge": (hostile(Member("etc/evil", b"", raw=pax(path=b"a" * 70000) + block(b"x", 0))), "integrity|format", "pax header of 70"),
-    "pax-size": (hostile(Member("etc/evil", b"evil\n", raw=pax(size=b"5") + block(f"{PREFIX}/etc/evil".encode(), 0))), "format", "pax header with the size"),
-    "pax-size-twice": (hostile(Member("etc/evil", b"evil\n", raw=pax(size=b"9000000000") + block(f"{PREFIX}/etc/evil".encode(), 5))), "format", "contradicts"),
-    "pax-other-key": (hostile(Member("etc/evil", b"", raw=pax(linkpath=b"/etc") + block(f"{PREFIX}/etc/evil".encode(), 0))), "format", "the key"),
-    "pax-broken": (hostile(Member("etc/evil", b"", raw=pax(path=b"x/y").replace(b"12 path", b"99 path") + block(f"{PREFIX}/etc/evil".encode(), 0))), "format", "cannot be read"),
-    "header-checksum": (hostile(Member("etc/evil", b"", raw=block(f"{PREFIX}/etc/evil".encode(), 0)[:-1] + b"x")), "integrity", "checksum"),
+    "pax-huge": (in_header(raw=pax(path=b"a" * 70000) + block(b"x", 0)), "integrity|format", "pax header of 70"),
+    "pax-size": (in_header(data=b"evil\n", raw=pax(size=b"5") + EVIL), "format", "pax header with the size"),
+    "pax-size-twice": (in_header(data=b"evil\n", raw=pax(size=b"9000000000") + block(f"{PREFIX}/etc/evil".encode(), 5)), "format", "contradicts"),
+    "pax-other-key": (in_header(raw=pax(linkpath=b"/etc") + EVIL), "format", "the key"),
+    "pax-broken": (in_header(raw=pax(path=b"x/y").replace(b"12 path", b"99 path") + EVIL), "format", "cannot be read"),
+    "header-checksum": (in_header(raw=EVIL[:-1] + b"x"), "integrity", "checksum"),
 }  # fmt: skip
 """How each is made, the error it deserves, and what the message must say."""
 

@@ -10,7 +10,6 @@ from typing import Any
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import BLOCK, name_bytes
 from diagbundle.bundle.frames import Frames
-from diagbundle.bundle.headers import member_fault
 from diagbundle.errors import FormatError, IntegrityError
 
 Row = dict[str, Any]
@@ -19,6 +18,7 @@ Row = dict[str, Any]
 MAX_LINE = 4 << 20
 """Bytes of one line."""
 _ODD_ESCAPE = re.compile(rb"\\(?:/|u00[2-7])")
+_FAR = 1 << 63
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -77,22 +77,21 @@ def parse_row(line: bytes) -> Row:
     row = {key: value for key, value in parse_object(line).items() if value is not None}
     place = [row.get(key, -1) for key in ("header", "offset", "size")]
     path, sha = row.get("path", ""), row.get("sha256", "")
-    if not isinstance(path, str) or not isinstance(sha, str) or (sha and not _SHA256.fullmatch(sha)):
+    if not isinstance(path, str) or not _is_name(path) or not isinstance(sha, str) or (sha and not _SHA256.fullmatch(sha)):
         raise FormatError(f"a row of its manifest has a path or checksum that is none: {shown(line[:200])}")
     if "header" in row:
-        sound = all(type(number) is int and 0 <= number < 1 << 63 for number in place)
-        if fault := _path_fault(path):
-            raise FormatError(f"a row of its manifest has a path that is not allowed, for {fault}: {shown(path[:200])}")
-        if not sound or place[1] < place[0] + BLOCK:
+        sound = all(type(number) is int and 0 <= number < _FAR for number in place)
+        if not path or not sound or place[1] < place[0] + BLOCK:
             raise FormatError(f"a row of its manifest has a place that is none: {shown(line[:200])}")
     return row
 
 
-def _path_fault(path: str) -> str:
+def _is_name(path: str) -> bool:
+    """Whether it stands for bytes at all. Whether they are a name that is allowed is asked of the tar header, which must have the same."""
     try:
-        return member_fault(b"p/" + name_bytes(path))
+        return path.isascii() or bool(name_bytes(path))
     except UnicodeEncodeError:
-        return "a character that is none"
+        return False
 
 
 def _json(name: str, *, ascii_only: bool) -> bytes:

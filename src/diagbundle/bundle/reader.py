@@ -112,14 +112,13 @@ class Bundle:
         with self._named():
             if name in (SUMS, MANIFEST):
                 return self._own_row(name)
-            odd = not (name.isascii() and name.isprintable())
             for block in self._blocks():
-                odd = odd or is_odd(block)
                 for line in lines_with(block, name):
                     row = parse_row(line)
                     if row.get("path") == name:
                         return row
-            return next((row for row in self._rows() if row.get("path") == name), None) if odd else None
+            plain = name.isascii() and name.isprintable() and not any(map(is_odd, self._blocks()))
+            return None if plain else next((row for row in self._rows() if row.get("path") == name), None)
 
     def _rows(self) -> Iterator[Row]:
         for number, line in enumerate(self._lines()):
@@ -152,10 +151,15 @@ class Bundle:
             except BundleError as error:
                 raise type(error)(f"{shown(row['path'])}: {error}") from None
 
-    def mtime(self, row: Row) -> int:
-        """The modification time that the tar header of a row gives, in seconds."""
+    def header(self, row: Row) -> Header:
+        """The tar header of a row, which must agree with it."""
         with self._named():
-            return self._header(row["header"]).mtime
+            try:
+                header = self._header(row["header"])
+                self._agree(row, header)
+            except BundleError as error:
+                raise type(error)(f"{shown(row['path'])}: {error}") from None
+            return header
 
     def _data(self, row: Row) -> Iterator[bytes]:
         header = self._header(row["header"])

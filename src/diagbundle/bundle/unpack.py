@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import Self
 
 from diagbundle.bundle.escape import shown
-from diagbundle.bundle.format import name_bytes
 from diagbundle.bundle.headers import Header
 from diagbundle.bundle.manifest import Row
 from diagbundle.bundle.reader import Bundle, Progress, no_progress
@@ -207,7 +206,7 @@ def unpack(bundle: Bundle, target: str = "", only: Sequence[str] = (), progress:
                 end = row["offset"] + row["size"]
                 _unpack_one(bundle, row, place)
                 progress(end, bundle.frames.plain[-1])
-        except BundleError as error:  # the manifest itself ends here
+        except BundleError as error:  # the manifest itself is readable no further
             place.done.lose(str(error))
         return place.done
 
@@ -221,10 +220,8 @@ def _unpack_one(bundle: Bundle, row: Row, place: Target) -> None:
     """One member, whole or not at all."""
     if not place.wanted(row["path"]):
         return
-    name = name_bytes(f"{bundle.prefix}/{row['path']}")
     try:
-        header = Header(name, row["size"], bundle.mtime(row), 0)
-        if place.begin(header):
+        if place.begin(bundle.header(row)):
             _write(bundle.content(row), place)
     except BundleError as error:
         place.done.lose(str(error))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import sys
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import click
+
+from diagbundle.bundle.escape import shown
 
 Row = dict[str, Any]
 RANK = ("failed", "timeout", "partial", "denied", "skipped", "absent")
@@ -49,16 +53,12 @@ def _chosen(rows: Iterator[Row], pattern: tuple[str, ...], *, missing: bool, as_
             continue
         if not (missing or as_json) and "header" not in row:
             continue
-        if wanted(_name(row) if missing else str(row.get("path", ""))) or (missing and wanted(str(row.get("path", "")))):
+        if not pattern or wanted(_name(row) if missing else str(row.get("path", ""))) or (missing and wanted(str(row.get("path", "")))):
             yield row
 
 
 def _line(row: Row, *, long: bool, missing: bool, as_json: bool) -> str:
-    from diagbundle.bundle.escape import shown
-
     if as_json:
-        import json
-
         return json.dumps(row) + "\n"
     if missing:
         asked = f"{shown(str(row.get('collector', ''))):<14}  " if long else ""
@@ -85,6 +85,7 @@ def _name(row: Row) -> str:
     return _source(row).lstrip("/")
 
 
+@functools.lru_cache(1024)
 def _time(seconds: object) -> str:
     """Minutes suffice here; 0 is unknown."""
     try:

@@ -23,14 +23,14 @@ TOLD = 10
 )
 @click.pass_context
 def command(ctx: click.Context, bundle: str, output: str) -> None:
-    r"""Look through the file BUNDLE, damaged or cut short, and name every file in it that is whole.
+    """Look through the file BUNDLE, damaged or cut short, and name every file in it that is whole.
 
     This is for a bundle whose writing was interrupted (power, a full disk) or that was damaged on its way.
     It needs neither the list of contents nor the end of the file. With -o the whole files are written into a folder.
 
     \b
     Exit status: 0 nothing is missing after all; 4 something is missing, as told.
-    """
+    """  # noqa: D301 - click reads the backslash-b
     from diagbundle.bundle.salvage import salvage
     from diagbundle.bundle.unpack import unpack_damaged
     from diagbundle.cli.verify import watched

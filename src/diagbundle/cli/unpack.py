@@ -27,14 +27,14 @@ TOLD = 10
 )
 @click.pass_context
 def command(ctx: click.Context, bundle: str, pattern: tuple[str, ...], output: str) -> None:
-    r"""Unpack the file BUNDLE into a new folder; nothing outside of it is touched and no file is overwritten.
+    """Unpack the file BUNDLE into a new folder; nothing outside of it is touched and no file is overwritten.
 
     PATTERN selects: a folder (var/log), a name, or a name with * and ? in it ('*.conf', quoted).
     Every file is checked while it is written. Of a damaged bundle the files that are whole are unpacked.
 
     \b
     Exit status: 0 all is there; 4 the bundle is damaged, what is whole is there.
-    """
+    """  # noqa: D301 - click reads the backslash-b
     from diagbundle.bundle.reader import Bundle
     from diagbundle.bundle.unpack import unpack, unpack_damaged
     from diagbundle.cli.salvage import tell_losses

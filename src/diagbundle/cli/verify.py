@@ -23,13 +23,13 @@ PAUSE = 0.2
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as one object of JSON, for programs.")
 @click.pass_context
 def command(ctx: click.Context, bundle: str, *, as_json: bool) -> None:
-    r"""Check that the file BUNDLE is whole: every byte is read and compared with its checksum, nothing is unpacked.
+    """Check that the file BUNDLE is whole: every byte is read and compared with its checksum, nothing is unpacked.
 
     If NAME.sha256 lies beside it, that is compared too. This shows that the file is as it was written; it does not show by whom.
 
     \b
     Exit status: 0 whole; 3 undamaged, but not everything could be collected on the server; 4 damaged, or not a bundle.
-    """
+    """  # noqa: D301 - click reads the backslash-b
     from diagbundle.bundle.reader import Bundle
     from diagbundle.errors import BundleError
 

@@ -39,7 +39,7 @@ NEVER: dict[str, tuple[str, ...]] = {
     ),
     "memory of processes or of the kernel": (
         "/proc/kcore", "/proc/vmcore", "/dev/mem", "/dev/port", "/proc/kpage*", "/proc/*/{mem,pagemap,clear_refs,smaps,numa_maps}",
-        "/proc/*/map_files/**", "/proc/*/task/*/{mem,pagemap,clear_refs,smaps}", "/var/crash/**/vmcore*", "/var/lib/systemd/coredump/**",
+        "/proc/*/map_files/**", "/proc/*/task/*/{mem,pagemap,clear_refs,smaps}", "/var/crash/**/{vmcore,vmcore.*,vmcore-incomplete,dump.*}", "/var/lib/systemd/coredump/**",
         "/var/spool/abrt/**/{coredump,sosreport*,environ}", "/var/crash/*.crash",
     ),
     "reading it acts on the host": (

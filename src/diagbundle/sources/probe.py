@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from diagbundle.errors import SourceSkipped
 from diagbundle.host import Host
 from diagbundle.model import Probe, Row
 from diagbundle.sources.probe_link import arp
@@ -32,7 +33,12 @@ _SPARE = 0.25
 
 
 def run(probe: Probe, host: Host) -> Iterator[Row]:
-    """The rows of one probe; never raises for what the network or its other end does."""
+    """The rows of one probe; never raises for what the network or its other end does.
+
+    Raises `SourceSkipped` where the host is not the running system: a saved one must not make this machine send anything.
+    """
+    if not host.live:
+        raise SourceSkipped("only the running system itself can ask over the network")
     base: dict[str, object] = {"kind": probe.kind, "target": probe.target, "named_by": probe.named_by}
     before = _icmp(host)
     try:
@@ -50,7 +56,7 @@ def run(probe: Probe, host: Host) -> Iterator[Row]:
 
 def _icmp(host: Host) -> dict[str, int]:
     """Counters of ICMP messages that came in, both families."""
-    names, _, values = (line.split() for line in [*_pair(host), "", ""][:3])
+    names, values = _pair(host)
     found = {f"Icmp{name}": int(value) for name, value in zip(names, values, strict=False) if name.startswith("In") and value.isdecimal()}
     for words in map(str.split, host.lines("/proc/net/snmp6")):
         if len(words) == 2 and words[0].startswith("Icmp6In") and words[1].isdecimal():
@@ -58,7 +64,7 @@ def _icmp(host: Host) -> dict[str, int]:
     return {name: value for name, value in found.items() if name.endswith(("DestUnreachs", "TimeExcds", "PktTooBigs", "Redirects"))}
 
 
-def _pair(host: Host) -> list[str]:
-    """The line of names and the line of values of `Icmp:` in /proc/net/snmp, with an empty one between them."""
-    rows = [line for line in host.lines("/proc/net/snmp") if line.startswith("Icmp:")]
-    return [rows[0], "", rows[1]] if len(rows) == 2 else []
+def _pair(host: Host) -> tuple[list[str], list[str]]:
+    """The words of the two lines `Icmp:` in /proc/net/snmp: names and values."""
+    rows = [line.split() for line in host.lines("/proc/net/snmp") if line.startswith("Icmp:")]
+    return (rows[0], rows[1]) if len(rows) == 2 else ([], [])

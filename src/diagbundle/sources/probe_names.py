@@ -29,6 +29,7 @@ from diagbundle.sources.probe_net import (
     numeric,
     split,
 )
+from diagbundle.sources.probe_route import silent_neighbour, way_to
 
 if TYPE_CHECKING:
     from dns.message import Message
@@ -128,6 +129,8 @@ def ask(server: Address, port: int, questions: Sequence[Question], clock: Clock)
         if reply.outcome == "dropped":
             reply.ms = milliseconds(started)
             reply.detail = f"no answer in {reply.ms / 1000:.1f} s"
+            if silent := silent_neighbour(server, way_to(server)):
+                reply.outcome, reply.detail = "neighbour_silent", silent
     return list(replies.values())
 
 

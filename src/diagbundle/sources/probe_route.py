@@ -95,6 +95,15 @@ def neighbour_of(address: Address, way: Way) -> Neighbour | None:
     return next((row for row in neighbours() if row.address == hop and row.index == way.index), None)
 
 
+def silent_neighbour(address: Address, way: Way) -> str:
+    """Who on our own wire does not answer, so that nothing gets there; '' where that is not why."""
+    neighbour = neighbour_of(address, way)
+    if neighbour is None or neighbour.state not in SILENT:
+        return ""
+    who = f"the gateway {neighbour.address}" if way.gateway else neighbour.address
+    return f"{who} does not answer on {way.device} (neighbour entry {neighbour.state}): cable, VLAN, wrong address, host down"
+
+
 def neighbours() -> Iterator[Neighbour]:
     """The neighbour table, both families."""
     with contextlib.suppress(OSError, struct.error, ValueError):

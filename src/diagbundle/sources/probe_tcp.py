@@ -18,7 +18,7 @@ from diagbundle.sources.probe_net import (
     errno_name,
     split,
 )
-from diagbundle.sources.probe_route import SILENT, Way, neighbour_of, own_addresses, way_to
+from diagbundle.sources.probe_route import neighbour_of, own_addresses, silent_neighbour, way_to
 
 MAX_PORTS = 8
 _LOCAL = {
@@ -112,18 +112,9 @@ def cause(attempt: Attempt, clock: Clock) -> tuple[str, str]:
     way = way_to(attempt.address)
     if way.errno:
         return _ROUTES.get(way.errno, ("no_route", f"the kernel has no way there ({errno_name(way.errno)})"))
-    return _silent_neighbour(attempt, way) or _refused_by_somebody(attempt, ask_by_datagram(attempt.address, attempt.port, clock))
-
-
-def _silent_neighbour(attempt: Attempt, way: Way) -> tuple[str, str] | None:
-    neighbour = neighbour_of(attempt.address, way)
-    if neighbour and neighbour.state in SILENT:
-        who = f"the gateway {neighbour.address}" if way.gateway else neighbour.address
-        return (
-            "neighbour_silent",
-            f"{who} does not answer on {way.device} (neighbour entry {neighbour.state}): cable, VLAN, wrong address, host down",
-        )
-    return None
+    if silent := silent_neighbour(attempt.address, way):
+        return "neighbour_silent", silent
+    return _refused_by_somebody(attempt, ask_by_datagram(attempt.address, attempt.port, clock))
 
 
 def _refused_by_somebody(attempt: Attempt, answer: Icmp | None) -> tuple[str, str]:

@@ -188,7 +188,7 @@ def _records(stream: Stream, buffer: bytearray, flight: Flight) -> None:
     while len(stream.data) >= 5 and not flight.done:
         kind, length = stream.data[0], int.from_bytes(stream.data[3:5], "big")
         if kind not in (20, 21, 22, 23) or stream.data[1] != 3 or length > (16 << 10) + 2048:
-            begins = bytes(stream.data[:80]).decode("latin-1")
+            begins = bytes(stream.data[:80]).decode("latin-1").split("\r\n")[0]
             flight.outcome, flight.done = "not_tls", True
             flight.detail = ("HTTP" if begins.startswith(("HTTP/", "<")) else "something else than TLS") + f" came back: {begins!r}"
             return

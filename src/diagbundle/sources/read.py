@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from diagbundle.errors import SourceAbsent, SourceDenied, SourceError, SourceSkipped, from_os_error
+from diagbundle.errors import SourceAbsent, SourceDenied, SourceError, SourceFailed, SourceSkipped, from_os_error
 from diagbundle.host import Host
 from diagbundle.model import Outcome
 from diagbundle.sources.never import HEAD, why_never, why_not_content
@@ -45,8 +45,12 @@ class Opened:
                 for position, length in self.extents:
                     os.lseek(self.descriptor, position, os.SEEK_SET)
                     yield from self._read(length)
+            elif self.size is not None:
+                yield from self._read(self.size)
             else:
-                yield from self._read(KERNEL_LIMIT if self.size is None else self.size)
+                yield from self._read(KERNEL_LIMIT)
+                if os.read(self.descriptor, 1):
+                    raise SourceFailed(f"it goes on after {KERNEL_LIMIT:,} bytes")
         except OSError as error:
             if error.errno == errno.EAGAIN:  # nothing more to read without waiting
                 return

@@ -1,0 +1,220 @@
+#!/usr/bin/env python3
+"""Measures diagbundle against tar, zstd, xz, sha256sum and sosreport, side by side, and writes the figures into docs/BENCHMARKS.md.
+
+    make bench               all of it (about ten minutes; 16 GB of disk)
+    make bench ONLY=a        a: 600 MB of logs and 5,000 small files   b: this whole machine   c: list and read one file of 2 GB
+                             m: memory for one file of 5 GB
+
+The contestants run in turn (A B C, A B C, …), so that a busy moment of the machine hits all of them; a figure is the median of its
+runs, a ratio the median of the ratios within the rounds. CPU is user and system time of all processes of a contestant.
+"""
+
+import argparse
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import genlogs
+import measure
+import report
+from measure import Cost, Footprint, checked, quoted, shell
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+DOCUMENT = os.path.join(os.path.dirname(os.path.dirname(HERE)), "docs", "BENCHMARKS.md")
+PARTIAL = 3  # exit status of diagbundle: sealed, but something failed, which is said
+GB = 10**9
+
+
+@dataclass
+class Contestant:
+    """One way to do the job, and what its runs cost."""
+
+    name: str
+    argv: Callable[[str], list[str]]  # of the folder for its output
+    rounds: int
+    statuses: tuple[int, ...] = (0,)
+    costs: list[Cost] = field(default_factory=list)
+    size: int = 0
+    footprint: Footprint | None = None
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where the benchmark works, and what it measures."""
+
+    work: str
+    tool: list[str]
+    rounds: int
+
+    def logs(self, name: str, size: int, small: int, seed: str) -> str:
+        """A folder of generated logs; made once."""
+        place = os.path.join(self.work, name)
+        if not os.path.exists(place + ".done"):
+            say(f"generating {size / GB:.1f} GB in {place}")
+            shutil.rmtree(place, ignore_errors=True)
+            genlogs.generate(place, size, small, seed)
+            open(place + ".done", "w").close()
+        return place
+
+    def race(self, contestants: list[Contestant], *, watched: bool = True) -> None:
+        """Runs all contestants in turn; then each once more with its memory watched."""
+        for number in range(max(c.rounds for c in contestants)):
+            for contestant in contestants:
+                if number < contestant.rounds:
+                    cost = self.once(contestant)
+                    say(f"round {number + 1}: {contestant.name}: {cost.wall:.2f} s, CPU {cost.cpu:.2f} s")
+        for contestant in contestants if watched else []:
+            with self.place() as out, self.place() as scratch:
+                contestant.footprint = measure.footprint(contestant.argv(out), scratch, out)
+                say(f"memory: {contestant.name}: {contestant.footprint.pss / 2**20:.0f} MiB")
+
+    def once(self, contestant: Contestant) -> Cost:
+        """One run; its output is weighed and removed."""
+        with self.place() as out, self.place() as scratch:
+            measure.settle()
+            argv = contestant.argv(out)
+            cost = checked(measure.run(argv, scratch), argv, contestant.statuses)
+            contestant.size = weigh(out)
+            contestant.costs.append(cost)
+            return cost
+
+    def place(self) -> tempfile.TemporaryDirectory[str]:
+        """A folder that goes away again."""
+        return tempfile.TemporaryDirectory(dir=self.work, prefix="run-")
+
+    def collect(self, tree: str) -> Callable[[str], list[str]]:
+        """The command that bundles one folder, and nothing else."""
+        return lambda out: [*self.tool, "collect", "--only", "include", "--include", tree, "-o", out, "--yes", "-q"]
+
+    def bundle(self, tree: str, out: str) -> str:
+        """Makes a bundle of a folder; gives its path."""
+        argv = self.collect(tree)(out)
+        checked(measure.run(argv, out), argv, (0, PARTIAL))
+        return next(os.path.join(out, name) for name in sorted(os.listdir(out)) if name.endswith(".tar.zst"))
+
+
+def weigh(folder: str) -> int:
+    """Bytes of the largest file in a folder: the archive, without checksums beside it."""
+    return max((entry.stat().st_size for entry in os.scandir(folder) if entry.is_file()), default=0)
+
+
+def logs_and_small_files(bench: Bench) -> str:
+    """(a) Much text and many small files, against what an admin would type."""
+    tree = bench.logs("logs-600M", 600 * 10**6, 5000, "1")
+    tar = quoted("tar", "-cf", "-", "-C", tree, ".")
+
+    def piped(*tool: str) -> Callable[[str], list[str]]:
+        return lambda out: shell(tar, f"{quoted(*tool)} > {shlex.quote(out)}/archive")
+
+    def summed(out: str) -> list[str]:
+        sums = f"find {shlex.quote(tree)} -type f -print0 | xargs -0 sha256sum > {shlex.quote(out)}/sums"
+        return shell(tar, f"zstd -3 -q -c > {shlex.quote(out)}/archive && {sums}")
+
+    contestants = [
+        Contestant("`diagbundle collect`", bench.collect(tree), bench.rounds),
+        Contestant("`tar \\| zstd -3 -T2`", piped("zstd", "-3", "-T2", "-q", "-c"), bench.rounds),
+        Contestant("`tar \\| zstd -3`, then `sha256sum`", summed, bench.rounds),
+        Contestant("`tar \\| xz -3`", piped("xz", "-3", "-c"), max(1, bench.rounds // 4)),
+    ]
+    bench.race(contestants)
+    return report.races(contestants, against=1)
+
+
+def whole_machine(bench: Bench) -> str:
+    """(b) Everything that can be asked of this machine."""
+    sos = shutil.which("sosreport", path="/usr/sbin:/usr/bin") or sys.exit("bench: sosreport is not installed; hint: apt-get install sosreport")
+    contestants = [
+        Contestant("`diagbundle collect`", lambda out: [*bench.tool, "collect", "-o", out, "--yes", "-q"], bench.rounds, (0, PARTIAL)),
+        Contestant("`sosreport --batch`", lambda out: [sos, "--batch", "--tmp-dir", out], bench.rounds),
+    ]
+    bench.race(contestants)
+    return report.races(contestants, against=1)
+
+
+def list_and_read(bench: Bench) -> str:
+    """(c) What is in a bundle of 2 GB, and one small file of it."""
+    tree = bench.logs("logs-2G", 2 * GB, 5000, "2")
+    name = "proc/4669/status"
+    with bench.place() as made:
+        bundle = bench.bundle(tree, made)
+        member = member_called(bundle, os.path.join(tree, name).lstrip("/"))
+        pairs = [
+            (["list", bundle], ["tar", "--zstd", "-tf", bundle], "all names"),
+            (["cat", bundle, member.partition("/")[2]], ["tar", "--zstd", "-xOf", bundle, member], "one small file"),
+        ]
+        parts = []
+        for ours, theirs, what in pairs:
+            contestants = [
+                Contestant(f"`diagbundle {ours[0]}`: {what}", lambda _, ours=ours: [*bench.tool, *ours], bench.rounds),
+                Contestant(f"`tar --zstd {theirs[2]}`: {what}", lambda _, theirs=theirs: theirs, max(3, bench.rounds // 2)),
+            ]
+            bench.race(contestants)
+            parts.append(report.races(contestants, against=1))
+        return f"Bundle: {os.path.getsize(bundle) / 1e6:,.0f} MB. Python's start is included.\n\n" + "\n\n".join(parts)
+
+
+def member_called(bundle: str, name: str) -> str:
+    """The member's whole name, with the bundle's top folder."""
+    return os.path.basename(bundle).removesuffix(".tar.zst").removesuffix(".partial") + "/" + name
+
+
+def one_large_file(bench: Bench) -> str:
+    """(m) Memory for a single file of 5 GB."""
+    tree, large = bench.logs("logs-600M", 600 * 10**6, 5000, "1"), os.path.join(bench.work, "large")
+    os.makedirs(large, exist_ok=True)
+    with open(os.path.join(large, "messages"), "wb") as out:
+        while out.tell() < 5 * GB:
+            for folder, _, files in sorted(os.walk(os.path.join(tree, "var/log"))):
+                for name in sorted(files):
+                    with open(os.path.join(folder, name), "rb") as text:
+                        shutil.copyfileobj(text, out, 1 << 20)
+    contestants = [Contestant("`diagbundle collect`, one file of 5 GB", bench.collect(large), 1)]
+    bench.race(contestants)
+    shutil.rmtree(large)
+    return report.races(contestants, against=None)
+
+
+CASES: dict[str, tuple[str, Callable[[Bench], str]]] = {
+    "a": ("600 MB of logs and 5,000 small files", logs_and_small_files),
+    "b": ("A full collection of this machine", whole_machine),
+    "c": ("List, and read one file, out of a bundle of 2 GB", list_and_read),
+    "m": ("One file of 5 GB", one_large_file),
+}
+
+
+def say(text: str) -> None:
+    """One line about the progress."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def main(words: list[str]) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", metavar="LETTERS", help=f"of {''.join(CASES)}: what to measure (default: all)")
+    parser.add_argument("--rounds", type=int, default=7, help="runs of each contestant (7)")
+    parser.add_argument("--work", default="/var/tmp/diagbundle-bench", help="folder on a real disk for the data; kept for the next time")  # noqa: S108
+    parser.add_argument("--tool", type=shlex.split, default=[os.path.join(os.path.dirname(sys.executable), "diagbundle")], help="command that is measured")
+    parser.add_argument("--document", default=DOCUMENT, help="file that holds the figures")
+    asked = parser.parse_args(words)
+    unknown = set(asked.only) - set(CASES)
+    if unknown:
+        parser.error(f"no such case: {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
+    measure.end_quietly()
+    measure.adopt_orphans()
+    os.makedirs(asked.work, exist_ok=True)
+    bench = Bench(asked.work, asked.tool, asked.rounds)
+    for letter in asked.only or CASES:
+        title, case = CASES[letter]
+        say(f"({letter}) {title}")
+        text = report.section(letter, title, case(bench), asked.rounds)
+        report.put(asked.document, letter, text)
+        print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

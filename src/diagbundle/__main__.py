@@ -1,0 +1,5 @@
+"""`python -m diagbundle`."""
+
+from diagbundle.cli.main import main
+
+main()
