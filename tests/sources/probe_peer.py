@@ -15,7 +15,12 @@ import dns.message
 import dns.rcode
 import dns.rrset
 
-NAMES = {"ok.example.": ("10.77.0.2", "fd77::2"), "slow.example.": ("10.77.0.2",), "meta.example.": ("169.254.169.254",), "empty.example.": ()}
+NAMES = {
+    "ok.example.": ("10.77.0.2", "fd77::2"),
+    "slow.example.": ("10.77.0.2",),
+    "meta.example.": ("169.254.169.254",),
+    "empty.example.": (),
+}
 RCODES = {"nx.example.": dns.rcode.NXDOMAIN, "fail.example.": dns.rcode.SERVFAIL, "refused.example.": dns.rcode.REFUSED}
 PAGE = b"HTTP/1.1 %s\r\nContent-Type: text/html\r\nSet-Cookie: s=1\r\n\r\n<html><title>%s</title></html>"
 
@@ -129,7 +134,9 @@ def answer(data, *, tcp):
     if name == "big.example." and not tcp:
         response.flags |= dns.flags.TC
     elif name == "big.example." and kind == "A":
-        response.answer.append(dns.rrset.from_text_list(name, 5, "IN", "A", [f"10.99.{number // 250}.{number % 250}" for number in range(900)]))
+        response.answer.append(
+            dns.rrset.from_text_list(name, 5, "IN", "A", [f"10.99.{number // 250}.{number % 250}" for number in range(900)])
+        )
     wanted = [text for text in NAMES.get(name, ()) if (":" in text) == (kind == "AAAA")]
     if wanted and kind in ("A", "AAAA"):
         response.answer.append(dns.rrset.from_text_list(name, 5, "IN", kind, wanted))

@@ -1,7 +1,7 @@
 """Probes against a small network: four namespaces, a bridge, nft rules, servers that misbehave. Every cause must bear its name.
 
-       here 10.77.0.1 ──┬── there 10.77.0.2     twin (has addresses of both)
-                        └── router 10.77.0.4 ── far 10.81.0.2-3 behind a link of 1400 bytes
+here 10.77.0.1 ──┬── there 10.77.0.2     twin (has addresses of both)
+                 └── router 10.77.0.4 ── far 10.81.0.2-3 behind a link of 1400 bytes
 """
 
 import json
@@ -27,8 +27,12 @@ table inet t {
   }
 }
 """
-RULES_HERE = "table inet t { chain out { type filter hook output priority 0; policy accept; meta l4proto { tcp, udp } th dport 7005 drop; }; }"
-RULES_ROUTER = "table ip t { chain f { type filter hook forward priority 0; policy accept; ip daddr 10.81.0.3 ip length > 1400 drop; }; }"
+RULES_HERE = (
+    "table inet t { chain out { type filter hook output priority 0; policy accept; meta l4proto { tcp, udp } th dport 7005 drop; }; }"
+)
+RULES_ROUTER = (
+    "table ip t { chain f { type filter hook prerouting priority 0; policy accept; ip daddr 10.81.0.3 ip length > 1400 drop; }; }"
+)
 
 pytestmark = [
     pytest.mark.root,
@@ -97,11 +101,35 @@ def certificates(folder):
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
     (folder / "names").write_text("subjectAltName=DNS:ok.example\n")
     for name in ("one", "two"):
-        openssl("req", "-x509", *key, "-keyout", f"{folder}/{name}.key", "-out", f"{folder}/{name}.pem", "-subj", f"/CN=Authority {name}", "-days", "30")
+        openssl(
+            "req",
+            "-x509",
+            *key,
+            "-keyout",
+            f"{folder}/{name}.key",
+            "-out",
+            f"{folder}/{name}.pem",
+            "-subj",
+            f"/CN=Authority {name}",
+            "-days",
+            "30",
+        )
     for name, authority, days in (("app", "one", "30"), ("old", "one", "-1"), ("other", "two", "30")):
         openssl("req", *key, "-keyout", f"{folder}/{name}.key", "-out", f"{folder}/{name}.csr", "-subj", f"/CN={name}")
         signer = ("-CA", f"{folder}/{authority}.pem", "-CAkey", f"{folder}/{authority}.key", "-CAcreateserial")
-        openssl("x509", "-req", "-in", f"{folder}/{name}.csr", *signer, "-days", days, "-extfile", f"{folder}/names", "-out", f"{folder}/{name}.pem")
+        openssl(
+            "x509",
+            "-req",
+            "-in",
+            f"{folder}/{name}.csr",
+            *signer,
+            "-days",
+            days,
+            "-extfile",
+            f"{folder}/names",
+            "-out",
+            f"{folder}/{name}.pem",
+        )
 
 
 @pytest.fixture(scope="module")
@@ -258,6 +286,7 @@ CASES = {
     "mtu black hole": ({"kind": "mtu", "target": "10.81.0.3"}, "mtu", {"outcome": "black_hole", "mtu": 1280}),
     "mtu undecided": ({"kind": "mtu", "target": "10.77.0.2:7001"}, "mtu", {"outcome": "undecided"}),
     "ntp": ({"kind": "ntp", "target": "10.77.0.2"}, "ntp", {"outcome": "answered", "stratum": 2}),
+    "ntp dead": ({"kind": "ntp", "target": "10.77.0.96"}, "ntp", {"outcome": "neighbour_silent"}),
     "ntp silent": ({"kind": "ntp", "target": "10.77.0.2:7001"}, "ntp", {"outcome": "dropped"}),
     "ntp closed": ({"kind": "ntp", "target": "10.77.0.4"}, "ntp", {"outcome": "refused"}),
 }  # fmt: skip
@@ -294,7 +323,10 @@ def test_a_cut_answer_is_asked_for_again_by_tcp(lab):
 
 
 def test_silence_over_udp_is_asked_for_again_by_tcp(answers):
-    assert [(row["transport"], row["outcome"]) for row in answers["dns dropped"]["rows"] if row["what"] == "question"][-1] == ("tcp", "dropped")
+    assert [(row["transport"], row["outcome"]) for row in answers["dns dropped"]["rows"] if row["what"] == "question"][-1] == (
+        "tcp",
+        "dropped",
+    )
 
 
 def test_offset_of_our_clock(answers):

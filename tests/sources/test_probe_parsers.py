@@ -218,5 +218,7 @@ def test_names_are_asked_for_without_a_tls_library(monkeypatch):
     monkeypatch.setitem(sys.modules, "ssl", None)
     assert probe_names._query("db1.example", "A", 1)[:2] == b"\0\1"
     reply = probe_names.Reply("db1.example.", "A")
-    probe_names.read_answer(bytes.fromhex("000181800001000100000000") + b"\3db1\7example\0\0\1\0\1\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\x0a\0\0\1", reply)
+    probe_names.read_answer(
+        bytes.fromhex("000181800001000100000000") + b"\3db1\7example\0\0\1\0\1\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\x0a\0\0\1", reply
+    )
     assert (reply.outcome, reply.addresses) == ("answered", ["10.0.0.1"])

@@ -65,7 +65,7 @@ class Reply:
         """For the evidence."""
         return {
             "what": "question", "name": self.name, "type": self.type, "transport": self.transport, "outcome": self.outcome,
-            "rcode": self.rcode, "ms": self.ms, "slow": self.ms > SLOW, "answers": self.answers, "detail": self.detail,
+            "rcode": self.rcode, "ms": self.ms, "slow": bool(self.rcode) and self.ms > SLOW, "answers": self.answers, "detail": self.detail,
         }  # fmt: skip
 
 
@@ -129,8 +129,8 @@ def ask(server: Address, port: int, questions: Sequence[Question], clock: Clock)
         if reply.outcome == "dropped":
             reply.ms = milliseconds(started)
             reply.detail = f"no answer in {reply.ms / 1000:.1f} s"
-            if silent := silent_neighbour(server, way_to(server)):
-                reply.outcome, reply.detail = "neighbour_silent", silent
+        if reply.outcome in ("dropped", "unreachable") and (silent := silent_neighbour(server, way_to(server))):
+            reply.outcome, reply.detail = "neighbour_silent", silent
     return list(replies.values())
 
 

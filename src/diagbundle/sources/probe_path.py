@@ -14,6 +14,7 @@ from diagbundle.host import Host
 from diagbundle.model import Probe, Row
 from diagbundle.sources.probe_names import addresses_of
 from diagbundle.sources.probe_net import Address, Clock, Datagrams, Icmp, errno_name, milliseconds, split
+from diagbundle.sources.probe_route import silent_neighbour, way_to
 
 _DISCOVER = {socket.AF_INET: (socket.IPPROTO_IP, 10), socket.AF_INET6: (socket.IPPROTO_IPV6, 23)}  # IP_MTU_DISCOVER, IPV6_MTU_DISCOVER
 _KNOWN = {socket.AF_INET: (socket.IPPROTO_IP, 14), socket.AF_INET6: (socket.IPPROTO_IPV6, 24)}  # IP_MTU, IPV6_MTU
@@ -121,12 +122,16 @@ def _ask_time(address: Address, port: int, clock: Clock) -> dict[str, object]:
     except OSError as error:
         return {"outcome": "no_route" if error.errno == errno.ENETUNREACH else "error", "detail": errno_name(error.errno or 0)}
     row: dict[str, object] = {"ms": milliseconds(started)}
-    if isinstance(answer, Icmp):
-        outcome = "prohibited" if answer.prohibited else "refused" if answer.port_closed else "unreachable"
-        return row | {"outcome": outcome, "detail": str(answer)}
+    if isinstance(answer, bytes):
+        return row | time_of(answer, stamp, sent, received)
+    if silent := silent_neighbour(address, way_to(address)):
+        return row | {"outcome": "neighbour_silent", "detail": silent}
     if answer is None:
         return row | {"outcome": "dropped", "detail": "no answer: a firewall drops it, or the server does not serve us"}
-    return row | time_of(answer, stamp, sent, received)
+    return row | {
+        "outcome": "prohibited" if answer.prohibited else "refused" if answer.port_closed else "unreachable",
+        "detail": str(answer),
+    }
 
 
 def time_of(answer: bytes, stamp: bytes, sent: float, received: float) -> dict[str, object]:
