@@ -65,13 +65,13 @@ def is_tls(target: Target) -> bool:
     return target.kind == "tls" or target.port in (443, 636, 6443)
 
 
-def lines(host: Host, *patterns: str) -> Iterator[Line]:
+def lines(host: Host, *patterns: str, comments: tuple[str, ...] = ("#", ";", "//")) -> Iterator[Line]:
     """Lines of configuration with their place; comments and empty ones are left out."""
     for pattern in patterns:
         for path in host.glob(pattern):
             for number, line in enumerate(host.text(path).splitlines(), 1):
                 text = line.strip()
-                if text and not text.startswith(("#", ";", "//")):
+                if text and not text.startswith(comments):
                     yield f"{path}:{number}", text
 
 
@@ -176,7 +176,7 @@ def logs(host: Host) -> Iterator[Target]:
 
 def file_servers(host: Host) -> Iterator[Target]:
     """NFS and CIFS servers: a dead one hangs whoever touches its files."""
-    for where, line in lines(host, "/proc/self/mounts", "/proc/mounts", "/etc/fstab"):
+    for where, line in lines(host, "/proc/self/mounts", "/etc/fstab", comments=("#",)):
         words = line.split()
         if len(words) > 2 and words[2] in ("nfs", "nfs4"):
             yield from plain(11, "tcp", where, words[0].partition(":/")[0], 2049)

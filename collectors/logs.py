@@ -54,7 +54,8 @@ CONFIGS = """
 JOURNALS = "/{var,run}/log/journal/*"
 _WORDS = re.compile(
     r"""(?:log_file|logfile|log-file|log_error|log-error|slow_query_log_file|slow-query-log-file|general_log_file|error_log|access_log|slowlog
-    |ErrorLog|CustomLog|TransferLog|cache_log|cache_access_log|log\ file|logdir|log_directory|path\.logs|file\s*\(|path\s*[:=]|output\s*[:=]
+    |ErrorLog|CustomLog|TransferLog
+    |cache_log|cache_access_log|log\ file|logdir|log_directory|path\.logs|file\s*[=(]|path\s*[:=]|output\s*[:=]
     |stdout_logfile|stderr_logfile|StandardOutput=\w+|StandardError=\w+|Standard(?:Output|Error)=file|systemLog.*path|php_admin_value\[error_log\]
     )["']?\s*[:=(]?\s*["'|]?(/[^\s"',;(){}]+)""",
     re.VERBOSE,
@@ -67,6 +68,8 @@ _LOOKS = re.compile(r"(\.log(\.\d+)?|/(log|logs)/[^/]+|catalina\.out|nohup\.out|
 """What a file open for writing must be called to be taken for a log."""
 _SEGMENT = re.compile(r"/\d{20}\.(log|index|timeindex|snapshot|txnindex)$|/version-2/(log|snapshot)\.")
 """Segments of Kafka's topics and of ZooKeeper's data."""
+_SOUNDS = re.compile(r"(?<![a-z])log|(?<!cata)(?<!/b)logs?(/|$)|\.(err|out)$", re.IGNORECASE)
+"""What a configured path must sound like: `/data/catalog` and `/srv/blog` hold none."""
 _JVM = re.compile(
     r"-(?:Dcatalina\.base=|Djboss\.server\.log\.dir=|Xloggc:|Xlog:[^:\0]*:file=|XX:ErrorFile=|XX:LogFile=|Des\.path\.logs=)(/[^\0,:]+)"
 )
@@ -211,7 +214,7 @@ def named_in(line: str, config: str) -> list[str]:
     if "logrotate" in config and _ROTATED.match(line):
         found += [word.strip('"') for word in line.replace("{", " ").split() if word.strip('"').startswith("/")]
     # a directive such as path= may name anything: only what looks like a log is one
-    return [path for path in found if _LOOKS.search(path) or "log" in path.lower()]
+    return [path for path in found if _SOUNDS.search(path)]
 
 
 def _from_processes(host: Host) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,16 @@ needs_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="needs op
 def made(folder, name="db1.example", days="10"):
     """Certificate and private key, as PEM."""
     words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", days]
-    words += ["-keyout", str(folder / "key"), "-out", str(folder / "crt"), "-subj", f"/O=Test/CN={name}", "-addext", f"subjectAltName=DNS:{name}"]
+    words += [
+        "-keyout",
+        str(folder / "key"),
+        "-out",
+        str(folder / "crt"),
+        "-subj",
+        f"/O=Test/CN={name}",
+        "-addext",
+        f"subjectAltName=DNS:{name}",
+    ]
     subprocess.run(words, check=True, capture_output=True)
     return (folder / "crt").read_text(), (folder / "key").read_text()
 

@@ -7,9 +7,10 @@ from diagbundle.collectors import changes as module
 from diagbundle.collectors.changes import changes
 
 FILES = {
-    "/etc/app.conf": "x", "/etc/app.conf.rpmnew": "x", "/etc/old.conf": "x", "/etc/touched-back.conf": "x", "/etc/app.conf.bak": "x",
-    "/usr/local/bin/tool": "x", "/opt/app/x": "x", "/boot/vmlinuz-6": "x", "/lib/modules/6.1/modules.dep": "x", "/var/other": "x", "/etc/remote/y": "x",
-    "/proc/self/mountinfo": "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:40 / /etc/remote rw - nfs filer:/x rw\n3 1 0:9 / /opt/auto rw - autofs map rw\n",
+    **dict.fromkeys(("/etc/app.conf", "/etc/app.conf.rpmnew", "/etc/old.conf", "/etc/touched-back.conf", "/etc/app.conf.bak"), "x"),
+    **dict.fromkeys(("/usr/local/bin/tool", "/opt/app/x", "/boot/vmlinuz-6", "/lib/modules/6.1/modules.dep", "/var/other"), "x"),
+    "/etc/remote/y": "x",
+    "/proc/self/mountinfo": "1 0 8:1 / / rw - ext4 d rw\n2 1 0:40 / /etc/remote rw - nfs f:/x rw\n3 1 0:9 / /opt/auto rw - autofs m rw\n",
     "/opt/auto/z": "x",
 }  # fmt: skip
 
@@ -47,12 +48,16 @@ def test_old_files_are_left_out(tmp_path, monkeypatch):
 def test_a_cut_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MAX_ROWS", 2)
     assert rows(changes, host(tmp_path / "a", FILES), "changed_files")[-1] == {"error": "more than 2 changed files"}
+    monkeypatch.setattr(module, "MAX_ROWS", 1000)
     monkeypatch.setattr(module, "MAX_ENTRIES", 3)
-    assert "not all" in rows(changes, host(tmp_path / "b", FILES), "changed_files")[-1]["error"] or True
+    assert rows(changes, host(tmp_path / "b", FILES), "changed_files")[-1]["error"].startswith("not all")
 
 
 def test_histories(tmp_path):
-    on = host(tmp_path, {"/var/lib/dnf/history.sqlite": "x", "/var/backups/dpkg.status.1.gz": "x", "/var/backups/shadow.bak": "x", "/etc/.git/HEAD": "x"})
+    on = host(
+        tmp_path,
+        {"/var/lib/dnf/history.sqlite": "x", "/var/backups/dpkg.status.1.gz": "x", "/var/backups/shadow.bak": "x", "/etc/.git/HEAD": "x"},
+    )
     assert files(changes, on) == {"/var/lib/dnf/history.sqlite", "/var/backups/dpkg.status.1.gz"}
     assert any(words.startswith("git ") for words in commands(changes, on))
     assert not commands(changes, host(tmp_path / "none", {}))

@@ -12,14 +12,14 @@ import threading
 import time
 
 import pytest
+
+from diagbundle.bundle.format import mangle
+from diagbundle.collect.api import Answer, Command, File, Host, Outcome, Probe, Table
 from diagbundle.collectors import _containers_docker as docker
 from diagbundle.collectors import _containers_nodes as nodes
 from diagbundle.collectors import _containers_processes as processes
 from diagbundle.collectors import _containers_talk as talk
 from diagbundle.collectors.containers import containers
-
-from diagbundle.bundle.format import mangle
-from diagbundle.collect.api import Answer, Command, File, Host, Outcome, Probe, Table
 
 IDS = [f"{number:064x}" for number in range(1, 400)]
 VERSION = "Client:\n Version: 28\nServer:\n Engine:\n"

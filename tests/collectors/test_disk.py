@@ -3,6 +3,7 @@ import shutil
 import subprocess
 
 import pytest
+from storage_hosts import commands, files, host, rows, sampled, skipped
 
 from diagbundle.collectors import _largest
 from diagbundle.collectors._largest import Walk, largest
@@ -10,22 +11,19 @@ from diagbundle.collectors._mounts import hidden, mounts, split
 from diagbundle.collectors.disk import df, disk, local_space
 from diagbundle.host import Host
 from diagbundle.model import Table
-from storage_hosts import commands, files, host, rows, sampled, skipped
 
-MOUNTINFO = "\n".join([
-    r"21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro",
-    r"22 21 0:40 / /mnt/a\040b\012c\134d rw - tmpfs none rw",
-    r"23 21 0:41 / /srv/nfs rw - nfs4 filer:/vol/x\0401 rw,vers=4.2,hard",
-    r"24 23 8:2 / /srv/nfs/local rw - xfs /dev/sdb1 rw,prjquota",
-    r"25 21 0:42 / /proc/sys/fs/binfmt_misc rw - autofs systemd-1 rw,fd=29",
-    r"26 21 0:43 / /cover rw - tmpfs first rw",
-    r"27 26 0:44 / /cover rw - tmpfs second rw",
-    r"28 21 0:45 / /home/fuse rw - fuse.sshfs me@host:/x rw",
-    r"29 21 0:46 / /data rw - btrfs /dev/sdc rw",
-    r"30 21 0:41 / /srv/again rw - nfs4 filer:/vol/x\0401 rw,vers=4.2,hard",
-    "no mount at all",
-    "",
-])  # fmt: skip
+MOUNTINFO = r"""21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro
+22 21 0:40 / /mnt/a\040b\012c\134d rw - tmpfs none rw
+23 21 0:41 / /srv/nfs rw - nfs4 filer:/vol/x\0401 rw,vers=4.2,hard
+24 23 8:2 / /srv/nfs/local rw - xfs /dev/sdb1 rw,prjquota
+25 21 0:42 / /proc/sys/fs/binfmt_misc rw - autofs systemd-1 rw,fd=29
+26 21 0:43 / /cover rw - tmpfs first rw
+27 26 0:44 / /cover rw - tmpfs second rw
+28 21 0:45 / /home/fuse rw - fuse.sshfs me@host:/x rw
+29 21 0:46 / /data rw - btrfs /dev/sdc rw
+30 21 0:41 / /srv/again rw - nfs4 filer:/vol/x\0401 rw,vers=4.2,hard
+no mount at all
+"""
 
 
 @pytest.fixture
@@ -91,7 +89,9 @@ def squeezed(lines):
 @pytest.mark.skipif(not shutil.which("df"), reason="needs df")
 @pytest.mark.parametrize(("option", "inodes"), [("-al", False), ("-ali", True)])
 def test_df_prints_what_df_prints(option, inodes):
-    expected = subprocess.run(["df", option, "-x", "autofs"], capture_output=True, text=True, env={"LC_ALL": "C", "PATH": os.environ["PATH"]})
+    expected = subprocess.run(
+        ["df", option, "-x", "autofs"], capture_output=True, text=True, check=False, env={"LC_ALL": "C", "PATH": os.environ["PATH"]}
+    )
     ours = list(df(Host(), inodes=inodes))
     theirs = expected.stdout.splitlines()
     assert ours[0].split() == theirs[0].split()
@@ -101,7 +101,9 @@ def test_df_prints_what_df_prints(option, inodes):
 
 
 def test_lvm_and_dmsetup_are_asked_only_where_the_device_mapper_is(tmp_path):
-    assert not [words for words in commands(disk, host(tmp_path / "a", {})) if words.startswith(("pvs", "vgs", "lvs", "dmsetup", "multipath"))]
+    assert not [
+        words for words in commands(disk, host(tmp_path / "a", {})) if words.startswith(("pvs", "vgs", "lvs", "dmsetup", "multipath"))
+    ]
     there = host(tmp_path / "b", {"/sys/class/misc/device-mapper/dev": "10:236\n"})
     found = commands(disk, there)
     lvm = [words for words in found if words.startswith(("pvs", "vgs", "lvs"))]
@@ -139,7 +141,13 @@ def test_btrfs_and_xfs_are_asked_by_mount(sick):
 
 
 def test_counters_are_read_twice(tmp_path):
-    wanted = {"/proc/diskstats", "/proc/self/mountstats", "/proc/mdstat", "/sys/fs/ext4/sda1/errors_count", "/sys/block/md0/md/mismatch_cnt"}
+    wanted = {
+        "/proc/diskstats",
+        "/proc/self/mountstats",
+        "/proc/mdstat",
+        "/sys/fs/ext4/sda1/errors_count",
+        "/sys/block/md0/md/mismatch_cnt",
+    }
     assert sampled(disk, host(tmp_path, dict.fromkeys(wanted, "1\n"))) == wanted
 
 
@@ -176,7 +184,8 @@ def test_a_real_mount_with_a_strange_name(tmp_path, monkeypatch):
     monkeypatch.setattr(_largest, "WALK_SECONDS", 2.0)
     point = tmp_path / "a b\nc\\d"
     point.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=10", "none", str(point)], capture_output=True).returncode:
+    words = ["mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=10", "none", str(point)]
+    if subprocess.run(words, capture_output=True, check=False).returncode:
         pytest.skip("cannot mount here")
     try:
         (point / "full").write_bytes(b"x" * 300_000)

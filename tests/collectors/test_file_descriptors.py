@@ -5,8 +5,8 @@ import subprocess
 import tempfile
 
 import pytest
-from diagbundle.collectors import file_descriptors as module
 
+from diagbundle.collectors import file_descriptors as module
 from diagbundle.host import Host
 
 STAT = "{pid} ({comm}) S " + " ".join(map(str, [1] * 18)) + " 555 0 0\n"

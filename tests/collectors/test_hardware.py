@@ -46,11 +46,16 @@ def test_dmidecode_would_search_the_memory_where_there_is_no_dmi(tmp_path):
 
 def test_errors_and_heat_are_read_twice_and_nothing_that_acts_at_all(tmp_path):
     counters = {
-        "/sys/devices/system/edac/mc/mc0/ce_count", "/sys/devices/system/edac/mc/mc0/dimm0/dimm_ce_count", "/sys/class/hwmon/hwmon0/temp1_input",
+        "/sys/devices/system/edac/mc/mc0/ce_count", "/sys/devices/system/edac/mc/mc0/dimm0/dimm_ce_count",
+        "/sys/class/hwmon/hwmon0/temp1_input",
         "/sys/bus/pci/devices/0000:00:01.0/aer_dev_fatal", "/sys/class/fc_host/host1/statistics/error_frames",
     }  # fmt: skip
     never = {f"/sys/bus/pci/devices/0000:00:01.0/{name}" for name in ("rom", "vpd", "config", "resource0", "remove", "reset")}
-    never |= {"/sys/devices/system/edac/mc/mc0/reset_counters", "/sys/class/fc_host/host1/statistics/reset_statistics", "/sys/class/fc_host/host1/issue_lip"}
+    never |= {
+        "/sys/devices/system/edac/mc/mc0/reset_counters",
+        "/sys/class/fc_host/host1/statistics/reset_statistics",
+        "/sys/class/fc_host/host1/issue_lip",
+    }
     on = host(tmp_path, dict.fromkeys(counters | never, "1\n"))
     assert sampled(hardware, on) == counters
     assert not files(hardware, on) & never

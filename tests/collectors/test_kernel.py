@@ -3,8 +3,8 @@
 import os
 
 import pytest
-from diagbundle.collectors import kernel as module
 
+from diagbundle.collectors import kernel as module
 from diagbundle.host import Host
 
 

@@ -19,6 +19,7 @@ from diagbundle.collectors.logs import is_data, logs, named_in
         ("/etc/httpd/conf/httpd.conf", 'CustomLog "/data/www/access_log" combined', ["/data/www/access_log"]),
         ("/etc/my.cnf", "log-error=/data/mysql/error.log", ["/data/mysql/error.log"]),
         ("/etc/my.cnf", "datadir=/data/mysql", []),
+        ("/etc/my.cnf", "path = /data/catalog/x", []),
         ("/etc/mongod.conf", "  path: /data/mongo/mongod.log", ["/data/mongo/mongod.log"]),
     ],
 )
@@ -45,14 +46,16 @@ def test_data_of_databases_is_no_log(path, expected):
 @pytest.fixture
 def busy(tmp_path):
     on = host(tmp_path, {
-        "/var/log/messages": "x", "/var/log/messages-20261101.gz": "x", "/var/log/app/deep/er/a.log": "x", "/run/log/journal/m/system.journal": "x",
+        "/var/log/messages": "x", "/var/log/messages-20261101.gz": "x", "/var/log/app/deep/er/a.log": "x",
+        "/run/log/journal/m/system.journal": "x",
         "/etc/logrotate.d/app": "/data/app/*.log {\n}\n", "/data/app/a.log": "x", "/data/app/b.log": "x", "/data/app/b.txt": "x",
         "/etc/rsyslog.conf": "# local0.* /commented.log\nmail.* -/data/mail.log\n", "/data/mail.log": "x", "/data/mail.log.1": "x",
         "/opt/acme/logs/server.log": "x", "/opt/kafka/logs/t-0/00000000000000000007.log": "x", "/srv/open.log": "x", "/commented.log": "x",
         "/proc/77/comm": "writer\n", "/proc/77/stat": "77 (writer) S 1\n",
         "/proc/78/stat": "78 (java) S 1\n", "/proc/78/comm": "java\n", "/proc/78/cmdline": "/usr/bin/java\0-Dcatalina.base=/srv/tomcat\0x",
         "/srv/tomcat/logs/catalina.out": "x",
-        "/proc/79/stat": "79 (stuck) D 1\n", "/proc/79/comm": "stuck\n", "/proc/79/cmdline": "java\0-Xloggc:/srv/gc-of-stuck.log", "/srv/gc-of-stuck.log": "x",
+        "/proc/79/stat": "79 (stuck) D 1\n", "/proc/79/comm": "stuck\n",
+        "/proc/79/cmdline": "java\0-Xloggc:/srv/gc-of-stuck.log", "/srv/gc-of-stuck.log": "x",
     })  # fmt: skip
     (tmp_path / "proc/77/fd").mkdir()
     os.symlink("/srv/open.log", tmp_path / "proc/77/fd/3")
@@ -62,7 +65,12 @@ def busy(tmp_path):
 
 def test_all_of_var_log_and_what_lies_elsewhere(busy):
     found = files(logs, busy)
-    assert {"/var/log/messages", "/var/log/messages-20261101.gz", "/var/log/app/deep/er/a.log", "/run/log/journal/m/system.journal"} <= found
+    assert {
+        "/var/log/messages",
+        "/var/log/messages-20261101.gz",
+        "/var/log/app/deep/er/a.log",
+        "/run/log/journal/m/system.journal",
+    } <= found
     assert {"/data/app/a.log", "/data/app/b.log", "/data/mail.log", "/data/mail.log.1", "/opt/acme/logs/server.log"} <= found
     assert {"/srv/open.log", "/srv/tomcat/logs/catalina.out"} <= found
     assert not found & {"/commented.log", "/data/app/b.txt", "/opt/kafka/logs/t-0/00000000000000000007.log"}
@@ -100,7 +108,9 @@ def test_the_journal_is_asked_only_where_there_is_one(busy, tmp_path):
 
 
 def test_activity_data_is_decoded_by_the_host(tmp_path):
-    found = commands(logs, host(tmp_path, {"/var/log/sysstat/sa21": "x", "/var/log/sa/sa22": "x", "/var/log/sa/sar22": "x", "/var/log/sa/sa23.xz": "x"}))
+    found = commands(
+        logs, host(tmp_path, {"/var/log/sysstat/sa21": "x", "/var/log/sa/sa22": "x", "/var/log/sa/sar22": "x", "/var/log/sa/sa23.xz": "x"})
+    )
     assert found["sadf -x -- -A /var/log/sysstat/sa21"].at == "sos_commands/sar/sa21.xml"
     assert "sar -A -f /var/log/sysstat/sa21" in found
     assert "sar -A -f /var/log/sa/sa22" not in found

@@ -3,7 +3,9 @@ from storage_hosts import commands, files, host, rows, skipped
 
 from diagbundle.collectors.packages import packages, packages_verify
 
-DPKG = "Package: a\nStatus: install ok installed\n\nPackage: b\nStatus: install ok half-configured\n\nPackage: c\nStatus: hold ok installed\n"
+DPKG = (
+    "Package: a\nStatus: install ok installed\n\nPackage: b\nStatus: install ok half-configured\n\nPackage: c\nStatus: hold ok installed\n"
+)
 
 
 def test_without_a_database_rpm_is_not_asked_for_it_would_make_one(tmp_path):
@@ -13,7 +15,10 @@ def test_without_a_database_rpm_is_not_asked_for_it_would_make_one(tmp_path):
     assert "would make one" in next(reason for words, reason in skipped(packages, on).items() if words.startswith("rpm -qa"))
 
 
-@pytest.mark.parametrize("path", ["/var/lib/rpm/Packages", "/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/Packages.db", "/usr/lib/sysimage/rpm/rpmdb.sqlite"])
+@pytest.mark.parametrize(
+    "path",
+    ["/var/lib/rpm/Packages", "/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/Packages.db", "/usr/lib/sysimage/rpm/rpmdb.sqlite"],
+)
 def test_the_list_of_rpms_lies_where_tools_look(tmp_path, path):
     found = commands(packages, host(tmp_path, {path: "x", "/usr/bin/dnf": "x"}))
     names = {source.at: source for words, source in found.items() if words.startswith("rpm -qa")}

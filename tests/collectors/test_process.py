@@ -8,8 +8,8 @@ import sys
 import time
 
 import pytest
-from diagbundle.collectors import process as module
 
+from diagbundle.collectors import process as module
 from diagbundle.host import Host
 
 STATUS = "Name:\tx\nUmask:\t0022\nState:\tS (sleeping)\nPid:\t{pid}\nUid:\t1000\t1000\t1000\t1000\nVmRSS:\t    512 kB\n"

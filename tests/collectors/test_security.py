@@ -60,7 +60,8 @@ def test_audit_lockdown_fips_and_policy(tmp_path):
         "/etc/audit/auditd.conf": "log_file = /data/audit.log\ndisk_full_action = HALT\n",
         "/etc/audit/rules.d/a.rules": "# none\n-w /etc/passwd -p wa\n-D\n",
         "/sys/kernel/security/lockdown": "none [integrity] confidentiality\n",
-        "/proc/sys/crypto/fips_enabled": "1\n", "/etc/crypto-policies/state/current": "FIPS\n", "/etc/crypto-policies/config": "# x\nFUTURE\n",
+        "/proc/sys/crypto/fips_enabled": "1\n",
+        "/etc/crypto-policies/state/current": "FIPS\n", "/etc/crypto-policies/config": "# x\nFUTURE\n",
         "/proc/9/comm": "auditd\n",
     }))  # fmt: skip
     assert found["audit"]["disk_full_action"] == "HALT"

@@ -3,10 +3,10 @@
 import os as operating_system
 
 import pytest
+
 from diagbundle.collectors import boot, cpu_memory
 from diagbundle.collectors import os as system
 from diagbundle.collectors import self as ourselves
-
 from diagbundle.host import Host
 
 

@@ -53,11 +53,16 @@ def test_restarts_are_read_twice_and_environments_never(tmp_path):
 def test_units_are_known_from_control_groups_alone(tmp_path):
     group = "/sys/fs/cgroup/system.slice/app.service"
     on = host(tmp_path, {
-        f"{group}/cgroup.procs": "12\n13\n", f"{group}/memory.events": "low 0\nmax 7\noom_kill 2\n", f"{group}/cpu.stat": "nr_throttled 5\n",
+        f"{group}/cgroup.procs": "12\n13\n", f"{group}/memory.events": "low 0\nmax 7\noom_kill 2\n",
+        f"{group}/cpu.stat": "nr_throttled 5\n",
         f"{group}/sub/cgroup.procs": "99\n", "/sys/fs/cgroup/user.slice/user-0.slice/session-3.scope/cgroup.procs": "",
     })  # fmt: skip
     found = {row["unit"]: row for row in rows(systemd, on, "services")}
-    assert (found["app.service"]["pids"], found["app.service"]["memory_oom_kill"], found["app.service"]["cpu_nr_throttled"]) == ([12, 13], 2, 5)
+    assert (found["app.service"]["pids"], found["app.service"]["memory_oom_kill"], found["app.service"]["cpu_nr_throttled"]) == (
+        [12, 13],
+        2,
+        5,
+    )
     assert found["session-3.scope"]["count"] == 0
     assert "sub" not in found
 
@@ -69,7 +74,9 @@ def test_without_control_groups_the_children_of_the_first_process_are_told(tmp_p
 
 
 def test_other_inits_are_asked_where_they_are(tmp_path):
-    on = host(tmp_path, {"/run/openrc/softlevel": "default", "/run/openrc/failed/nginx": "", "/etc/service/app/run": "x", "/etc/init.d/x": "x"})
+    on = host(
+        tmp_path, {"/run/openrc/softlevel": "default", "/run/openrc/failed/nginx": "", "/etc/service/app/run": "x", "/etc/init.d/x": "x"}
+    )
     found = commands(systemd, on)
     assert "rc-status -a --nocolor" in found
     assert "sv status /etc/service/app" in found

@@ -6,8 +6,8 @@ import struct
 import time
 
 import pytest
-from diagbundle.collectors import users as module
 
+from diagbundle.collectors import users as module
 from diagbundle.host import Host
 
 NOW = 1_795_000_000

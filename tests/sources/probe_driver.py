@@ -8,9 +8,9 @@ import time
 
 sys.modules["ssl"] = None  # as in the static build
 
-from diagbundle.host import Host
-from diagbundle.model import Probe
-from diagbundle.sources.probe import run
+from diagbundle.host import Host  # noqa: E402
+from diagbundle.model import Probe  # noqa: E402
+from diagbundle.sources.probe import run  # noqa: E402
 
 
 def ask(case):

@@ -201,9 +201,9 @@ def main():
     full = socket.create_server(("10.77.0.2", 7006), backlog=0)
     fillers = [socket.socket() for _ in range(4)]
     for filler in fillers:
-        filler.setblocking(False)
+        filler.setblocking(False)  # noqa: FBT003
         filler.connect_ex(("10.77.0.2", 7006))
-    print("ready", flush=True)
+    print("ready", flush=True)  # noqa: T201
     sys.stdin.read()
     full.close()
 

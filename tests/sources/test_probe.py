@@ -54,8 +54,8 @@ def ip(name, words):
 
 
 def build():
-    for name in NAMES:
-        say("ip", "netns", "add", NAMES[name])
+    for name, real in NAMES.items():
+        say("ip", "netns", "add", real)
         ip(name, "link set lo up")
     ip("switch", "link add br0 type bridge")
     ip("switch", "link set br0 up")
@@ -64,8 +64,8 @@ def build():
         ip("switch", f"link set {name} master br0 up")
         ip(name, "link set e0 up")
     say("ip", "link", "add", "e1", "netns", NAMES["router"], "type", "veth", "peer", "name", "e0", "netns", NAMES["far"])
-    for name in ("router", "far"):
-        ip(name, f"link set {'e1' if name == 'router' else 'e0'} mtu 1400 up")
+    ip("router", "link set e1 mtu 1400 up")
+    ip("far", "link set e0 mtu 1400 up")
     addresses = {
         "here": ["10.77.0.1/24", "10.77.0.60/24", "fd77::1/64"],
         "there": ["10.77.0.2/24", "10.77.0.50/24", "fd77::2/64"],
@@ -206,7 +206,8 @@ CASES = {
     "dropped there v6": (tcp("[fd77::2]:7001"), "connect", {"outcome": "dropped", "errno": "ETIMEDOUT"}),
     "dropped by our own rule": (tcp("10.77.0.2:7005"), "connect", {"outcome": "dropped_here", "detail": "own host"}),
     "dropped by our own rule v6": (tcp("[fd77::2]:7005"), "connect", {"outcome": "dropped_here", "detail": "own host"}),
-    "prohibited": (tcp("10.77.0.2:7003"), "connect", {"outcome": "prohibited", "detail": "ICMP type 3 code 13 from 10.77.0.2", "errno": "EHOSTUNREACH"}),
+    "prohibited": (tcp("10.77.0.2:7003"), "connect",
+        {"outcome": "prohibited", "detail": "ICMP type 3 code 13 from 10.77.0.2", "errno": "EHOSTUNREACH"}),
     "prohibited v6": (tcp("[fd77::2]:7003"), "connect", {"outcome": "prohibited", "detail": "ICMP type 1 code 1 from fd77::2"}),
     "host prohibited": (tcp("10.77.0.2:7004"), "connect", {"outcome": "prohibited", "detail": "ICMP type 3 code 10"}),
     "accept queue full": (tcp("10.77.0.2:7006"), "connect", {"outcome": "dropped", "detail": "accept queue is full"}),
@@ -222,11 +223,13 @@ CASES = {
     "several ports": ({"kind": "ports", "target": "10.77.0.2:6999,7000"}, "connect", {"outcome": "refused", "port": 6999}),
     "own ports": ({"kind": "ports", "target": "6998"}, "connect", {"outcome": "refused", "address": "127.0.0.1"}),
     # names of targets
-    "named": (tcp("ok.example:7000"), "resolve", {"outcome": "resolved", "answers": ["10.77.0.2", "fd77::2"], "by": "name server 10.77.0.2"}),
+    "named": (tcp("ok.example:7000"), "resolve",
+        {"outcome": "resolved", "answers": ["10.77.0.2", "fd77::2"], "by": "name server 10.77.0.2"}),
     "listed": (tcp("listed.example:7000"), "resolve", {"outcome": "resolved", "by": "/etc/hosts"}),
     "searched": (tcp("ok:7000", root="search"), "resolve", {"outcome": "resolved", "detail": "ok.example"}),
     "unknown": (tcp("nx.example:7000"), "resolve", {"outcome": "not_resolved", "detail": "no_such_name"}),
-    "resolver dead": (tcp("ok.example:7000", root="dead"), "resolve", {"outcome": "not_resolved", "detail": "10.77.0.99 about ok.example: "}),
+    "resolver dead": (tcp("ok.example:7000", root="dead"), "resolve",
+        {"outcome": "not_resolved", "detail": "10.77.0.99 about ok.example: "}),
     "no resolver": (tcp("ok.example:7000", root="none"), "resolve", {"outcome": "not_resolved", "detail": "no name server is configured"}),
     "name of a metadata service": (tcp("meta.example:80"), "resolve", {"outcome": "not_resolved", "answers": [], "detail": "never asked"}),
     # name servers
@@ -251,7 +254,8 @@ CASES = {
     "tls expired": (tls(4432), "certificate", {"outcome": "doubtful", "detail": "expired at"}),
     "tls 1.3 only": (tls(4433), "tls", {"outcome": "tls_1.3_only", "alert": 70, "detail": "openssl s_client"}),
     "tls client certificate": (tls(4434), "tls", {"outcome": "certificates", "wants_client_certificate": True}),
-    "tls wrong name": (tls(4431, options=[["name", "db.example"]]), "certificate", {"outcome": "doubtful", "detail": "does not name db.example"}),
+    "tls wrong name": (tls(4431, options=[["name", "db.example"]]), "certificate",
+        {"outcome": "doubtful", "detail": "does not name db.example"}),
     "tls plain": (tls(4440), "tls", {"outcome": "not_tls", "detail": "HTTP"}),
     "tls silent": (tls(4441), "tls", {"outcome": "silent", "detail": "dead worker"}),
     "tls garbage": (tls(4442), "tls", {"outcome": "not_tls"}),
@@ -265,7 +269,8 @@ CASES = {
     "http none": ({"kind": "http", "target": "http://10.77.0.2:8082/"}, "http", {"outcome": "not_http"}),
     "http silent": ({"kind": "http", "target": "http://10.77.0.2:7000/"}, "http", {"outcome": "silent"}),
     "proxy": (proxy(3128), "compare", {"outcome": "same_certificate"}),
-    "proxy that decrypts": (proxy(3129), "compare", {"outcome": "intercepted", "issuer_direct": "CN=Authority one", "issuer_proxy": "CN=Authority two"}),
+    "proxy that decrypts": (proxy(3129), "compare",
+        {"outcome": "intercepted", "issuer_direct": "CN=Authority one", "issuer_proxy": "CN=Authority two"}),
     "captive portal": (proxy(3130), "connect_through", {"outcome": "captive_portal", "detail": "Please log in"}),
     "proxy login": (proxy(3131), "connect_through", {"outcome": "proxy_wants_login", "detail": "407"}),
     "proxy forbids": (proxy(3132), "connect_through", {"outcome": "forbidden"}),
@@ -278,7 +283,8 @@ CASES = {
     "neighbour v6 silent": ({"kind": "arp", "target": "fd77::97"}, "neighbour", {"outcome": "neighbour_silent"}),
     "duplicate": ({"kind": "arp", "target": "10.77.0.50"}, "neighbour", {"outcome": "duplicate", "detail": "two hosts"}),
     "own address": ({"kind": "arp", "target": "10.77.0.1"}, "own_address", {"outcome": "unique"}),
-    "own address twice": ({"kind": "arp", "target": "10.77.0.60"}, "own_address", {"outcome": "duplicate", "detail": "another host has our address"}),
+    "own address twice": ({"kind": "arp", "target": "10.77.0.60"}, "own_address",
+        {"outcome": "duplicate", "detail": "another host has our address"}),
     "not a neighbour": ({"kind": "arp", "target": "10.81.0.2"}, "neighbour", {"outcome": "not_on_link"}),
     "mtu whole": ({"kind": "mtu", "target": "10.77.0.2"}, "mtu", {"outcome": "whole", "mtu": 1500}),
     "mtu limited": ({"kind": "mtu", "target": "10.81.0.2"}, "mtu", {"outcome": "limited", "mtu": 1400}),
@@ -303,7 +309,7 @@ def test_each_cause_bears_its_name(answers, name):
     row = next((row for row in answers[name]["rows"] if row.get("what") == what and row.get("way", "proxy") == "proxy"), None)
     assert row, answers[name]["rows"]
     for key, value in expected.items():
-        assert value in row[key] if key in ("detail",) else row[key] == value, json.dumps(row)
+        assert value in row[key] if key == "detail" else row[key] == value, json.dumps(row)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -15,7 +15,20 @@ needs_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="needs op
 
 
 def pem(folder, *more):
-    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "/dev/null", "-out", str(folder / "crt"), "-subj", "/C=DE/CN=a.example"]
+    words = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "/dev/null",
+        "-out",
+        str(folder / "crt"),
+        "-subj",
+        "/C=DE/CN=a.example",
+    ]
     subprocess.run([*words, "-days", "30", *more], check=True, capture_output=True)
     return (folder / "crt").read_bytes()
 
@@ -28,7 +41,19 @@ def der_of(text):
 def test_the_fields_are_those_that_openssl_prints(tmp_path):
     text = pem(tmp_path, "-addext", "subjectAltName=DNS:a.example,IP:10.0.0.1,email:x@a.example", "-addext", "extendedKeyUsage=serverAuth")
     row = from_der(der_of(text))
-    words = ["openssl", "x509", "-in", str(tmp_path / "crt"), "-noout", "-serial", "-fingerprint", "-sha256", "-enddate", "-dateopt", "iso_8601"]
+    words = [
+        "openssl",
+        "x509",
+        "-in",
+        str(tmp_path / "crt"),
+        "-noout",
+        "-serial",
+        "-fingerprint",
+        "-sha256",
+        "-enddate",
+        "-dateopt",
+        "iso_8601",
+    ]
     said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
     assert f"serial={row['serial'].upper()}" in said.replace("serial=0", "serial=")
     assert row["sha256"].upper() in said.replace(":", "")

@@ -390,6 +390,7 @@ def partial() -> Composer:
 
 
 FAILED = {"collected": 6, "failed": 1, "skipped": 1, "absent": 1}
+EVIL_5 = block(f"{PREFIX}/etc/evil".encode(), 5)
 EVIL = block(f"{PREFIX}/etc/evil".encode(), 0)
 """A header that by itself would do."""
 
@@ -478,7 +479,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "cve-2025-4517": (cve_2025_4517, "format|integrity", ""),
     "pax-huge": (in_header(raw=pax(path=b"a" * 70000) + block(b"x", 0)), "integrity|format", "pax header of 70"),
     "pax-size": (in_header(data=b"evil\n", raw=pax(size=b"5") + EVIL), "format", "pax header with the size"),
-    "pax-size-twice": (in_header(data=b"evil\n", raw=pax(size=b"9000000000") + block(f"{PREFIX}/etc/evil".encode(), 5)), "format", "contradicts"),
+    "pax-size-twice": (in_header(data=b"evil\n", raw=pax(size=b"9000000000") + EVIL_5), "format", "contradicts"),
     "pax-other-key": (in_header(raw=pax(linkpath=b"/etc") + EVIL), "format", "the key"),
     "pax-broken": (in_header(raw=pax(path=b"x/y").replace(b"12 path", b"99 path") + EVIL), "format", "cannot be read"),
     "header-checksum": (in_header(raw=EVIL[:-1] + b"x"), "integrity", "checksum"),

@@ -17,7 +17,7 @@ STEP = 256 << 10
 MAX_PACKED = FRAME + (1 << 20)
 """Bytes that a frame of the largest content may have, with room."""
 PATIENCE = 256 << 20
-"""Bytes that may be unpacked in vain while looking for the next sound frame, besides four times the file."""
+"""Bytes that may be read in vain while looking for the next sound frame, besides four times the file."""
 MAX_LISTED = 1000
 _SKIPPABLE = SKIPPABLE.to_bytes(4, "little")
 
@@ -172,13 +172,17 @@ class _File:
         self.fd = fd
         self.size = os.fstat(fd).st_size
         self.patience = PATIENCE + 4 * self.size
+        self.had = 0
+        """Bytes read so far."""
 
     def read(self, at: int, size: int) -> bytes:
         """Bytes; fewer at the end, none where the disk cannot read them."""
         try:
-            return os.pread(self.fd, size, at)
+            data = os.pread(self.fd, size, at)
         except OSError as error:
             raise IntegrityError(f"it cannot be read at byte {at:,}: {error.strerror}") from None
+        self.had += len(data)
+        return data
 
     def frame(self, at: int) -> tuple[bytes, int]:
         """A whole frame and the byte behind it. Raises `EOFError` where the file ends first."""
@@ -190,7 +194,6 @@ class _File:
             if len(packed) > MAX_PACKED:
                 raise FormatError("a frame that is larger than a bundle's frames can be")
             packed += more
-        self.patience -= length
         return packed[:length], at + length
 
     def next_frame(self, at: int) -> int:
@@ -212,10 +215,11 @@ class _File:
         return self.size
 
     def _sound(self, at: int) -> bool:
-        self.patience -= STEP
+        before = self.had
         try:
             frame_content(self.frame(at)[0])
         except (BundleError, EOFError):
+            self.patience -= self.had - before
             return False
         return True
 
@@ -261,6 +265,8 @@ def _walk(file: _File, sink: Sink, progress: Progress) -> Salvaged:
             walker.lose()
             at = end if end > 0 and _frame_at(file, end) else file.next_frame(start + 1)
             _note(found, start, at, str(error))
+    if file.patience <= 0:
+        _note(found, at, file.size, "there are so many false beginnings that the search was given up")
     walker.lose()
     return found
 

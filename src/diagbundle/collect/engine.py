@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,8 +14,8 @@ from diagbundle.bundle.format import OWN, SUFFIX
 from diagbundle.bundle.pack import Member, Packer
 from diagbundle.bundle.writer import BundleWriter
 from diagbundle.collect.budget import Budget
-from diagbundle.collect.child import Job, Limits, Redact
 from diagbundle.collect.identity import ask, identity
+from diagbundle.collect.job import Job, Redact, World, passes_through
 from diagbundle.collect.output import FileOutput, PipeOutput, Sealed, bundle_name
 from diagbundle.collect.supervise import Supervisor
 from diagbundle.errors import OutputError
@@ -28,11 +28,6 @@ SAMPLE_SECONDS = 20.0
 LAST_WORDS = 1.5
 """Seconds for the last samples of a run that was ended."""
 SHOWN_LOSSES = 1000
-
-
-def passes_through(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """No redaction."""
-    return chunks
 
 
 class Watcher(Protocol):
@@ -108,7 +103,11 @@ class Engine:
         self.budget = Budget(request.timeout, request.max_bytes, output.folder)
         self.losses: list[Member] = []
         width = request.width or min(4, len(os.sched_getaffinity(0)))
-        self.supervisor = Supervisor(self.writer, request.host, width, request.redact, Limits(request.since), self._why_stop)
+        world = World(
+            request.host, prefix, self.writer.names, request.redact, request.since,
+            mark=f"{os.getpid()}-{time.time_ns()}", home="/root" if os.geteuid() == 0 else "/",
+        )  # fmt: skip
+        self.supervisor = Supervisor(self.writer, world, width, self._why_stop)
         self.supervisor.on_row = self._row
         self.supervisor.on_job = lambda job, done: watcher.job(job.collector.name, done=done)
 

@@ -7,69 +7,42 @@ that does not end it (a process stuck in the kernel cannot be killed). Another c
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import selectors
 import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from diagbundle.bundle.format import header
 from diagbundle.bundle.pack import Frame, Member, compressor
 from diagbundle.bundle.writer import BundleWriter, drop_member
-from diagbundle.collect.child import Child, Job, Limits, Redact
-from diagbundle.collect.wire import DEAL, FRAME, Received, Sender, Slot
+from diagbundle.collect.job import Job, World
+from diagbundle.collect.wire import DEAL, FRAME
+from diagbundle.collect.worker import KILL_GRACE, PIPE_SIZE, Worker, begin, kill_group
 from diagbundle.host import Host
 from diagbundle.model import File, Outcome
 
 QUEUE_LIMIT = 24 << 20
 """Compressed bytes of one child that wait while another one writes a large member; then it has to wait, too."""
 MAX_RESTARTS = 30
-KILL_GRACE = 1.0
 STOP_GRACE = 1.5
 """Seconds in which a child may hand over what it has when the run is ended."""
 TICK = 0.2
 BATCH_BYTES, BATCH_FILES = 32 << 20, 1000
 """Dealt files that make one job."""
-_READ = 1 << 20
-_SET_PIPE_SIZE = 1031
-
-Frames = list[tuple[int, Any, bytes, int]]
-
-
-@dataclass
-class Worker:
-    """A child and what is known of it."""
-
-    job: Job
-    pid: int
-    pipe: int
-    slot: Slot
-    until: float
-    """Monotonic time at which the job's own time is over."""
-    received: Received = field(default_factory=Received)
-    waiting: deque[Frame] = field(default_factory=deque)
-    waiting_bytes: int = 0
-    done: list[Member] = field(default_factory=list)
-    heard: float = 0.0
-    ended: bool = False
-    restarts: int = 0
-    renamed: Member = field(default_factory=dict)
-    """What changes in the row of the large member under way, because another child took its name meanwhile."""
 
 
 class Supervisor:
     """Runs jobs, at most `width` at once, and gives their frames to the writer in an order that a tar allows."""
 
-    def __init__(self, writer: BundleWriter, host: Host, width: int, redact: Redact, limits: Limits, watch: Callable[[], str]) -> None:  # noqa: PLR0913  # its whole world, given once
-        self.writer, self.host, self.width, self.redact, self.limits, self.watch = writer, host, width, redact, limits, watch
+    def __init__(self, writer: BundleWriter, world: World, width: int, watch: Callable[[], str]) -> None:
+        self.writer, self.world, self.width, self.watch = writer, world, width, watch
         self.workers: list[Worker] = []
         self.jobs: deque[Job] = deque()
         self.left_behind: list[int] = []
-        self.mark = f"{os.getpid()}-{time.time_ns()}"
         self._owner: Worker | None = None
         self._ready = selectors.DefaultSelector()
         self.on_row: Callable[[Member], None] = lambda _row: None
@@ -90,52 +63,23 @@ class Supervisor:
 
     # -- children
 
-    def _spawn(self, job: Job, restarts: int = 0) -> None:
-        read, write = os.pipe2(os.O_CLOEXEC)
-        with contextlib.suppress(OSError):
-            import fcntl  # noqa: PLC0415  # only here
-
-            fcntl.fcntl(read, _SET_PIPE_SIZE, _READ)
-        slot = Slot()
-        slot.at(f"collector:{job.collector.name}", job.timeout)
-        gc.freeze()  # so that the collector of garbage does not copy the pages that the children share
+    def _spawn(self, job: Job) -> Worker | None:
         try:
-            pid = os.fork()
+            worker = begin(job, self.world)
         except OSError as error:
-            os.close(read)
-            os.close(write)
-            slot.close()
             self._lost(job, Outcome.FAILED, f"no process could be started for it: {error.strerror}")
-            return
-        if pid == 0:
-            self._be_child(job, write, slot)
-        os.close(write)
-        worker = Worker(job, pid, read, slot, time.monotonic() + job.timeout, restarts=restarts, heard=time.monotonic())
+            return None
         self.workers.append(worker)
-        self._ready.register(read, selectors.EVENT_READ, worker)
+        self._ready.register(worker.pipe, selectors.EVENT_READ, worker)
         self.on_job(job, False)  # noqa: FBT003  # begun
-
-    def _be_child(self, job: Job, write: int, slot: Slot) -> None:
-        """Never returns: whatever happens, the child ends here."""
-        code = 1
-        try:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            signal.signal(signal.SIGHUP, signal.SIG_DFL)
-            os.setsid()
-            _let_go(write)
-            child = Child(job, self.host, Sender(write, slot), slot, self.writer.prefix, self.writer.names, self.redact, self.limits)
-            child.settings = replace(child.settings, mark=self.mark, on_group=slot.group, home="/root" if os.geteuid() == 0 else "/")
-            child.serve()
-            code = 0
-        finally:
-            os._exit(code)
+        return worker
 
     # -- listening
 
     def _listen(self, seconds: float) -> None:
         for key, _ in self._ready.select(seconds):
             worker: Worker = key.data
-            data = os.read(worker.pipe, _READ)
+            data = os.read(worker.pipe, PIPE_SIZE)
             worker.heard = time.monotonic()
             if not data:
                 worker.ended = True
@@ -229,11 +173,11 @@ class Supervisor:
             if worker.ended and not worker.waiting:
                 self._ended(worker)
             elif not worker.ended and worker.pipe in self._registered():
-                deadline, group, label = worker.slot.read()
+                deadline, _, label = worker.slot.read()
                 if now > max(deadline, worker.heard + 0.5):
-                    self._hung(worker, label, group)
+                    self._hung(worker, label)
                 elif now > worker.until + KILL_GRACE + 2:
-                    self._hung(worker, f"collector:{worker.job.collector.name}", group)
+                    self._hung(worker, f"collector:{worker.job.collector.name}")
 
     def _ended(self, worker: Worker) -> None:
         """The pipe is closed: the child is done, or died."""
@@ -244,14 +188,12 @@ class Supervisor:
         if status == 0:
             self.on_job(worker.job, True)  # noqa: FBT003  # done
         else:
-            _kill_group(group)
+            kill_group(group)
             self._go_on(worker, label, Outcome.FAILED, f"its reader ended unexpectedly ({_died(status)})")
 
-    def _hung(self, worker: Worker, label: str, group: int) -> None:
+    def _hung(self, worker: Worker, label: str) -> None:
         """Past its deadline: kill, wait a second, leave behind."""
-        _kill_group(group)
-        with contextlib.suppress(OSError):
-            os.killpg(worker.pid, signal.SIGKILL)
+        worker.kill()
         self._drain(worker, KILL_GRACE)
         self._reap(worker)
         self._abandon(worker, "it did not answer in time", Outcome.PARTIAL)
@@ -268,9 +210,8 @@ class Supervisor:
             self.on_job(job, True)  # noqa: FBT003
             return
         job.skip |= {_key(row) for row in worker.done} | {label}
-        self._spawn(job, worker.restarts + 1)
-        if self.workers:
-            self.workers[-1].until = worker.until
+        if successor := self._spawn(job):
+            successor.restarts, successor.until = worker.restarts + 1, worker.until
 
     def _drain(self, worker: Worker, seconds: float) -> None:
         """What a child had sent before it was killed still counts."""
@@ -296,9 +237,7 @@ class Supervisor:
             for worker in [worker for worker in self.workers if worker.ended and not worker.waiting]:
                 self._finish(worker, reason)
         for worker in list(self.workers):
-            _kill_group(worker.slot.read()[1])
-            with contextlib.suppress(OSError):
-                os.killpg(worker.pid, signal.SIGKILL)
+            worker.kill()
             self._drain(worker, 0.1)
             self._finish(worker, reason)
         self.give_up(self.jobs, reason)
@@ -331,7 +270,7 @@ class Supervisor:
         if not job.dealt:
             self.row(job, "collector", job.collector.name, outcome, reason)
             return
-        for source in job.ask(self.host):
+        for source in job.ask(self.world.host):
             if isinstance(source, File):
                 self.row(job, "file", source.path, outcome, reason)
 
@@ -342,22 +281,15 @@ class Supervisor:
             self._write_waiting()
 
     def _reap(self, worker: Worker) -> int | None:
-        """Exit status of a child; None where it cannot be reaped: it is stuck in the kernel, and left behind."""
-        deadline = time.monotonic() + KILL_GRACE
-        while True:
-            pid, status = os.waitpid(worker.pid, os.WNOHANG)
-            if pid:
-                return os.waitstatus_to_exitcode(status)
-            if time.monotonic() > deadline:
-                self.left_behind.append(worker.pid)
-                return None
-            time.sleep(0.005)
+        status = worker.reap()
+        if status is None:
+            self.left_behind.append(worker.pid)
+        return status
 
     def _forget(self, worker: Worker) -> None:
         if worker.pipe in self._registered():
             self._ready.unregister(worker.pipe)
-        os.close(worker.pipe)
-        worker.slot.close()
+        worker.close()
         self.workers.remove(worker)
 
 
@@ -384,20 +316,3 @@ def _died(status: int | None) -> str:
     if status is None:
         return "it cannot be ended"
     return f"signal {-status}" if status < 0 else f"exit status {status}"
-
-
-def _kill_group(group: int) -> None:
-    if group > 1:
-        with contextlib.suppress(OSError):
-            os.killpg(group, signal.SIGKILL)
-
-
-def _let_go(keep: int) -> None:
-    """Close every descriptor but one; 0, 1 and 2 become ends of pipes that lead nowhere."""
-    high = os.dup(keep) if keep < 3 else keep  # noqa: PLR2004  # the three standard ones
-    read, write = os.pipe()
-    os.dup2(read, 0)
-    os.dup2(write, 1)
-    os.dup2(write, 2)
-    os.closerange(3, high)
-    os.closerange(high + 1, 1 << 12)

@@ -1,0 +1,94 @@
+"""Rows of the manifest in the making, and the names under which answers lie."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from diagbundle.bundle.format import OWN
+from diagbundle.bundle.pack import Member, Packer, Stream
+from diagbundle.collect.job import Job
+from diagbundle.errors import SourceError
+from diagbundle.model import Command, File, Outcome, Source, Table
+
+COPY_LIMIT = 4 << 20
+"""Bytes of an answer of which copies are kept (`also`)."""
+
+
+class Rows:
+    """Makes the rows of one job; remembers when the source under way began, and which names are taken."""
+
+    def __init__(self, job: Job, packer: Packer, claimed: dict[str, str]) -> None:
+        self.job, self.packer, self.claimed = job, packer, claimed
+        self.started = 0.0
+
+    def begin(self, kind: str, name: str | list[str]) -> Member:
+        row: Member = {"collector": self.job.collector.name, "kind": kind, "source": name, "outcome": Outcome.COLLECTED}
+        row |= {"started": round(self.started or time.time(), 3), "seconds": 0.0}
+        if self.job.phase in ("start", "end"):
+            row["sample"] = self.job.phase
+        return row
+
+    def note(self, kind: str, name: str | list[str], outcome: Outcome, reason: str) -> None:
+        self.started = time.time()
+        self.without_member(self.begin(kind, name), outcome, reason)
+
+    def without_member(self, row: Member, outcome: Outcome, reason: str) -> None:
+        """A row without a member."""
+        row.update(outcome=outcome, reason=reason, seconds=self.seconds())
+        self.packer.note(row)
+
+    def seconds(self) -> float:
+        return round(max(0.0, time.time() - self.started), 4)
+
+    def claim(self, row: Member, path: str) -> str:
+        """The member's name for an answer; '' if that answer is there already (then the row says where)."""
+        if self.job.phase == "start":
+            path = f"{OWN}/start/{path}"
+        answers = f"{row['kind']}:{row['source'] if isinstance(row['source'], str) else ' '.join(row['source'])}"
+        name, number = path, 1
+        while name in self.claimed:
+            if self.claimed[name] == answers:
+                row.update(link=name, seconds=self.seconds())
+                self.packer.note(row)
+                return ""
+            number += 1
+            name = f"{path}.{number}"
+        self.claimed[name] = answers
+        return name
+
+    def copies(self, source: Source, row: Member, stream: Stream) -> None:
+        """The same answer again where tools look for it; only small ones, which are still in memory."""
+        whole = stream.held() if source.also else None
+        for path in source.also if whole is not None and len(whole) <= COPY_LIMIT else ():
+            copy = {key: value for key, value in row.items() if key not in ("extents", "whole")}
+            claim = dict(copy, source=f"{path}, a copy")
+            if name := self.claim(claim, path):
+                stream.copies.append((name, copy))
+
+
+def cut_short(row: Member, error: SourceError, have: int) -> None:
+    """An answer that ended early: some of it is kept."""
+    row.update(outcome=Outcome.PARTIAL if have else error.outcome, reason=f"{error}; {have:,} bytes were had")
+
+
+def line(row: Any) -> bytes:
+    if isinstance(row, str):
+        return row.encode("utf-8", "surrogateescape") + b"\n"
+    return json.dumps(row, separators=(", ", ": "), default=str).encode() + b"\n"
+
+
+def first_line(text: bytes) -> str:
+    return text.strip().split(b"\n", 1)[0][:200].decode("utf-8", "replace")
+
+
+def identity(source: Source) -> tuple[str, str | list[str]]:
+    """Kind and name of a source, as they stand in its row."""
+    if isinstance(source, File):
+        return "file", source.key or source.path
+    if isinstance(source, Command):
+        return "command", list(source.argv)
+    if isinstance(source, Table):
+        return "table", source.name
+    return "probe", f"{source.kind} {source.target}"

@@ -1,0 +1,118 @@
+"""A child process of the supervisor: begun, listened to, ended; left behind where even SIGKILL does not end it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gc
+import os
+import signal
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+from diagbundle.bundle.pack import Frame, Member
+from diagbundle.collect.child import Child
+from diagbundle.collect.job import Job, World
+from diagbundle.collect.wire import Received, Sender, Slot
+
+KILL_GRACE = 1.0
+"""Seconds in which a killed child must be gone, or it is stuck in the kernel."""
+PIPE_SIZE = 1 << 20
+_SET_PIPE_SIZE = 1031
+
+
+@dataclass
+class Worker:
+    """A child and what is known of it."""
+
+    job: Job
+    pid: int
+    pipe: int
+    slot: Slot
+    until: float
+    """Monotonic time at which the job's own time is over."""
+    received: Received = field(default_factory=Received)
+    waiting: deque[Frame] = field(default_factory=deque)
+    waiting_bytes: int = 0
+    done: list[Member] = field(default_factory=list)
+    heard: float = 0.0
+    ended: bool = False
+    restarts: int = 0
+    renamed: Member = field(default_factory=dict)
+    """What changes in the row of the large member under way, because another child took its name meanwhile."""
+
+    def kill(self) -> None:
+        """The child, all that is in its session's group, and the command it runs."""
+        kill_group(self.slot.read()[1])
+        kill_group(self.pid)
+
+    def reap(self) -> int | None:
+        """Exit status; None where it cannot be had: the child is stuck in the kernel, and left behind."""
+        deadline = time.monotonic() + KILL_GRACE
+        while True:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                return os.waitstatus_to_exitcode(status)
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(0.005)
+
+    def close(self) -> None:
+        """Give its pipe and its slot back."""
+        os.close(self.pipe)
+        self.slot.close()
+
+
+def begin(job: Job, world: World) -> Worker:
+    """Start a child on a job. Raises OSError where no process can be had."""
+    read, write = os.pipe2(os.O_CLOEXEC)
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(read, _SET_PIPE_SIZE, PIPE_SIZE)
+    slot = Slot()
+    slot.at(f"collector:{job.collector.name}", job.timeout)
+    gc.freeze()  # so that looking for garbage does not copy the pages that the children share
+    try:
+        pid = os.fork()
+    except OSError:
+        os.close(read)
+        os.close(write)
+        slot.close()
+        raise
+    if pid == 0:
+        _be_child(job, world, write, slot)
+    os.close(write)
+    now = time.monotonic()
+    return Worker(job, pid, read, slot, now + job.timeout, heard=now)
+
+
+def _be_child(job: Job, world: World, write: int, slot: Slot) -> None:
+    """Never returns: whatever happens, the child ends here."""
+    code = 1
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        os.setsid()
+        _let_go(write)
+        Child(job, world, Sender(write, slot), slot).serve()
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def kill_group(group: int) -> None:
+    """SIGKILL to a process group, if there is one."""
+    if group > 1:
+        with contextlib.suppress(OSError):
+            os.killpg(group, signal.SIGKILL)
+
+
+def _let_go(keep: int) -> None:
+    """Close every descriptor but one; 0, 1 and 2 become ends of pipes that lead nowhere."""
+    high = os.dup(keep) if keep < 3 else keep  # noqa: PLR2004  # the three standard ones
+    read, write = os.pipe()
+    os.dup2(read, 0)
+    os.dup2(write, 1)
+    os.dup2(write, 2)
+    os.closerange(3, high)
+    os.closerange(high + 1, 1 << 12)
