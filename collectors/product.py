@@ -77,7 +77,7 @@ def product(host: Host) -> Iterator[Source]:
         yield from _files(host, name, members)
         for process in sorted(members, key=lambda process: not process.listens)[:MAX_MAIN]:
             for what in ("limits", "status"):
-                yield File(f"/proc/{process.pid}/{what}", key=f"{what} of {name}, process {process.pid}")
+                yield File(f"/proc/{process.pid}/{what}", at=f"diagbundle/product/{name}/{process.pid}/{what}")
     for _, members in sorted(products.items()):
         yield from _logs(host, members)
 

@@ -8,7 +8,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from importlib import metadata
+
 from typing import Any
 
 from diagbundle.collect.api import File, Host, Row, Source, Stage, Table, collector
@@ -38,8 +38,10 @@ def capabilities(mask: str) -> list[str]:
 
 def _version() -> str:
     try:
+        from importlib import metadata  # slow to import
+
         return metadata.version("diagbundle")
-    except metadata.PackageNotFoundError:  # one file without the package's description: the manifest's head has the version
+    except ImportError:  # one file without the package's description: the manifest's head has the version
         return ""
 
 

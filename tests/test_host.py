@@ -36,6 +36,13 @@ def test_no_link_leads_out_of_the_root(root):
         Host(str(root)).read("/etc/outside")
 
 
+@pytest.mark.parametrize("path", ["/../outside", "/etc/../../outside", "/../host/../outside", "/nowhere/../../outside"])
+def test_no_path_leads_out_of_the_root(root, path):
+    (root.parent / "outside").write_text("outside")
+    assert Host(str(root)).text(path) == ""
+    assert list(Host(str(root)).glob(path.replace("outside", "out*"))) == []
+
+
 def test_a_loop_of_links_ends(root):
     (root / "etc/loop").symlink_to("loop")
     with pytest.raises(SourceAbsent, match="too many"):

@@ -6,11 +6,11 @@ import shlex
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 PERIOD = 0.05  # seconds between two looks at the memory
 BLOCK = 512  # unit of ru_oublock
@@ -56,7 +56,7 @@ def adopt_orphans() -> None:
 
 def run(argv: list[str], scratch: str, cwd: str | None = None) -> Cost:
     """Runs a command to its end. Its CPU and writes are those of the whole tree, as `wait4` reports them for reaped children."""
-    with tempfile.TemporaryFile() as talk:
+    with talking() as talk:
         began = time.monotonic()
         child = start(argv, scratch, cwd, talk.fileno())
         _, status, usage = os.wait4(child.pid, 0)
@@ -67,6 +67,11 @@ def run(argv: list[str], scratch: str, cwd: str | None = None) -> Cost:
             cpu, blocks = cpu + orphan.ru_utime + orphan.ru_stime, blocks + orphan.ru_oublock
         talk.seek(0)
         return Cost(wall, cpu, blocks * BLOCK, child.returncode, talk.read().decode(errors="replace"))
+
+
+def talking() -> BinaryIO:
+    """Where a command's talk goes: into memory, so that it is not taken for a file that the command writes."""
+    return os.fdopen(os.memfd_create("talk"), "w+b")
 
 
 def start(argv: list[str], scratch: str, cwd: str | None, talk: int) -> subprocess.Popen[bytes]:
@@ -97,9 +102,9 @@ def footprint(argv: list[str], scratch: str, output: str, cwd: str | None = None
     This is a run of its own: reading the memory of a process halts it for a moment, which would spoil the times.
     """
     seen, done = Footprint(), threading.Event()
-    with tempfile.TemporaryFile() as talk:
+    with talking() as talk:
         child = start(argv, scratch, cwd, talk.fileno())
-        watcher = threading.Thread(target=watch, args=(child.pid, output, seen, done))
+        watcher = threading.Thread(target=watch, args=(output, seen, done))
         watcher.start()
         child.wait()
         done.set()
@@ -109,19 +114,19 @@ def footprint(argv: list[str], scratch: str, output: str, cwd: str | None = None
     return seen
 
 
-def watch(top: int, output: str, seen: Footprint, done: threading.Event) -> None:
-    """Looks at the processes below `top` until it is told that they are done."""
+def watch(output: str, seen: Footprint, done: threading.Event) -> None:
+    """Looks at all processes until it is told that they are done."""
     while not done.wait(PERIOD):
         pss = rss = count = 0
-        for pid in tree(top):
+        for pid in tree():
             held = memory(pid)
             pss, rss, count = pss + held[0], rss + held[1], count + 1
             seen.files.update(name for name in files_being_written(pid) if not name.startswith(output))
         seen.pss, seen.rss, seen.processes = max(seen.pss, pss), max(seen.rss, rss), max(seen.processes, count)
 
 
-def tree(top: int) -> list[int]:
-    """The process and all of its descendants, those that it left to us among them."""
+def tree() -> list[int]:
+    """All of our descendants: the command, what it started, and what that left to us."""
     parents: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -131,7 +136,7 @@ def tree(top: int) -> list[int]:
             except (OSError, IndexError):
                 continue
             parents.setdefault(parent, []).append(int(name))
-    found, queue = [], [pid for pid in parents.get(os.getpid(), []) if pid >= top]
+    found, queue = [], parents.get(os.getpid(), [])
     while queue:
         pid = queue.pop()
         found.append(pid)
@@ -162,7 +167,7 @@ def files_being_written(pid: int) -> Iterator[str]:
     for number in numbers:
         try:
             name = os.readlink(f"/proc/{pid}/fd/{number}")
-            if name.startswith(("/dev/", "/proc/", "/sys/")) or not name.startswith("/"):
+            if name.startswith(("/dev/", "/proc/", "/sys/", "/memfd:")) or not name.startswith("/"):
                 continue
             with open(f"/proc/{pid}/fdinfo/{number}", "rb") as info:
                 flags = int(info.read().split(b"flags:")[1].split()[0], 8)

@@ -6,7 +6,7 @@ DiagbundleError                                              exit
 ├─ BundleError      damaged or refused bundle                   4
 │  ├─ FormatError      not a bundle of a version we know
 │  └─ IntegrityError   it does not agree with itself
-└─ SourceError      becomes an outcome, never an exit           –
+└─ SourceError      becomes an outcome, never an exit           -
    ├─ SourceAbsent  SourceDenied  SourceTimeout  SourceFailed  SourceSkipped
 """
 

@@ -6,6 +6,7 @@ inside the root only, and never out of a directory that others than root can wri
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import os
 import re
@@ -13,15 +14,27 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from diagbundle.errors import SourceAbsent, SourceDenied, SourceError, SourceSkipped, from_os_error
 from diagbundle.model import Command, Outcome
 
 MAX_LINKS = 40
+REMEMBERED = 50_000
+"""Directories of which it is remembered where they are."""
 MAX_TEXT = 16 << 20
 """Bytes that `read` returns at most: collectors look at answers, they do not keep them."""
 _KERNEL = re.compile(r"^/(proc|sys)/(?!.*/(root|cwd|exe|fd|map_files)(/|$))")
 """Paths that only the kernel can name: nobody can plant a link there."""
+_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class Opening(NamedTuple):
+    """An opened file: its descriptor, where it really lies on this machine, and what it is."""
+
+    descriptor: int
+    real: str
+    status: os.stat_result
 
 
 @dataclass
@@ -127,21 +140,37 @@ class Host:
 
     def open(self, path: str) -> int:
         """A descriptor of a regular file (or /dev/kmsg), opened without waiting. Raises `SourceError`."""
-        real, trusted = self._resolve(path)
-        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-        if self.root != "/" or not _KERNEL.match(path):  # the kernel's own links may be followed: /proc/mounts is one
-            flags |= os.O_NOFOLLOW
+        return self.opening(path).descriptor
+
+    def opening(self, path: str) -> Opening:
+        """The same, with where the file really lies on this machine and what it is. Raises `SourceError`."""
         try:
-            descriptor = os.open(real, flags) if trusted else self._open_untrusted(real, flags)
+            descriptor, real = self._open(path)
+            status = os.fstat(descriptor)
         except OSError as error:
             raise from_os_error(error) from None
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISREG(mode) or path == "/dev/kmsg":
-            return descriptor
+        if stat.S_ISREG(status.st_mode) or path == "/dev/kmsg":
+            return Opening(descriptor, real, status)
         os.close(descriptor)
-        if stat.S_ISDIR(mode):
+        if stat.S_ISDIR(status.st_mode):
             raise SourceSkipped("a directory")
-        raise SourceSkipped(f"not a regular file: {file_type(mode)}")
+        raise SourceSkipped(f"not a regular file: {file_type(status.st_mode)}")
+
+    def _open(self, path: str) -> tuple[int, str]:
+        """Most paths are no links: those are opened before anything else is asked."""
+        if self.root == "/" and _KERNEL.match(path):  # the kernel's own links may be followed: /proc/mounts is one
+            return os.open(path, _FLAGS), path
+        parent, _, name = path.rpartition("/")
+        real, trusted = self._directory(parent)
+        here = f"{real.rstrip('/')}/{name}"
+        try:
+            if name not in ("", ".."):
+                return (os.open(here, _FLAGS | os.O_NOFOLLOW) if trusted else self._open_untrusted(here)), here
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+        here, trusted = self._resolve(path)
+        return (os.open(here, _FLAGS | os.O_NOFOLLOW) if trusted else self._open_untrusted(here)), here
 
     def read(self, path: str, limit: int = MAX_TEXT) -> bytes:
         """The first `limit` bytes of a file. Raises `SourceError`."""
@@ -198,7 +227,7 @@ class Host:
 
     # -- resolving
 
-    def _open_untrusted(self, real: str, flags: int) -> int:
+    def _open_untrusted(self, real: str) -> int:
         """Open below a directory that others can write to. The directory's descriptor is kept for the next file in it."""
         parent, name = os.path.split(real)
         if self._last[0] != parent:
@@ -206,8 +235,9 @@ class Host:
                 os.close(self._last[1])
                 self._last = ("", -1)
             self._last = (parent, _descend(self.root, parent))
-        descriptor = os.open(name, flags, dir_fd=self._last[1])
-        _refuse_planted(os.fstat(descriptor), os.fstat(self._last[1]), descriptor)
+        descriptor = os.open(name, _FLAGS | os.O_NOFOLLOW, dir_fd=self._last[1])
+        if (status := os.fstat(descriptor)).st_nlink > 1:
+            _refuse_planted(status, os.fstat(self._last[1]), descriptor)
         return descriptor
 
     def _lexists(self, path: str) -> bool:
@@ -219,6 +249,8 @@ class Host:
 
     def _resolve(self, path: str) -> tuple[str, bool]:
         """Real path of what `path` leads to, and whether nobody but root could have changed the way there."""
+        if ".." in path:
+            path = _normal(path)
         if self.root == "/" and _KERNEL.match(path):
             return path, True
         for _ in range(MAX_LINKS):
@@ -239,6 +271,8 @@ class Host:
         """Real path of a directory and whether the way there can be trusted; remembered."""
         if path in self._directories:
             return self._directories[path]
+        if ".." in path:
+            path = _normal(path)
         if path in ("", "/"):
             found = (self.root, True)
         elif self.root == "/" and _KERNEL.match(path + "/"):
@@ -250,7 +284,7 @@ class Host:
             except OSError as error:
                 raise from_os_error(error) from None
             found = (real, trusted and _only_root_writes(status))
-        if len(self._directories) > 50_000:
+        if len(self._directories) > REMEMBERED:
             self._directories.clear()
         self._directories[path] = found
         return found
@@ -320,7 +354,7 @@ def _descend(root: str, real: str) -> int:
 
 def _refuse_planted(status: os.stat_result, directory: os.stat_result, descriptor: int) -> None:
     """A hard link to somebody else's file, made by whoever owns the directory, is not theirs to show us."""
-    if status.st_nlink > 1 and stat.S_ISREG(status.st_mode) and status.st_uid != directory.st_uid:
+    if stat.S_ISREG(status.st_mode) and status.st_uid != directory.st_uid:
         os.close(descriptor)
         raise SourceDenied("a second name of another's file, in a directory that others can write to, is not read")
 
@@ -334,5 +368,5 @@ def _join(directory: str, name: str) -> str:
 
 
 def _normal(path: str) -> str:
-    """Without `.` and `..`, which above the root stay at the root. Only called on paths whose parents are real."""
+    """Without `.` and `..`, which at the root stay there."""
     return os.path.normpath("/" + path.lstrip("/"))

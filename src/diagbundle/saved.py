@@ -66,7 +66,7 @@ class _Answers:
 
     def _contents(self, row: Row) -> bytes:
         path = str(row.get("link") or row["path"])
-        if fault := name_fault(name_bytes(f"p/{path}")):
+        if fault := name_fault(name_bytes(path)):
             raise SourceDenied(f"its path has {fault}")
         return self._host.read(f"/{path}", MAX_TEXT)
 

@@ -122,3 +122,11 @@ def test_sizes_are_read_twice(busy):
     found = {row["path"]: row for row in table.rows(busy)}
     assert found["/var/log/messages"]["size"] == 1
     assert "inode" in found["/srv/open.log"]
+
+
+def test_a_configured_folder_gives_its_logs_and_not_its_data(tmp_path):
+    on = host(tmp_path, {
+        "/etc/my.cnf": "slow_query_log_file = /data/log/slow.log\nlog-error = /data/log\n",
+        "/data/log/slow.log": "x", "/data/log/mysql-bin.000001": "x", "/data/log/error.err": "x",
+    })  # fmt: skip
+    assert files(logs, on) == {"/data/log/slow.log", "/data/log/error.err"}

@@ -57,6 +57,7 @@ def build():
     for name, real in NAMES.items():
         say("ip", "netns", "add", real)
         ip(name, "link set lo up")
+        inside(name, "sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0")  # else the first seconds have no IPv6
     ip("switch", "link add br0 type bridge")
     ip("switch", "link set br0 up")
     for name in ("here", "there", "twin", "router"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
-import tarfile
 from collections.abc import Iterable, Sequence
 
 FORMAT = "diagbundle/1"
@@ -18,6 +17,8 @@ BLOCK = 512
 END = bytes(2 * BLOCK)
 """The end of a tar archive."""
 MAX_PAX = 64 << 10
+USTAR_NAME = 100
+"""Bytes of a name that an ustar header holds."""
 MAX_NAME = 1024
 MAX_DEPTH = 64
 MAX_COMPONENT = 255
@@ -50,14 +51,14 @@ def mangle(argv: Sequence[str]) -> str:
 
 
 def name_fault(name: bytes) -> str:
-    """Why a member may not bear this name (below or with PREFIX), or ''."""
-    if not name or len(name) > MAX_NAME + MAX_COMPONENT:
+    """Why a path below PREFIX (or PREFIX) may not be called so, or ''."""
+    if not name or len(name) > MAX_NAME:
         return "its length"
     if b"\0" in name:
         return "a NUL byte in it"
     components = name.split(b"/")
-    if len(components) > MAX_DEPTH + 1:
-        return "more than 64 components"
+    if len(components) > MAX_DEPTH:
+        return f"more than {MAX_DEPTH} components"
     if any(part in (b"", b".", b"..") for part in components):
         return "an empty component, '.' or '..' in it"
     return "a component of more than 255 bytes" if any(len(part) > MAX_COMPONENT for part in components) else ""
@@ -66,7 +67,7 @@ def name_fault(name: bytes) -> str:
 def bundle_path(path: str) -> str:
     """The path in a bundle for a natural path, another one where that breaks the rules for names."""
     natural = path.lstrip("/")
-    if name_fault(name_bytes("p/" + natural)) or len(name_bytes(natural)) > MAX_NAME:
+    if name_fault(name_bytes(natural)):
         return f"{OWN}/renamed/{hashlib.sha256(name_bytes(natural)).hexdigest()[:16]}"
     return natural
 
@@ -79,8 +80,10 @@ def padding(size: int) -> int:
 def header(name: str, size: int, mtime: float = 0) -> bytes:
     """The tar header of a regular member: ustar, with a pax header before it where the name or size needs one."""
     raw = name_bytes(name)
-    if len(raw) <= 100 and size < 1 << 33:
+    if len(raw) <= USTAR_NAME and size < 1 << 33:
         return _ustar(raw, size, mtime)
+    import tarfile  # noqa: PLC0415  # slow to import, and few names need it
+
     info = tarfile.TarInfo(name)
     info.size, info.mtime, info.mode = size, max(0, int(mtime)), 0o600
     return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")

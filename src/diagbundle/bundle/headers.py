@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from diagbundle.bundle.escape import shown
-from diagbundle.bundle.format import BLOCK, MAX_DEPTH, MAX_NAME, MAX_PAX, name_fault, padding
+from diagbundle.bundle.format import BLOCK, MAX_PAX, name_fault, padding
 from diagbundle.errors import FormatError, IntegrityError
 
 _OCTAL = re.compile(rb" *([0-7]+)[ \0]*")
@@ -63,10 +63,6 @@ def member_fault(name: bytes) -> str:
     prefix, slash, path = name.partition(b"/")
     if not prefix or not slash:
         return "lying outside the one top directory"
-    if len(path) > MAX_NAME:
-        return "its length"
-    if path.count(b"/") >= MAX_DEPTH:
-        return f"more than {MAX_DEPTH} components"
     return name_fault(prefix) or name_fault(path)
 
 

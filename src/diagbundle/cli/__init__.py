@@ -1,0 +1,1 @@
+"""The roof: joins the rooms, speaks, ends with a code."""

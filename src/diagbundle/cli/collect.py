@@ -74,7 +74,7 @@ def command(*, yes: bool, quiet: bool, as_json: bool, **flags: Any) -> int:
     request = Request(
         collectors=collectors, host=host, case=settings.case, timeout=config.seconds(settings.timeout),
         collector_timeout=config.seconds(settings.collector_timeout), sample_interval=config.seconds(settings.sample_interval),
-        max_bytes=config.size(settings.max_size), probes="reachability" in {collector.name for collector in collectors},
+        max_bytes=config.size(settings.max_size), probes="reachability" not in settings.without,
         since=time.time() - config.seconds(settings.since) if settings.since else 0.0, width=settings.width,
         cancelled=_signals(), refused=found.refused, config=settings.shown() | {"collectors": [collector.name for collector in collectors]},
         talk=lambda: "\n".join(screen.spoken) + "\n",

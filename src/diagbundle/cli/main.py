@@ -62,7 +62,7 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, invoke_without_command=False)
 @click.version_option(__version__, "-V", "--version", prog_name="diagbundle")
 def program() -> None:
-    """Collect the evidence of a fault on this server into one sealed file, or open such a file.
+    r"""Collect the evidence of a fault on this server into one sealed file, or open such a file.
 
     Nothing is ever sent anywhere: the file stays where it was written until you pass it on.
 
@@ -77,7 +77,7 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
-def run(words: list[str]) -> int:
+def run(words: list[str]) -> int:  # noqa: PLR0911  # one way out for each kind of end
     """Run one command. Returns the exit code; errors are told on standard error."""
     try:
         outcome: Any = program.main(words, prog_name="diagbundle", standalone_mode=False)

@@ -21,12 +21,12 @@ def choice_options(function: F) -> F:
     """Options that say what is to be collected."""
     for option in reversed((
         click.option("--only", multiple=True, metavar="NAME", help="Ask this collector and no other; may be given several times."),
-        click.option("--without", multiple=True, metavar="NAME", help="Leave this collector out. `--without reachability` sends nothing over the network."),
+        click.option("--without", multiple=True, metavar="NAME", help="Leave this collector out. Without reachability nothing is sent over the network."),
         click.option("--with", "with_", multiple=True, metavar="NAME", help="Ask this collector, too, which is otherwise left out."),
-        click.option("--include", multiple=True, metavar="PATH", help="Collect this file or folder, too, whole. With `--only include`: nothing else."),
+        click.option("--include", multiple=True, metavar="PATH", help="Collect this file or folder, too, whole."),
         click.option("--collector", multiple=True, metavar="FILE", help="A vendor's collector: a TOML file that belongs to root."),
         click.option("--since", metavar="TIME", help="Leave out logs last changed longer ago than this: 12h, 2d."),
-        click.option("--root", metavar="FOLDER", help="Where the server's files lie, if diagbundle runs in a container: /host. No commands are run then."),
+        click.option("--root", metavar="FOLDER", help="Where the server's files lie, from within a container. No commands are run then."),
         click.option("--config", "config_file", metavar="FILE", help=f"Settings to use in place of {config.FILE}."),
     )):  # fmt: skip
         function = option(function)

@@ -28,8 +28,7 @@ def command(*, as_json: bool, **flags: Any) -> int:
     """
     settings = options.load(flags)
     collectors, found = options.chosen(settings)
-    probes = "reachability" in {collector.name for collector in collectors}
-    planned = plan(collectors, options.host(settings), probes=probes)
+    planned = plan(collectors, options.host(settings), probes="reachability" not in settings.without)
     if as_json:
         click.echo(json.dumps(_as_json(planned, settings, found), indent=1))
     else:

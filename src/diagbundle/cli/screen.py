@@ -31,6 +31,10 @@ def is_terminal(stream: int) -> bool:
         return False
 
 
+REDRAW = 0.1
+"""Seconds between two drawings."""
+
+
 class Screen:
     """A `Watcher` that speaks. `spoken` keeps what was said, for run.log."""
 
@@ -86,9 +90,9 @@ class Screen:
     def progress(self, packed: int, plain: int) -> None:
         """Redraw, a few times a second; we have one thread, so nobody else does."""
         now = time.monotonic()
-        if self._bars is not None and self._task is not None and now - self._drawn > 0.1:
+        if self._bars is not None and self._task is not None and now - self._drawn > REDRAW:
             running = ", ".join(dict.fromkeys(self._running))
-            self._bars.update(self._task, now=f"{amount(plain)} · {running}"[:40])
+            self._bars.update(self._task, now=f"{amount(plain)} read, {amount(packed)} kept · {running}"[:56])
             self._bars.refresh()
             self._drawn = now
 

@@ -1,0 +1,1 @@
+"""The field wing: asks a host and fetches what it answers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from diagbundle.collect.registry import collector
+from diagbundle.errors import SourceDenied, SourceError
 from diagbundle.host import Answer, Host
 from diagbundle.model import Collector, Command, File, Outcome, Probe, Row, Source, Stage, Table
 from diagbundle.sources.x509 import certificates as read_certificates
@@ -17,6 +18,8 @@ __all__ = [
     "Probe",
     "Row",
     "Source",
+    "SourceDenied",
+    "SourceError",
     "Stage",
     "Table",
     "collector",

@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
-from diagbundle.bundle.format import OWN, bundle_path, mangle
+from diagbundle.bundle.format import GROUP, OWN, bundle_path, mangle
 from diagbundle.bundle.pack import Member, Packer
 from diagbundle.collect.clock import Clock, Stopped
 from diagbundle.collect.job import Job, World
@@ -128,7 +128,8 @@ class Child:
     def _files(self, source: File) -> None:
         magic = any(character in source.path for character in "*?[")
         if not magic:
-            return self._send(source, self._file)
+            self._send(source, self._file)
+            return
         top = re.split(r"[^/]*[*?\[]", source.path, maxsplit=1)[0]
         found: list[tuple[str, int, float]] = []
         links: list[str] = []
@@ -142,7 +143,7 @@ class Child:
                 self.sender.value(DEAL, {"timeout": source.timeout, "files": found[start : start + DEAL_BATCH]})
             found = []
         for path, _, _ in found:
-            self._send(replace(source, path=path), self._file)
+            self._send(File(path, timeout=source.timeout), self._file)
         for path in links:
             self._link(source, path, top)
         return None
@@ -181,11 +182,11 @@ class Child:
         return self.rows.without_member(row, Outcome.SKIPPED, reason)
 
     def _file(self, source: File, row: Member) -> None:
-        if target := self.host.readlink(source.path):
-            row["target"] = target
         with self.clock.limit(source.timeout):
             opened = open_file(self.host, source.path)
         with closing(opened):
+            if opened.is_link and (target := self.host.readlink(source.path)):
+                row["target"] = target
             if self.since and opened.mtime and opened.mtime < self.since and self.job.phase == "logs":
                 raise SourceSkipped("last changed before the time that was asked for")
             path = source.at or bundle_path(source.key or source.path)
@@ -200,6 +201,29 @@ class Child:
 
     def _content(self, source: File, row: Member, name: str, opened: Opened) -> None:
         row["mtime"] = int(opened.mtime)
+        if opened.size is not None and opened.size < GROUP and not opened.whole and not source.also:
+            self._small(source, row, name, opened)
+        else:
+            self._large(source, row, name, opened)
+        if opened.inode:
+            self.inodes[opened.inode] = name
+
+    def _small(self, source: File, row: Member, name: str, opened: Opened) -> None:
+        """The way of most files: read at once, without a stream."""
+        try:
+            with self.clock.limit(source.timeout):
+                data = opened.small()
+        except (SourceError, Stopped):
+            del self.rows.claimed[name]
+            raise
+        redacted = b"".join(self.redact(iter((data,))))
+        row["seconds"] = self.rows.seconds()
+        if len(data) < (opened.size or 0):
+            row.update(outcome=Outcome.PARTIAL, reason=f"it shrank while it was read: {len(data):,} of {opened.size:,} bytes")
+        self.packer.small(name, redacted, row)
+
+    def _large(self, source: File, row: Member, name: str, opened: Opened) -> None:
+        """A large file, a sparse one, or one of the kernel's, whose length only reading tells."""
         pieces = self.clock.each(self.redact(opened.chunks()), source.timeout, total=False)
         first = next(pieces, b"")  # a file that cannot be read at all is a row without a member
         stream = self.packer.stream(name, row, opened.size)
@@ -214,8 +238,6 @@ class Child:
             cut_short(row, error, stream.size)
         except Stopped:
             row.update(outcome=Outcome.PARTIAL, reason=ENDED)
-        if opened.inode:
-            self.inodes[opened.inode] = name
         row["seconds"] = self.rows.seconds()
         self.rows.copies(source, row, stream)
         stream.close()

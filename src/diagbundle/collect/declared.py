@@ -216,7 +216,7 @@ def _limit(value: Any) -> str:
 
 
 def _at(value: Any) -> str:
-    sound = _plain(value) and not name_fault(b"p/" + name_bytes(value)) and value.split("/")[0] != OWN
+    sound = _plain(value) and not name_fault(name_bytes(value)) and value.split("/")[0] != OWN
     return "" if sound else f"a relative path in the bundle, outside of {OWN}/"
 
 

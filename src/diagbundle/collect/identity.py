@@ -47,9 +47,8 @@ def ask(question: Callable[[], Any], seconds: float = SECONDS) -> Any:
             if not (chunk := os.read(read, 1 << 16)):
                 return json.loads(answer) if answer else None
             answer += chunk
-        return None
     except ValueError:
-        return None
+        pass
     finally:
         os.close(read)
         with suppress(OSError):
@@ -58,6 +57,7 @@ def ask(question: Callable[[], Any], seconds: float = SECONDS) -> Any:
             if os.waitpid(pid, os.WNOHANG)[0]:
                 break
             time.sleep(0.01)
+    return None
 
 
 def _os_name(host: Host) -> str:

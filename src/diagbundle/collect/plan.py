@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from diagbundle.collect.identity import ask
@@ -28,7 +29,7 @@ def plan(collectors: Iterable[Collector], host: Host, *, probes: bool) -> list[P
     """Every item of every collector; one that does not answer says so."""
     planned = []
     for collector in collectors:
-        answer = ask(lambda asked=collector: _questions(asked, host, probes=probes), SECONDS)
+        answer = ask(partial(_questions, collector, host, probes=probes), SECONDS)
         if answer is None:
             planned.append(Planned(collector, fault=f"it could not say within {SECONDS:g} s what it would ask"))
         else:

@@ -24,6 +24,7 @@ class Rows:
         self.started = 0.0
 
     def begin(self, kind: str, name: str | list[str]) -> Member:
+        """A row, as far as it is known before the answer comes."""
         row: Member = {"collector": self.job.collector.name, "kind": kind, "source": name, "outcome": Outcome.COLLECTED}
         row |= {"started": round(self.started or time.time(), 3), "seconds": 0.0}
         if self.job.phase in ("start", "end"):
@@ -31,6 +32,7 @@ class Rows:
         return row
 
     def note(self, kind: str, name: str | list[str], outcome: Outcome, reason: str) -> None:
+        """A row about something that was not fetched."""
         self.started = time.time()
         self.without_member(self.begin(kind, name), outcome, reason)
 
@@ -40,6 +42,7 @@ class Rows:
         self.packer.note(row)
 
     def seconds(self) -> float:
+        """How long the source under way has taken so far."""
         return round(max(0.0, time.time() - self.started), 4)
 
     def claim(self, row: Member, path: str) -> str:
@@ -74,12 +77,14 @@ def cut_short(row: Member, error: SourceError, have: int) -> None:
 
 
 def line(row: Any) -> bytes:
+    """A computed row as a line of bytes: JSON, or the text that it is."""
     if isinstance(row, str):
         return row.encode("utf-8", "surrogateescape") + b"\n"
     return json.dumps(row, separators=(", ", ": "), default=str).encode() + b"\n"
 
 
 def first_line(text: bytes) -> str:
+    """What a program said first."""
     return text.strip().split(b"\n", 1)[0][:200].decode("utf-8", "replace")
 
 

@@ -31,6 +31,7 @@ MAX_RESTARTS = 30
 STOP_GRACE = 1.5
 """Seconds in which a child may hand over what it has when the run is ended."""
 TICK = 0.2
+DAY = 86_400
 BATCH_BYTES, BATCH_FILES = 32 << 20, 1000
 """Dealt files that make one job."""
 
@@ -146,7 +147,7 @@ class Supervisor:
                     self._ready.register(worker.pipe, selectors.EVENT_READ, worker)
 
     def _registered(self) -> set[int]:
-        return {key.fd for key in self._ready.get_map().values()}  # type: ignore[misc]  # descriptors are numbers here
+        return {key.fd for key in self._ready.get_map().values()}
 
     def _deal(self, job: Job, dealt: dict[str, Any]) -> None:
         """Make jobs of many files: the newest logs first, large ones first among them, so that no lane ends late."""
@@ -304,7 +305,7 @@ def _reading(job: Job, paths: list[str], timeout: float) -> Job:
 
 def _age(seconds: float) -> int:
     """Logs of today before those of this week before the rest."""
-    return 0 if seconds < 86_400 else 1 if seconds < 7 * 86_400 else 2
+    return 0 if seconds < DAY else 1 if seconds < 7 * DAY else 2
 
 
 def _key(row: Member) -> str:

@@ -9,7 +9,7 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 from diagbundle.errors import SourceAbsent, SourceDenied, SourceFailed
@@ -52,7 +52,7 @@ class Running:
         self.outcome = Outcome.COLLECTED
         self.reason = ""
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self) -> Generator[bytes]:
         """Standard output as it comes. Raises `SourceError` if the program cannot be started."""
         process = self._start()
         deadline = time.monotonic() + self.command.timeout

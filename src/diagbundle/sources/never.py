@@ -15,6 +15,7 @@ NEVER: dict[str, tuple[str, ...]] = {
         "/etc/tcb/**", "/etc/.git/**", "/root/anaconda-ks.cfg", "/root/original-ks.cfg", "/etc/samba/smbpasswd", "/var/lib/samba/private/**",
         "/etc/dovecot/*passwd*", "/etc/exim4/passwd*", "/etc/ppp/*-secrets", "/etc/postfix/sasl_passwd*", "/var/lib/sss/{db,secrets}/**",
     ),
+    "passwords typed as user names stand in it (tables/btmp has its records without them)": ("/var/log/btmp*",),
     "private key": (
         "/etc/ssh/ssh_host_*_key", "**/*.key", "**/*.p12", "**/*.pfx", "**/*.jks", "**/*.keystore", "**/*.keytab", "**/*.kdbx", "**/privkey*.pem",
         "**/*-key.pem", "**/*_key.pem", "/etc/pki/**/private/**", "/etc/ssl/private/**", "/etc/pki/entitlement/**", "/etc/krb5.keytab",
@@ -57,8 +58,6 @@ NEVER: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
-HEAD = 64 << 10
-"""Bytes at the beginning of a file in which a private key is looked for."""
 _KEY = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----|^PuTTY-User-Key-File|AGE-SECRET-KEY-1", re.MULTILINE)
 _KEY_WORDS = (b"PRIVATE KEY", b"PuTTY-User-Key-File", b"AGE-SECRET-KEY-")
 """Words without which the expression cannot match; much faster to look for."""
@@ -92,8 +91,8 @@ def why_never(path: str) -> str:
     return next(f"never read: {reason}" for pattern, reason in each if pattern.fullmatch(path))
 
 
-def why_not_content(head: bytes) -> str:
-    """Why a file that begins so is not kept, or ''."""
-    if not any(word in head for word in _KEY_WORDS):
+def why_not_content(data: bytes) -> str:
+    """Why a small file with this content is not kept, or ''."""
+    if not any(word in data for word in _KEY_WORDS):
         return ""
-    return "never kept: it holds a private key" if _KEY.search(head) else ""
+    return "never kept: it holds a private key" if _KEY.search(data) else ""

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from diagbundle.errors import SourceAbsent, SourceDenied, SourceError, SourceFailed, SourceSkipped, from_os_error
-from diagbundle.host import Host
+from diagbundle.host import Host, Opening
 from diagbundle.model import Outcome
-from diagbundle.sources.never import HEAD, why_never, why_not_content
+from diagbundle.sources.never import why_never, why_not_content
 
 CHUNK = 1 << 20
 KERNEL_LIMIT = 64 << 20
@@ -28,6 +28,8 @@ class Opened:
     """An opened file. `size` is None where only reading tells it; `extents` only for a sparse file."""
 
     descriptor: int
+    is_link: bool
+    """Whether the way to it led over a link."""
     mtime: float
     inode: tuple[int, int] | None
     size: int | None
@@ -37,6 +39,19 @@ class Opened:
     def close(self) -> None:
         """Let go of the file."""
         os.close(self.descriptor)
+
+    def small(self) -> bytes:
+        """All of a file that is known to be below 1 MiB. Raises `SourceError`, `SourceSkipped` for a private key."""
+        left = self.size or 0
+        try:
+            data = os.read(self.descriptor, left)
+            while len(data) < left and (more := os.read(self.descriptor, left - len(data))):
+                data += more
+        except OSError as error:
+            raise from_os_error(error) from None
+        if reason := why_not_content(data):
+            raise SourceSkipped(reason)
+        return data
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes: as many as there were at opening, or fewer if it shrank. Raises `SourceError`."""
@@ -66,20 +81,20 @@ def open_file(host: Host, path: str) -> Opened:
     """Open a regular file that may be read. Raises `SourceError`, `SourceSkipped` for what is never read."""
     if reason := why_never(path):
         raise SourceSkipped(reason)
-    descriptor = _opened(host, path)
+    opening = _opening(host, path)
     try:
-        return _examined(host, path, descriptor)
+        return _examined(host, path, opening)
     except OSError as error:
-        os.close(descriptor)
+        os.close(opening.descriptor)
         raise from_os_error(error) from None
     except SourceError:
-        os.close(descriptor)
+        os.close(opening.descriptor)
         raise
 
 
-def _opened(host: Host, path: str) -> int:
+def _opening(host: Host, path: str) -> Opening:
     try:
-        return host.open(path)
+        return host.opening(path)
     except SourceDenied:
         if path.startswith(KERNEL) and not host.stat(path).st_mode & READABLE:
             raise SourceSkipped(WRITE_ONLY) from None
@@ -94,32 +109,22 @@ def _meant(error: OSError, *, kernel: bool) -> SourceError:
     return meant
 
 
-def _examined(host: Host, path: str, descriptor: int) -> Opened:
-    status = os.fstat(descriptor)
+def _examined(host: Host, path: str, opening: Opening) -> Opened:
+    descriptor, real, status = opening
     if path.startswith(KERNEL):
         if not status.st_mode & READABLE:
             raise SourceSkipped(WRITE_ONLY)
-        return Opened(descriptor, 0, None, None)
-    _refuse_by_real_path(host, path)
+        return Opened(descriptor, real != path, 0, None, None)
+    shown = real if host.root == "/" else real.removeprefix(host.root.rstrip("/"))
+    if shown != path and (reason := why_never(shown)):
+        raise SourceSkipped(reason)
     size = status.st_size
     inode = (status.st_dev, status.st_ino) if status.st_nlink > 1 else None
-    opened = Opened(descriptor, status.st_mtime, inode, size)
+    opened = Opened(descriptor, shown != path, status.st_mtime, inode, size)
     if size >= SPARSE and status.st_blocks * 512 < size // 4:
         opened.extents, opened.whole = _extents(descriptor, size), size
         opened.size = sum(length for _, length in opened.extents)
-    elif 0 < size <= CHUNK:
-        head = os.pread(descriptor, HEAD, 0)
-        if reason := why_not_content(head):
-            raise SourceSkipped(reason)
     return opened
-
-
-def _refuse_by_real_path(host: Host, path: str) -> None:
-    real = host.path(path)
-    if host.root != "/":
-        real = "/" + os.path.relpath(real, host.root)
-    if real != path and (reason := why_never(real)):
-        raise SourceSkipped(reason)
 
 
 def _extents(descriptor: int, size: int) -> list[tuple[int, int]]:
