@@ -20,6 +20,11 @@ securityfs selinuxfs sysfs tracefs iso9660 squashfs erofs cramfs romfs
 """
 """File systems that nobody fills up, or whose files lie in another one."""
 WALK_SECONDS = 20.0
+"""For all file systems together."""
+CALM_SECONDS = 2.0
+"""For one that is far from full: what is large there matters less than leaving the server alone."""
+FULL = 0.85
+"""Share in use (bytes or inodes) from which a file system gets all the time there is."""
 WALK_DEPTH = 6
 MAX_DIRECTORIES = 200_000
 """Directories held in memory by the walk: about 60 MiB."""
@@ -128,14 +133,16 @@ class Walk:
 
 
 def largest(host: Host) -> Iterator[dict[str, object]]:
-    """The largest directories and files of each local file system; 20 s for all together, what a small one leaves goes to the next."""
+    """The largest directories and files of each local file system; what one leaves of the time goes to the next."""
     every = mounts(host, autofs=True)
     points = frozenset(mount.point for mount in every)
     chosen = sorted(_to_walk(every), key=partial(_used, host))
     end = time.monotonic() + WALK_SECONDS
     for index, mount in enumerate(chosen):
         started = time.monotonic()
-        walk = Walk(mount.point, points - {mount.point}, started + max(0.0, end - started) / (len(chosen) - index))
+        share = max(0.0, end - started) / (len(chosen) - index)
+        patience = share if _fullness(host, mount) >= FULL else min(share, CALM_SECONDS)
+        walk = Walk(mount.point, points - {mount.point}, started + patience)
         if not host.exists(mount.point):
             continue
         try:
@@ -168,3 +175,10 @@ def _used(host: Host, mount: Mount) -> int:
     row = space(host, mount)
     size, free, inodes, left = (int(str(row.get(name) or 0)) for name in ("bytes", "bytes_free", "inodes", "inodes_free"))
     return inodes - left if inodes else (size - free) >> 16
+
+
+def _fullness(host: Host, mount: Mount) -> float:
+    """Share of bytes or of inodes in use, whichever is larger."""
+    row = space(host, mount)
+    size, free, inodes, left = (int(str(row.get(name) or 0)) for name in ("bytes", "bytes_free", "inodes", "inodes_free"))
+    return max(1 - free / size if size else 0.0, 1 - left / inodes if inodes else 0.0)

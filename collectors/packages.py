@@ -83,10 +83,8 @@ def _dpkg() -> Iterator[Source]:
     database = "/var/lib/dpkg/status"
     yield Command(("dpkg", "-l"), folder="dpkg", only_if=database, also=("installed-debs",), timeout=30)
     yield Command(("dpkg", "--audit"), folder="dpkg", only_if=database, timeout=30)
-    for words in (("apt-mark", "showhold"), ("apt-cache", "policy")):
-        yield Command(
-            (words[0], *_NO_CACHE, *words[1:]), folder="apt", only_if=database, at=f"sos_commands/apt/{'_'.join(words)}", timeout=30
-        )
+    yield Command(("dpkg", "--get-selections"), folder="dpkg", only_if=database, timeout=30)  # names what is on hold
+    yield Command(("apt-cache", *_NO_CACHE, "policy"), folder="apt", only_if=database, at="sos_commands/apt/apt-cache_policy", timeout=30)
     yield Command(("apt-config", "dump"), folder="apt", only_if=database, timeout=10)
 
 

@@ -1,4 +1,4 @@
-"""A bundle of this machine, in the hands of the tools that engineers have already: tar, zstd, sha256sum, insights-core, lnav, ratarmount."""
+"""A bundle of this machine in the hands of what engineers already use: tar, zstd, sha256sum, insights-core, lnav, ratarmount."""
 
 from __future__ import annotations
 
@@ -66,7 +66,15 @@ def run(*argv: str, cwd: str | None = None, home: str | None = None) -> subproce
     """A finished command, in the C locale."""
     surroundings = os.environ | {"LC_ALL": "C.UTF-8"} | ({"HOME": home, "XDG_CONFIG_HOME": home} if home else {})
     return subprocess.run(
-        argv, cwd=cwd, env=surroundings, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=240, check=False
+        argv,
+        cwd=cwd,
+        env=surroundings,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=240,
+        check=False,
     )
 
 

@@ -7,7 +7,7 @@ What makes them like the real thing: values come from pools in which few members
 some two dozen running sessions, whose addresses, traces and agents recur; time runs on, quietly or busily; and faults come as storms of
 similar lines (a failing disk, a guessed password, a database that is gone). `xz -3` makes about 1/9 of them, `gzip -6` about 1/7.
 """
-# ruff: noqa: PLR2004, S311 - probabilities are numbers where they are used, and nothing here is secret
+# ruff: noqa: PLR2004, S311, SIM905 - probabilities are numbers where they are used, nothing here is secret, and words read better as text
 
 import argparse
 import itertools
@@ -17,23 +17,29 @@ import random
 import re
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from typing import Any
 
 import smallfiles
-from catalogue import KINDS, Kind
 
 EPOCH = 1_760_000_000  # seconds: fixed, so that two runs can be compared
 SESSIONS = 24
-WORDS = (
-    "order cart price stock user group event index search cache token state media image theme login account invoice payment refund "
-    "catalog offer region store worker batch queue report export import health metric config backup shard replica volume mount"
-).split()
+STORM_CHANCE, STORM_LINES = 0.0004, (20, 600)
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "catalogue.toml"), "rb") as _catalogue:
+    KINDS: dict[str, dict[str, Any]] = tomllib.load(_catalogue)
+WORDS = """
+    order cart price stock user group event index search cache token state media image theme login account invoice payment refund
+    catalog offer region store worker batch queue report export import health metric config backup shard replica volume mount
+""".split()
 SERVICES = ("orders", "billing", "catalog", "search", "auth", "mailer", "gateway", "inventory", "pricing", "notify")
-PEOPLE = "anna bilal chen dora emil farid greta hiro ines jonas kofi lucia mikko nadia olga pavel quentin rania stefan tove uma vera".split()
+PEOPLE = """
+    anna bilal chen dora emil farid greta hiro ines jonas kofi lucia mikko nadia olga pavel quentin rania stefan tove uma vera
+""".split()
 AGENTS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{0}.0.0.0 Safari/537.36",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_{1} like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.{1} Mobile/15E148 Safari/604.1",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_{1} like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.{1} Safari/604.1",
     "Mozilla/5.0 (X11; Linux x86_64; rv:{0}.0) Gecko/20100101 Firefox/{0}.0",
     "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm) v{1}",
     "Go-http-client/1.{1}",
@@ -60,7 +66,13 @@ LIBRARY = (
     "org.postgresql.core.v3.QueryExecutorImpl.processResults(QueryExecutorImpl.java:2100)",
     "java.base/jdk.internal.reflect.DirectMethodHandleAccessor.invoke(DirectMethodHandleAccessor.java:104)",
 )
-STAMPS = {"bsd": "%b %e %H:%M:%S", "clf": "%d/%b/%Y:%H:%M:%S +0000", "iso": "%Y-%m-%dT%H:%M:%S", "log4j": "%Y-%m-%d %H:%M:%S", "epoch": "%s"}
+STAMPS = {
+    "bsd": "%b %e %H:%M:%S",
+    "clf": "%d/%b/%Y:%H:%M:%S +0000",
+    "iso": "%Y-%m-%dT%H:%M:%S",
+    "log4j": "%Y-%m-%d %H:%M:%S",
+    "epoch": "%s",
+}
 
 Draw = Callable[[], str]
 Session = dict[str, str]
@@ -114,7 +126,11 @@ def pools(seed: str) -> dict[str, tuple[list[str], float]]:
         return head + ".".join(str(r.randrange(1, top)) for top in tops)
 
     classes = [f"com.example.shop.{w}.{w.capitalize()}{k}" for w in WORDS[:14] for k in ("Service", "Controller", "Repository", "Client")]
-    own = [f"{c}.{m}({c.rsplit('.', 1)[1]}.java:{r.randrange(20, 400)})" for c in classes for m in r.sample(("handle", "find", "save", "call"), 3)]
+    own = [
+        f"{c}.{m}({c.rsplit('.', 1)[1]}.java:{r.randrange(20, 400)})"
+        for c in classes
+        for m in r.sample(("handle", "find", "save", "call"), 3)
+    ]
     assets = [f"/static/{w}.{r.getrandbits(32):08x}.{e}" for w in WORDS[:12] for e in ("js", "css", "png", "svg")]
     return {
         "lan": (many(150, lambda: address("10.", 24, 250, 250)), 2.5),
@@ -132,7 +148,15 @@ def pools(seed: str) -> dict[str, tuple[list[str], float]]:
         "ns": (["shop", "shop-staging", "kube-system", "monitoring"], 2.0),
         "svc": (list(SERVICES), 2.0),
         "cid": (many(90, lambda: f"{r.getrandbits(256):064x}"), 2.0),
-        "uuid": (many(90, lambda: f"{r.getrandbits(32):08x}-{r.getrandbits(16):04x}-4{r.getrandbits(12):03x}-a{r.getrandbits(12):03x}-{r.getrandbits(48):012x}"), 2.0),
+        "uuid": (
+            many(
+                90,
+                lambda: (
+                    f"{r.getrandbits(32):08x}-{r.getrandbits(16):04x}-4{r.getrandbits(12):03x}-a{r.getrandbits(12):03x}-{r.getrandbits(48):012x}"
+                ),
+            ),
+            2.0,
+        ),
         "keyprint": (many(30, lambda: f"{r.getrandbits(160):040x}"), 2.0),
         "mac": (many(30, lambda: ":".join(f"{r.getrandbits(8):02x}" for _ in range(14))), 2.0),
         "agent": (many(60, lambda: r.choice(AGENTS).format(r.randrange(98, 132), r.randrange(12))), 2.0),
@@ -145,9 +169,20 @@ def pools(seed: str) -> dict[str, tuple[list[str], float]]:
         "jlevel": (["info", "info", "debug", "warn"], 1.5),
         "class": (classes, 2.5),
         "cause": (list(CAUSES), 2.0),
-        "frames": (many(70, lambda: "\n".join("\tat " + f for f in [*r.choices(own, k=r.randrange(2, 9)), *r.sample(LIBRARY, r.randrange(4, 11))])), 2.0),
+        "frames": (
+            many(
+                70, lambda: "\n".join("\tat " + f for f in [*r.choices(own, k=r.randrange(2, 9)), *r.sample(LIBRARY, r.randrange(4, 11))])
+            ),
+            2.0,
+        ),
         "jerror": (["ECONNREFUSED", "ETIMEDOUT", "EPIPE", "ENOTFOUND"], 2.0),
-        "jstack": (many(12, lambda: "\\n".join(f"    at {w} (/srv/app/dist/{w}.js:{r.randrange(900)}:{r.randrange(60)})" for w in r.sample(WORDS, 5))), 2.0),
+        "jstack": (
+            many(
+                12,
+                lambda: "\\n".join(f"    at {w} (/srv/app/dist/{w}.js:{r.randrange(900)}:{r.randrange(60)})" for w in r.sample(WORDS, 5)),
+            ),
+            2.0,
+        ),
         "wh": (["FRA1", "LEJ2", "WRO3"], 1.5),
         "bool": (["true", "true", "false"], 1.0),
         "syscall": (["257", "59", "87", "263", "90"], 2.0),
@@ -232,20 +267,20 @@ class Template:
         return self.text % tuple(values)
 
 
-def lines(kind: Kind, name: str, seed: str) -> Iterator[str]:
+def lines(name: str, seed: str) -> Iterator[str]:
     """The endless log of one kind, a message (one or more lines) at a time."""
-    rng = random.Random(f"{name} {seed}")
-    clock = Clock(rng, kind.rate, kind.stamp)
+    kind, rng = KINDS[name], random.Random(f"{name} {seed}")
+    clock = Clock(rng, kind["rate"], kind["stamp"])
     drawn = fields(rng, clock, seed)
-    normal = [Template(text, drawn) for _, text in kind.normal]
-    edges = list(itertools.accumulate(weight for weight, _ in kind.normal))
-    storms = [[Template(text, drawn) for text in storm] for storm in kind.storms]
+    normal = [Template(each["text"], drawn) for each in kind["normal"]]
+    edges = list(itertools.accumulate(each["weight"] for each in kind["normal"]))
+    storms = [[Template(text, drawn) for text in each["texts"]] for each in kind["storm"]]
     sessions: list[Session] = [{} for _ in range(SESSIONS)]
     rnd, left, storm, mood = rng.random, 0, storms[0], Session()
     while True:
         clock.step()
-        if not left and rnd() < kind.storm_chance:
-            left, storm, mood = rng.randrange(*kind.storm_lines), rng.choice(storms), {}
+        if not left and rnd() < STORM_CHANCE:
+            left, storm, mood = rng.randrange(*STORM_LINES), rng.choice(storms), {}
         if left and rnd() < 0.8:
             left -= 1
             yield storm[int(len(storm) * rnd() ** 1.5)].render(mood)
@@ -258,9 +293,9 @@ def lines(kind: Kind, name: str, seed: str) -> Iterator[str]:
 
 def write_log(name: str, top: str, size: int, seed: str) -> int:
     """Writes one log of at least that many bytes; gives how many."""
-    path = os.path.join(top, KINDS[name].path)
+    path = os.path.join(top, KINDS[name]["path"])
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    written, messages = 0, lines(KINDS[name], name, seed)
+    written, messages = 0, lines(name, seed)
     with open(path, "wb") as out:
         while written < size:
             chunk = "".join(itertools.islice(messages, 4096)).encode("ascii")
@@ -271,9 +306,9 @@ def write_log(name: str, top: str, size: int, seed: str) -> int:
 
 def generate(top: str, size: int, small: int = 0, seed: str = "1", jobs: int = 0) -> int:
     """Fills the folder `top` with `size` bytes of logs and `small` small files; gives the bytes written."""
-    total = sum(kind.share for kind in KINDS.values())
+    total = sum(kind["share"] for kind in KINDS.values())
     with ProcessPoolExecutor(jobs or min(len(KINDS), os.cpu_count() or 1)) as pool:
-        work = [pool.submit(write_log, name, top, math.ceil(size * kind.share / total), seed) for name, kind in KINDS.items()]
+        work = [pool.submit(write_log, name, top, math.ceil(size * kind["share"] / total), seed) for name, kind in KINDS.items()]
         work.append(pool.submit(smallfiles.write, top, small, seed))
         return sum(job.result() for job in work)
 

@@ -1,6 +1,6 @@
 """Turns measurements into tables, and puts them between their markers in a document."""
 
-import datetime
+import datetime as dt
 import os
 import platform
 import shutil
@@ -23,7 +23,7 @@ def races(contestants: "list[Contestant]", against: int | None) -> str:
     if against is None:
         return table([head, *rows])
     judge = contestants[against]
-    head[1:1] = ["wall ×", "CPU ×", "size ×"]
+    head[1:1] = ["wall ratio", "CPU ratio", "size ratio"]
     for row, contestant in zip(rows, contestants, strict=True):
         size = f"{contestant.size / judge.size:.3f}" if judge.size and contestant.size else ""
         row[1:1] = [f"{ratio(contestant, judge, 'wall'):.3f}", f"{ratio(contestant, judge, 'cpu'):.3f}", size]
@@ -69,10 +69,9 @@ def machine() -> str:
         total = int(info.readline().split()[1]) / MIB
     kind, cores = platform.freedesktop_os_release().get("PRETTY_NAME", "Linux"), len(os.sched_getaffinity(0))
     library = ".".join(str(part) for part in zstandard.ZSTD_VERSION)
-    return (
-        f"{model}, {cores} cores, {total:.0f} GiB; {kind}, kernel {platform.release()}; Python {platform.python_version()}, "
-        f"python-zstandard {zstandard.__version__} (libzstd {library}); {version('zstd')}; {version('tar')}; {version('xz')}; {version('sosreport')}"
-    )
+    python = f"Python {platform.python_version()}, python-zstandard {zstandard.__version__} (libzstd {library})"
+    tools = ", ".join(version(tool) for tool in ("zstd", "tar", "xz", "sosreport"))
+    return f"{model}, {cores} cores, {total:.0f} GiB; {kind}, kernel {platform.release()}; {python}; {tools}"
 
 
 def version(tool: str) -> str:
@@ -87,7 +86,7 @@ def version(tool: str) -> str:
 
 def section(letter: str, title: str, body: str, rounds: int) -> str:
     """The whole part of the document about one case."""
-    now = datetime.datetime.now(tz=datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    now = dt.datetime.now(tz=dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
     load = os.getloadavg()[0]
     how = f"{now}, {rounds} rounds, load average at the end {load:.1f}. Again: `make bench ONLY={letter}`"
     return f"## ({letter}) {title}\n\n{body}\n\n{how}\\\n{machine()}\n"

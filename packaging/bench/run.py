@@ -127,7 +127,9 @@ def logs_and_small_files(bench: Bench) -> str:
 
 def whole_machine(bench: Bench) -> str:
     """(b) Everything that can be asked of this machine."""
-    sos = shutil.which("sosreport", path="/usr/sbin:/usr/bin") or sys.exit("bench: sosreport is not installed; hint: apt-get install sosreport")
+    sos = shutil.which("sosreport", path="/usr/sbin:/usr/bin")
+    if not sos:
+        sys.exit("bench: sosreport is not installed\nhint: apt-get install sosreport")
     contestants = [
         Contestant("`diagbundle collect`", lambda out: [*bench.tool, "collect", "-o", out, "--yes", "-q"], bench.rounds, (0, PARTIAL)),
         Contestant("`sosreport --batch`", lambda out: [sos, "--batch", "--tmp-dir", out], bench.rounds),
@@ -198,7 +200,9 @@ def main(words: list[str]) -> int:
     parser.add_argument("--only", default="", metavar="LETTERS", help=f"of {''.join(CASES)}: what to measure (default: all)")
     parser.add_argument("--rounds", type=int, default=7, help="runs of each contestant (7)")
     parser.add_argument("--work", default="/var/tmp/diagbundle-bench", help="folder on a real disk for the data; kept for the next time")  # noqa: S108
-    parser.add_argument("--tool", type=shlex.split, default=[os.path.join(os.path.dirname(sys.executable), "diagbundle")], help="command that is measured")
+    parser.add_argument(
+        "--tool", type=shlex.split, default=[os.path.join(os.path.dirname(sys.executable), "diagbundle")], help="command that is measured"
+    )
     parser.add_argument("--document", default=DOCUMENT, help="file that holds the figures")
     asked = parser.parse_args(words)
     unknown = set(asked.only) - set(CASES)

@@ -1,18 +1,20 @@
 """Small files of the kind found in /etc, /proc and /sys: settings, states of processes, single counters."""
-# ruff: noqa: PLR2004, S311 - probabilities are numbers where they are used, and nothing here is secret
+# ruff: noqa: PLR2004, S311, SIM905 - probabilities are numbers where they are used, nothing here is secret, and words read better as text
 
 import os
 import random
 from collections.abc import Iterator
 
-SETTINGS = (
-    "enable timeout path port user group log level max min size retry backlog cache mode interval address threads buffer limit owner".split()
-)
-PROGRAMS = "nginx postgres java sshd cron dockerd containerd kubelet node python3 haproxy rsyslogd chronyd systemd-udevd kworker/u8:2".split()
-COUNTERS = (
-    "rx_bytes tx_bytes rx_packets tx_packets rx_errors tx_errors rx_dropped tx_dropped multicast collisions rx_crc_errors rx_fifo_errors "
-    "rx_frame_errors rx_length_errors rx_missed_errors rx_over_errors tx_aborted_errors tx_carrier_errors tx_fifo_errors tx_window_errors"
-).split()
+SETTINGS = """
+    enable timeout path port user group log level max min size retry backlog cache mode interval address threads buffer limit owner
+""".split()
+PROGRAMS = """
+    nginx postgres java sshd cron dockerd containerd kubelet node python3 haproxy rsyslogd chronyd systemd-udevd kworker/u8:2
+""".split()
+COUNTERS = """
+    rx_bytes tx_bytes rx_packets tx_packets rx_errors tx_errors rx_dropped tx_dropped multicast collisions rx_crc_errors rx_fifo_errors
+    rx_frame_errors rx_length_errors rx_missed_errors rx_over_errors tx_aborted_errors tx_carrier_errors tx_fifo_errors tx_window_errors
+""".split()
 STATUS = """Name:\t{name}
 Umask:\t0022
 State:\tS (sleeping)
@@ -57,10 +59,11 @@ Max msgqueue size         819200               819200               bytes
 
 def setting(r: random.Random) -> str:
     """A line of a configuration file, often a comment."""
-    name = "_".join(r.sample(SETTINGS, r.randrange(1, 4)))
     if r.random() < 0.5:
         return f"# {' '.join(r.choices(SETTINGS, k=r.randrange(4, 12)))}."
-    return f"{name} = {r.choice(('yes', 'no', '/var/lib/' + name, str(r.randrange(65_536)), '10.0.%d.%d' % (r.randrange(9), r.randrange(250))))}"
+    name = "_".join(r.sample(SETTINGS, r.randrange(1, 4)))
+    value = r.choice(("yes", "no", f"/var/lib/{name}", str(r.randrange(65_536)), f"10.0.{r.randrange(9)}.{r.randrange(250)}"))
+    return f"{name} = {value}"
 
 
 def etc(r: random.Random) -> Iterator[tuple[str, str]]:

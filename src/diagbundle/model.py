@@ -94,14 +94,14 @@ class Probe(Conditions):
     """One small question over the network, to an address that the host's own configuration names."""
 
     kind: str
-    """`tcp`, `tls`, `dns`, `http`, `proxy`, `arp`, `mtu` or `ntp`: a function of `sources/probe.py`."""
+    """`tcp`, `tls`, `dns`, `http`, `proxy`, `arp`, `mtu`, `ntp` or `ports`: a function of `sources/probe.py`."""
     target: str
     """`host:port`, an address, or a URL, as the kind wants it."""
     named_by: str = field(default="", kw_only=True)
     """Where the target is named: file and line."""
     options: tuple[tuple[str, str], ...] = field(default=(), kw_only=True)
     """Further words for the probe: `("name", "db1.example")`, `("proxy", "10.0.0.1:3128")`."""
-    timeout: float = field(default=5.0, kw_only=True)
+    timeout: float = field(default=10.0, kw_only=True)
 
 
 Source = File | Command | Table | Probe

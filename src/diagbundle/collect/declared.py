@@ -20,7 +20,8 @@ from diagbundle.model import Collector, Command, File, Probe, Source, Stage
 MAX_SIZE = 256 << 10
 """Bytes of a collector file at most."""
 MAX_TIMEOUT = 24 * 3600
-PROBES = ("arp", "dns", "http", "mtu", "ntp", "proxy", "tcp", "tls")
+PROBES = ("arp", "dns", "http", "mtu", "ntp", "ports", "proxy", "tcp", "tls")
+PROBE_OPTIONS = ("dev", "name", "proxy", "starttls")
 NEEDS = ("anyone", "root")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -123,7 +124,9 @@ def _sample(reader: _Reader) -> Iterable[Source]:
 
 def _probe(reader: _Reader) -> Iterable[Source]:
     reader.check(_PROBE, required=("kind", "target"))
-    return [Probe(reader.table["kind"], reader.table["target"], named_by=reader.origin, **reader.chosen("timeout", "only_if"))]
+    options = tuple(sorted(reader.table.get("options", {}).items()))
+    kind, target = reader.table["kind"], reader.table["target"]
+    return [Probe(kind, target, named_by=reader.origin, options=options, **reader.chosen("timeout", "only_if"))]
 
 
 class _Reader:
@@ -220,6 +223,11 @@ def _at(value: Any) -> str:
     return "" if sound else f"a relative path in the bundle, outside of {OWN}/"
 
 
+def _options(value: Any) -> str:
+    sound = isinstance(value, dict) and set(value) <= set(PROBE_OPTIONS) and not any(_line(item) for item in value.values())
+    return "" if sound else f"a table of {', '.join(PROBE_OPTIONS)}, as in {{ name = \"db.example\" }}"
+
+
 def _also(value: Any) -> str:
     return (
         ""
@@ -241,4 +249,4 @@ _WORDS: dict[str, tuple[str, ...]] = {"stage": tuple(Stage), "needs": NEEDS, "ki
 _COMMON: dict[str, Check] = {"timeout": _timeout, "only_if": _path, "at": _at, "also": _also}
 _FILE: dict[str, Check] = {"paths": _paths, **_COMMON}
 _COMMAND: dict[str, Check] = {"argv": _argv, "folder": _folder, "each": _path, "limit": _limit, **_COMMON}
-_PROBE: dict[str, Check] = {"kind": _one_of(PROBES), "target": _line, "timeout": _timeout, "only_if": _path}
+_PROBE: dict[str, Check] = {"kind": _one_of(PROBES), "target": _line, "options": _options, "timeout": _timeout, "only_if": _path}
