@@ -33,8 +33,6 @@ _NVRA = "%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}"
 INSTALLED = "%-59{NVRA} %{INSTALLTIME:date}\\n"
 PACKAGE_DATA = _NVRA + "\\t%{INSTALLTIME:date}\\t%{INSTALLTIME}\\t%{VENDOR}\\t%{BUILDHOST}\\t%{SIGPGP:pgpsig}\\n"
 """Tab-separated; tools read the name in field 1, seconds in field 3, the vendor in field 4."""
-_NO_CACHE = ("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
-"""As root apt would write its cache anew."""
 
 
 @collector(title="Packages: what is installed, from where, since when, and what is held back")
@@ -84,7 +82,6 @@ def _dpkg() -> Iterator[Source]:
     yield Command(("dpkg", "-l"), folder="dpkg", only_if=database, also=("installed-debs",), timeout=30)
     yield Command(("dpkg", "--audit"), folder="dpkg", only_if=database, timeout=30)
     yield Command(("dpkg", "--get-selections"), folder="dpkg", only_if=database, timeout=30)  # names what is on hold
-    yield Command(("apt-cache", *_NO_CACHE, "policy"), folder="apt", only_if=database, at="sos_commands/apt/apt-cache_policy", timeout=30)
     yield Command(("apt-config", "dump"), folder="apt", only_if=database, timeout=10)
 
 

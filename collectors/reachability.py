@@ -37,7 +37,9 @@ PROXY_FILES = (
 
 
 @collector(
-    title="Whether what this host depends on can be reached now: gateway, name servers, proxies, configured servers", stage=Stage.VOLATILE
+    title="Whether what this host depends on can be reached now: gateway, name servers, proxies, configured servers",
+    stage=Stage.VOLATILE,
+    waits=True,
 )
 def reachability(host: Host) -> Iterator[Source]:
     """Probes, the most important first, then what only the host's own programs can tell about the same names."""

@@ -74,7 +74,7 @@ REFUSED = {
     "unknown key at the top": (ONE + "[[commands]]\nargv = ['ip']", "unknown key: 'commands'", "did you mean 'command'?"),
     "unknown key in a table": (ONE + "[[command]]\nargs = ['ip']", "[[command]] 1: unknown key: 'args'", "did you mean 'argv'?"),
     "path for paths": (ONE + "[[file]]\npath = '/x'", "[[file]] 1: unknown key: 'path'", "did you mean 'paths'?"),
-    "nothing near": (ONE + "[[probe]]\nzzzzzz = 1", "unknown key: 'zzzzzz'", "known are: kind, only_if, target, timeout"),
+    "nothing near": (ONE + "[[probe]]\nzzzzzz = 1", "unknown key: 'zzzzzz'", "known are: kind, only_if, options, target, timeout"),
     "no title": ("[[file]]\npaths = ['/x']", "'title' is missing", ""),
     "an empty title": ("title = ' '\n[[file]]\npaths = ['/x']", "'title' must be one line of text: ' '", ""),
     "a title of two lines": ('title = "a\\nb"\n[[file]]\npaths = ["/x"]', "'title' must be one line of text", ""),

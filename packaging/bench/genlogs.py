@@ -251,10 +251,10 @@ class Template:
     """A template of the catalogue, made ready: text with gaps and what fills them."""
 
     def __init__(self, text: str, drawn: dict[str, Draw]) -> None:
-        names: list[str] = []
-        bare = re.sub(r"(?<!\{)\{(=?[a-z]\w*)\}", lambda m: names.append(m[1]) or "\0", text.replace("%", "%%"))
+        gap = re.compile(r"(?<!\{)\{(=?)([a-z]\w*)\}")
+        bare = gap.sub("\0", text.replace("%", "%%"))
         self.text = bare.replace("{{", "{").replace("}}", "}").replace("\0", "%s")
-        self.gaps = [(name.lstrip("="), name.startswith("="), drawn[name.lstrip("=")]) for name in names]
+        self.gaps = [(name, bool(keep), drawn[name]) for keep, name in gap.findall(text)]
 
     def render(self, session: Session) -> str:
         """The lines, with values of this session where it has them."""

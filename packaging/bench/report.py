@@ -42,7 +42,8 @@ def cpu(contestant: "Contestant") -> float:
 
 def ratio(one: "Contestant", other: "Contestant", what: str) -> float:
     """Median over the rounds of the ratio within a round."""
-    return statistics.median(getattr(a, what) / getattr(b, what) for a, b in zip(one.costs, other.costs, strict=False))
+    rounds = zip(one.costs, other.costs, strict=False)
+    return statistics.median(float(getattr(a, what) / getattr(b, what)) for a, b in rounds)
 
 
 def memory(contestant: "Contestant") -> list[str]:

@@ -10,6 +10,7 @@ runs, a ratio the median of the ratios within the rounds. CPU is user and system
 """
 
 import argparse
+import glob
 import os
 import shlex
 import shutil
@@ -23,8 +24,9 @@ import measure
 import report
 from measure import Cost, Footprint, checked, quoted, shell
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-DOCUMENT = os.path.join(os.path.dirname(os.path.dirname(HERE)), "docs", "BENCHMARKS.md")
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+DOCUMENT = os.path.join(ROOT, "docs", "BENCHMARKS.md")
+SOURCES = ("pyproject.toml", "README.md", "LICENSE", "src", "collectors")
 PARTIAL = 3  # exit status of diagbundle: sealed, but something failed, which is said
 GB = 10**9
 
@@ -141,28 +143,29 @@ def whole_machine(bench: Bench) -> str:
 def list_and_read(bench: Bench) -> str:
     """(c) What is in a bundle of 2 GB, and one small file of it."""
     tree = bench.logs("logs-2G", 2 * GB, 5000, "2")
-    name = "proc/4669/status"
+    places = sorted(glob.glob(os.path.join(tree, "proc/*/status")))
+    name = places[len(places) // 2].lstrip("/")
     with bench.place() as made:
         bundle = bench.bundle(tree, made)
-        member = member_called(bundle, os.path.join(tree, name).lstrip("/"))
+        top = os.path.basename(bundle).removesuffix(".tar.zst").removesuffix(".partial")
         pairs = [
-            (["list", bundle], ["tar", "--zstd", "-tf", bundle], "all names"),
-            (["cat", bundle, member.partition("/")[2]], ["tar", "--zstd", "-xOf", bundle, member], "one small file"),
+            ("all names", ["list", bundle], ["tar", "--zstd", "-tf", bundle]),
+            ("one small file", ["cat", bundle, name], ["tar", "--zstd", "-xOf", bundle, f"{top}/{name}"]),
         ]
         parts = []
-        for ours, theirs, what in pairs:
+        for what, ours, theirs in pairs:
             contestants = [
-                Contestant(f"`diagbundle {ours[0]}`: {what}", lambda _, ours=ours: [*bench.tool, *ours], bench.rounds),
-                Contestant(f"`tar --zstd {theirs[2]}`: {what}", lambda _, theirs=theirs: theirs, max(3, bench.rounds // 2)),
+                Contestant(f"`diagbundle {ours[0]}`: {what}", fixed([*bench.tool, *ours]), bench.rounds),
+                Contestant(f"`{' '.join(theirs[:3])}`: {what}", fixed(theirs), max(3, bench.rounds // 2)),
             ]
             bench.race(contestants)
             parts.append(report.races(contestants, against=1))
         return f"Bundle: {os.path.getsize(bundle) / 1e6:,.0f} MB. Python's start is included.\n\n" + "\n\n".join(parts)
 
 
-def member_called(bundle: str, name: str) -> str:
-    """The member's whole name, with the bundle's top folder."""
-    return os.path.basename(bundle).removesuffix(".tar.zst").removesuffix(".partial") + "/" + name
+def fixed(argv: list[str]) -> Callable[[str], list[str]]:
+    """A command that writes no file."""
+    return lambda _: argv
 
 
 def one_large_file(bench: Bench) -> str:
@@ -189,6 +192,28 @@ CASES: dict[str, tuple[str, Callable[[Bench], str]]] = {
 }
 
 
+def installed(work: str) -> list[str]:
+    """Installs this checkout as a user would have it, and gives its command: an editable install starts more slowly."""
+    place = os.path.join(work, "venv")
+    with tempfile.TemporaryDirectory(dir=work) as copy:
+        for name in SOURCES:  # a build leaves files beside its sources
+            put = shutil.copytree if os.path.isdir(os.path.join(ROOT, name)) else shutil.copy
+            put(os.path.join(ROOT, name), os.path.join(copy, name))
+        pip = [
+            os.path.join(place, "bin", "python"),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--force-reinstall",
+            copy,
+        ]
+        for argv in ([sys.executable, "-m", "venv", place], pip):
+            checked(measure.run(argv, copy), argv)
+    return [os.path.join(place, "bin", "diagbundle")]
+
+
 def say(text: str) -> None:
     """One line about the progress."""
     print(text, file=sys.stderr, flush=True)
@@ -200,9 +225,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--only", default="", metavar="LETTERS", help=f"of {''.join(CASES)}: what to measure (default: all)")
     parser.add_argument("--rounds", type=int, default=7, help="runs of each contestant (7)")
     parser.add_argument("--work", default="/var/tmp/diagbundle-bench", help="folder on a real disk for the data; kept for the next time")  # noqa: S108
-    parser.add_argument(
-        "--tool", type=shlex.split, default=[os.path.join(os.path.dirname(sys.executable), "diagbundle")], help="command that is measured"
-    )
+    parser.add_argument("--tool", type=shlex.split, help="command that is measured (default: this checkout, installed for it)")
     parser.add_argument("--document", default=DOCUMENT, help="file that holds the figures")
     asked = parser.parse_args(words)
     unknown = set(asked.only) - set(CASES)
@@ -211,7 +234,7 @@ def main(words: list[str]) -> int:
     measure.end_quietly()
     measure.adopt_orphans()
     os.makedirs(asked.work, exist_ok=True)
-    bench = Bench(asked.work, asked.tool, asked.rounds)
+    bench = Bench(asked.work, asked.tool or installed(asked.work), asked.rounds)
     for letter in asked.only or CASES:
         title, case = CASES[letter]
         say(f"({letter}) {title}")

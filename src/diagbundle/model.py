@@ -131,5 +131,7 @@ class Collector:
     """Who gets the whole answer: `root` or `anyone`."""
     default: bool = True
     """Whether it is asked without `--with NAME`."""
+    waits: bool = False
+    """Whether most of its time is spent waiting for others: it then begins first in its stage, and takes nobody's place."""
     origin: str = ""
     """Where it was found: a file or an entry point."""

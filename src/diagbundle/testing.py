@@ -41,6 +41,7 @@ MAX_ROWS = 10_000
 """Rows of a table that the suite reads on an empty host."""
 
 Saved = Callable[[str | os.PathLike[str]], Host]
+Collecting = Callable[..., "Collected"]
 
 
 def declared(path: str | os.PathLike[str]) -> Collector:
@@ -71,10 +72,10 @@ def named() -> dict[str, Collector]:
 class Silent:
     """A `Watcher` that says nothing."""
 
-    def stage(self, name: str, jobs: int) -> None:
+    def phase(self, phase: str, jobs: int) -> None:
         """Nothing."""
 
-    def job(self, name: str, *, done: bool) -> None:
+    def job(self, name: str, phase: str, *, done: bool) -> None:
         """Nothing."""
 
     def row(self, row: Member) -> None:
@@ -111,7 +112,7 @@ def _asked(row: Member) -> str:
 
 
 @pytest.fixture
-def collect(tmp_path: Path) -> Callable[..., Collected]:
+def collect(tmp_path: Path) -> Collecting:
     """A function: collect from a host with some collectors."""
     numbers = count()
 
@@ -236,6 +237,24 @@ class CollectorConformance:
                 except (SourceError, OSError):
                     continue
         assert _state(host_under_test.root) == before
+
+    def test_on_an_empty_host_nothing_is_lost(self, collector_under_test: Collector, host_under_test: Host, collect: Collecting) -> None:
+        """Asked by the real engine: what is not there is absent or skipped, with the reason; nothing fails."""
+        got = collect(host_under_test, collector_under_test, collector_timeout=30.0)
+        losses = [row for row in got.rows.values() if row["outcome"] in ("partial", "timeout", "failed")]
+        assert losses == []
+        assert [row for row in got.rows.values() if row["outcome"] != "collected" and not row.get("reason") and "link" not in row] == []
+
+    def test_a_bundle_stands_in_for_its_host(self, collector_under_test: Collector, host_under_test: Host, collect: Collecting) -> None:
+        """Files and commands collected from its own bundle are the same again."""
+        first = collect(host_under_test, collector_under_test)
+        again = collect(saved_host(first.tree), collector_under_test)
+        assert checksums(again.rows) == checksums(first.rows)
+
+
+def checksums(rows: Mapping[str, Member]) -> dict[str, str]:
+    """SHA-256 of every file and command that was collected, by what was asked."""
+    return {asked: row["sha256"] for asked, row in rows.items() if row["kind"] in ("file", "command") and "sha256" in row}
 
 
 def _paths_of(source: Source) -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from diagbundle import __version__, config
+from diagbundle import collectors as collectors_of_ours
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import PARTIAL_SUFFIX, SUFFIX
 from diagbundle.bundle.pack import Member
@@ -23,6 +24,7 @@ from diagbundle.collect.budget import room
 from diagbundle.collect.engine import Engine, Request, Result, who_is
 from diagbundle.collect.identity import ask
 from diagbundle.collect.output import FileOutput, PipeOutput, bundle_name, choose_folder
+from diagbundle.collect.plan import plan
 from diagbundle.errors import UsageError
 from diagbundle.host import Host
 from diagbundle.model import Collector
@@ -132,21 +134,31 @@ def _statement(screen: Screen, settings: config.Config, collectors: list[Collect
     about = f" (about {amount(logs)})" if logs else ""
     reads = f"system state, configuration, all logs{about}, container logs" if not settings.only else ", ".join(sorted(names))
     free = f"({amount(room(output.folder)[0])} free)" if output.folder else "standard output"
-    probes = "small requests to addresses that this server's configuration names" if "reachability" in names else "nothing over the network"
+    probes = _probes(settings, collectors, host)
     lines = [
         f"diagbundle {__version__} collects what an engineer needs to find a fault on this server, into one file.", "",
-        f"  reads    {reads}", "           `diagbundle plan` shows every item", f"  probes   {probes}",
-        "           `--without reachability` leaves them out" if "reachability" in names else "",
-        "  never    private keys, password databases, credentials, contents of user files",
-        f"  writes   {shown(output.path)} {free}" if output.folder else f"  writes   {free}",
+        f"  reads    {reads}", "           `diagbundle plan` shows every item",
+        f"  probes   {probes or 'nothing over the network'}", *["           `--without reachability` leaves them out"] * bool(probes),
+        "  never    private keys, password databases, credentials, memory of processes",
         "  hides    nothing yet: this version does not remove passwords from logs and configuration",
+        f"  writes   {shown(output.path)} {free}" if output.folder else f"  writes   {free}",
         "  sends    nothing. The file stays here until you pass it on.", "",
     ]  # fmt: skip
     for line in lines:
-        if line or screen.spoken:
-            screen.say(line)
+        screen.say(line)
     if os.geteuid() != 0:
         screen.say("You are not root: what only root may read will be missing, and named at the end.\n")
+
+
+def _probes(settings: config.Config, collectors: list[Collector], host: Host) -> str:
+    """What will be asked over the network, or ''."""
+    if "reachability" in settings.without:
+        return ""
+    ours = os.path.dirname(collectors_of_ours.__file__ or "")
+    asking = [collector for collector in collectors if collector.name == "reachability" or not collector.origin.startswith(ours)]
+    items = [item for one in plan(asking, host, probes=True, seconds=2.0) for item in one.items]
+    count = sum(1 for item in items if item["kind"] == "probe" and "not_asked" not in item)
+    return f"{count} small requests, to addresses that this server's configuration names" if count else ""
 
 
 def _log_size(host: Host) -> int:

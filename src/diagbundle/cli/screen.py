@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from diagbundle.bundle.escape import shown
@@ -35,6 +36,21 @@ REDRAW = 0.1
 """Seconds between two drawings."""
 
 
+@dataclass
+class Phase:
+    """One line of the screen: how many jobs there are, and how many are done."""
+
+    jobs: int
+    began: float
+    task: TaskID | None = None
+    done: int = 0
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.done >= self.jobs
+
+
 class Screen:
     """A `Watcher` that speaks. `spoken` keeps what was said, for run.log."""
 
@@ -42,12 +58,9 @@ class Screen:
         self.spoken: list[str] = []
         self._quiet = quiet
         self._bars: Progress | None = None
-        self._task: TaskID | None = None
-        self._stage = ""
-        self._since = time.monotonic()
+        self._phases: dict[str, Phase] = {}
+        self._running: list[tuple[str, str]] = []
         self._drawn = 0.0
-        self._running: list[str] = []
-        self._jobs = self._done = 0
         if not quiet and is_terminal(2):
             self._bars = _bars()
 
@@ -57,62 +70,65 @@ class Screen:
         if not self._quiet:
             say(text)
 
-    def stage(self, name: str, jobs: int) -> None:
-        """A stage begins."""
-        self._end_stage()
-        self._stage, self._since, self._jobs, self._done = name, time.monotonic(), jobs, 0
-        if self._bars is not None:
-            self._task = self._bars.add_task(NAMES[name], total=jobs, now="")
+    def phase(self, phase: str, jobs: int) -> None:
+        """So many jobs are to be done."""
+        task = self._bars.add_task(NAMES[phase], total=jobs, now="") if self._bars is not None else None
+        self._phases[phase] = Phase(jobs, time.monotonic(), task)
 
-    def job(self, name: str, *, done: bool) -> None:
-        """A collector begins or is done."""
+    def job(self, name: str, phase: str, *, done: bool) -> None:
+        """A collector begins or is done. One that finds many files becomes several jobs."""
+        there = self._phases[phase]
         if done:
-            self._done += 1
-            if name in self._running:
-                self._running.remove(name)
+            there.done += 1
+            if (name, phase) in self._running:
+                self._running.remove((name, phase))
         else:
-            self._running.append(name)
-            self._jobs = max(self._jobs, self._done + len(self._running))
-        if self._bars is not None and self._task is not None:
-            self._bars.update(self._task, completed=self._done, total=self._jobs)
+            self._running.append((name, phase))
+            there.jobs = max(there.jobs, there.done + sum(1 for running in self._running if running[1] == phase))
+        if self._bars is not None and there.task is not None:
+            self._bars.update(there.task, completed=there.done, total=there.jobs)
+        if there.over:
+            self._tell_end(phase, there)
 
     def row(self, row: Member) -> None:
-        """Losses are told when they happen."""
-        if row["outcome"] == "timeout" and not self._quiet:
-            source = row["source"] if isinstance(row["source"], str) else " ".join(row["source"])
-            line = f"  {shown(source)}: {shown(row.get('reason', ''))}"
-            self.spoken.append(line)
-            if self._bars is not None:
-                self._bars.console.print(line, highlight=False, markup=False)
-            else:
-                say(line)
+        """What did not answer is told when it happens."""
+        if row["outcome"] != "timeout":
+            return
+        source = row["source"] if isinstance(row["source"], str) else " ".join(row["source"])
+        line = f"  {shown(source)}: {shown(row.get('reason', ''))}"
+        self.spoken.append(line)
+        if self._bars is not None:
+            self._bars.console.print(line, highlight=False, markup=False)
+        elif not self._quiet:
+            say(line)
 
     def progress(self, packed: int, plain: int) -> None:
         """Redraw, a few times a second; we have one thread, so nobody else does."""
         now = time.monotonic()
-        if self._bars is not None and self._task is not None and now - self._drawn > REDRAW:
-            running = ", ".join(dict.fromkeys(self._running))
-            self._bars.update(self._task, now=f"{amount(plain)} read, {amount(packed)} kept · {running}"[:56])
-            self._bars.refresh()
-            self._drawn = now
+        if self._bars is None or now - self._drawn < REDRAW:
+            return
+        for phase, there in self._phases.items():
+            running = ", ".join(dict.fromkeys(name for name, its in self._running if its == phase))
+            if there.task is not None and not there.over:
+                size = f"{amount(plain)} read, {amount(packed)} kept · " if phase == "logs" else ""
+                self._bars.update(there.task, now=f"{size}{running}"[:56])
+        self._bars.refresh()
+        self._drawn = now
 
     def close(self) -> None:
         """The run is over."""
-        self._end_stage()
         if self._bars is not None:
             self._bars.stop()
+            self._bars = None
 
-    def _end_stage(self) -> None:
-        if not self._stage:
-            return
-        line = f"  {NAMES[self._stage]}: {self._done:,} jobs in {time.monotonic() - self._since:.1f} s"
-        self.spoken.append(line)
-        if self._bars is not None and self._task is not None:
-            self._bars.update(self._task, now=f"{time.monotonic() - self._since:.0f} s", completed=self._jobs)
-            self._bars.refresh()
-        elif not self._quiet:
+    def _tell_end(self, phase: str, there: Phase) -> None:
+        seconds = f"{time.monotonic() - there.began:.1f} s"
+        line = f"  {NAMES[phase]}: {there.done:,} of {there.jobs:,} collectors in {seconds}"
+        if self._bars is not None and there.task is not None:
+            self._bars.update(there.task, now=seconds)
+        elif not self._quiet and line not in self.spoken:
             say(line)
-        self._stage = ""
+        self.spoken.append(line)
 
 
 def _bars() -> Progress:

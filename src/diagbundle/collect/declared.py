@@ -225,7 +225,7 @@ def _at(value: Any) -> str:
 
 def _options(value: Any) -> str:
     sound = isinstance(value, dict) and set(value) <= set(PROBE_OPTIONS) and not any(_line(item) for item in value.values())
-    return "" if sound else f"a table of {', '.join(PROBE_OPTIONS)}, as in {{ name = \"db.example\" }}"
+    return "" if sound else f'a table of {", ".join(PROBE_OPTIONS)}, as in {{ name = "db.example" }}'
 
 
 def _also(value: Any) -> str:

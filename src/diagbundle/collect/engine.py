@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -17,7 +18,7 @@ from diagbundle.collect.budget import Budget
 from diagbundle.collect.identity import ask, identity
 from diagbundle.collect.job import Job, Redact, World, passes_through
 from diagbundle.collect.output import FileOutput, PipeOutput, Sealed, bundle_name
-from diagbundle.collect.supervise import Supervisor
+from diagbundle.collect.supervise import NOT_ASKED, Supervisor
 from diagbundle.errors import OutputError
 from diagbundle.host import Host
 from diagbundle.model import Collector, Outcome, Probe, Source, Stage, nothing
@@ -33,10 +34,10 @@ SHOWN_LOSSES = 1000
 class Watcher(Protocol):
     """Whoever shows the run to people."""
 
-    def stage(self, name: str, jobs: int) -> None:
-        """A stage begins with so many jobs."""
+    def phase(self, phase: str, jobs: int) -> None:
+        """So many jobs of a phase (`start`, the stages, `end`) are to be done."""
 
-    def job(self, name: str, *, done: bool) -> None:
+    def job(self, name: str, phase: str, *, done: bool) -> None:
         """A collector's job begins or is done."""
 
     def row(self, row: Member) -> None:
@@ -109,7 +110,7 @@ class Engine:
         )  # fmt: skip
         self.supervisor = Supervisor(self.writer, world, width, self._why_stop)
         self.supervisor.on_row = self._row
-        self.supervisor.on_job = lambda job, done: watcher.job(job.collector.name, done=done)
+        self.supervisor.on_job = lambda job, done: watcher.job(job.collector.name, job.phase, done=done)
 
     def run(self) -> Result:
         """Collect and seal. Raises `OutputError` if nothing usable could be written."""
@@ -125,26 +126,24 @@ class Engine:
         """Everything in its order. Returns why it ended early, or ''."""
         self._refused()
         sampled = [collector for collector in self.request.collectors if collector.samples is not nothing]
-        reason = self._stage("start", self._samples(sampled, "start", SAMPLE_SECONDS))
+        reason = self._run(self._samples(sampled, "start", SAMPLE_SECONDS))
         first_reading = time.monotonic()
-        for stage in STAGES:
-            jobs = self._jobs(stage)
-            if reason:
-                self.supervisor.give_up(jobs, reason)
-            else:
-                reason = self._stage(stage, jobs)
-        if sampled and not reason:
-            reason = self._wait(first_reading + self.request.sample_interval)
+        jobs = [job for stage in STAGES for job in self._jobs(stage)]
+        if reason:
+            self.supervisor.give_up(jobs, reason)
+        else:  # one queue: while the last collectors of a stage wait for something, the next stage goes on
+            reason = self._run(jobs)
         if not reason:
-            return self._stage("end", self._samples(sampled, "end", SAMPLE_SECONDS))
-        self._last_words(sampled)
+            reason = self._run(self._samples(sampled, "end", SAMPLE_SECONDS), first_reading + self.request.sample_interval)
+        if reason:
+            self._last_words(sampled)
         return reason
 
-    def _stage(self, name: str, jobs: list[Job]) -> str:
-        if not jobs:
-            return self._why_stop()
-        self.watcher.stage(name, len(jobs))
-        return self.supervisor.run(jobs)
+    def _run(self, jobs: list[Job], not_before: float = 0.0) -> str:
+        """Jobs to their end. Returns why they were ended before, or ''."""
+        for phase, count in Counter(job.phase for job in jobs).items():
+            self.watcher.phase(phase, count)
+        return self._wait(not_before) or self.supervisor.run(jobs)
 
     def _last_words(self, sampled: list[Collector]) -> None:
         """The run was ended: the second reading of the samples, quickly."""
@@ -163,7 +162,7 @@ class Engine:
     # -- jobs
 
     def _jobs(self, stage: Stage) -> list[Job]:
-        chosen = [collector for collector in self.request.collectors if collector.stage is stage]
+        chosen = sorted((one for one in self.request.collectors if one.stage is stage), key=lambda one: not one.waits)
         limit = max(1.0, self.budget.left())
         timeout = limit if stage is Stage.LOGS else min(limit, self.request.collector_timeout)
         return [Job(collector, stage.value, self._asking(collector.sources), timeout) for collector in chosen]
@@ -192,7 +191,8 @@ class Engine:
     def _row(self, row: Member) -> None:
         self.watcher.row(row)
         outcome = Outcome(row["outcome"])
-        if (outcome.is_loss or outcome is Outcome.DENIED) and len(self.losses) < SHOWN_LOSSES:
+        given_up = row.get("reason", "").startswith(NOT_ASKED)
+        if (outcome.is_loss or outcome is Outcome.DENIED or given_up) and len(self.losses) < SHOWN_LOSSES:
             self.losses.append(row)
 
     # -- sealing

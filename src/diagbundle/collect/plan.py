@@ -25,13 +25,13 @@ class Planned:
     fault: str = ""
 
 
-def plan(collectors: Iterable[Collector], host: Host, *, probes: bool) -> list[Planned]:
-    """Every item of every collector; one that does not answer says so."""
+def plan(collectors: Iterable[Collector], host: Host, *, probes: bool, seconds: float = SECONDS) -> list[Planned]:
+    """Every item of every collector; one that does not answer in so many seconds says so."""
     planned = []
     for collector in collectors:
-        answer = ask(partial(_questions, collector, host, probes=probes), SECONDS)
+        answer = ask(partial(_questions, collector, host, probes=probes), seconds)
         if answer is None:
-            planned.append(Planned(collector, fault=f"it could not say within {SECONDS:g} s what it would ask"))
+            planned.append(Planned(collector, fault=f"it could not say within {seconds:g} s what it would ask"))
         else:
             planned.append(Planned(collector, answer["items"], answer["looks"], answer["fault"]))
     return planned

@@ -38,13 +38,14 @@ def collector(  # noqa: PLR0913 - the fields of a Collector, by name
     folder: str = "",
     needs: str = "root",
     default: bool = True,
+    waits: bool = False,
 ) -> Callable[[Asking], Collector]:
     """Make a collector of a function that yields sources; its name is the function's."""
 
     def made(function: Asking) -> Collector:
         return Collector(
             name=function.__name__, title=title, sources=function, stage=stage, samples=samples,
-            folder=folder, needs=needs, default=default, origin=function.__module__,
+            folder=folder, needs=needs, default=default, waits=waits, origin=function.__module__,
         )  # fmt: skip
 
     return made

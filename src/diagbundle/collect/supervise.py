@@ -23,7 +23,7 @@ from diagbundle.collect.job import Job, World
 from diagbundle.collect.wire import DEAL, FRAME
 from diagbundle.collect.worker import KILL_GRACE, PIPE_SIZE, Worker, begin, kill_group
 from diagbundle.host import Host
-from diagbundle.model import File, Outcome
+from diagbundle.model import File, Outcome, Stage
 
 QUEUE_LIMIT = 24 << 20
 """Compressed bytes of one child that wait while another one writes a large member; then it has to wait, too."""
@@ -32,6 +32,8 @@ STOP_GRACE = 1.5
 """Seconds in which a child may hand over what it has when the run is ended."""
 TICK = 0.2
 DAY = 86_400
+NOT_ASKED = "not asked: "
+"""How the reason of a job begins that was given up before it began."""
 BATCH_BYTES, BATCH_FILES = 32 << 20, 1000
 """Dealt files that make one job."""
 
@@ -56,11 +58,16 @@ class Supervisor:
             if reason := self.watch():
                 self._stop(reason)
                 return reason
-            while self.jobs and len(self.workers) < self.width:
+            while self.jobs and self._has_place(self.jobs[0]):
                 self._spawn(self.jobs.popleft())
             self._listen(TICK)
             self._judge()
         return ""
+
+    def _has_place(self, job: Job) -> bool:
+        """Whether a job may begin now. Commands let a processor idle, so there is one place more; reading logs does not."""
+        working = sum(1 for worker in self.workers if not worker.job.collector.waits)
+        return job.collector.waits or working < self.width + (job.phase != Stage.LOGS)
 
     # -- children
 
@@ -264,7 +271,7 @@ class Supervisor:
     def give_up(self, jobs: Iterable[Job], reason: str) -> None:
         """A row for every job that is not begun any more."""
         for job in jobs:
-            self._lost(job, Outcome.SKIPPED, f"not asked: {reason}")
+            self._lost(job, Outcome.SKIPPED, f"{NOT_ASKED}{reason}")
 
     def _lost(self, job: Job, outcome: Outcome, reason: str) -> None:
         """A job that was never begun."""
