@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PY = .venv/bin/python
 OURS = src collectors tests packaging examples
-TYPED = src/diagbundle collectors packaging/make_docs.py packaging/compare_with_tar.py examples/acme/acme_diag
+TYPED = src/diagbundle collectors packaging/make_docs.py packaging/bench examples/acme/acme_diag
 
 export PYTHON
 export PYTHONDONTWRITEBYTECODE = 1
@@ -28,8 +28,8 @@ check: .venv/ready  ## format, lint and types
 format: .venv/ready  ## format the code
 	@$(PY) -m ruff format $(OURS)
 
-bench: .venv/ready  ## compare with plain tar and zstd on this machine
-	@$(PY) packaging/compare_with_tar.py
+bench: .venv/ready  ## compare with tar, zstd, xz and sosreport on this machine (ONLY=a, b, c or m for a part)
+	@$(PY) packaging/bench/run.py $(if $(ONLY),--only $(ONLY))
 
 docs: .venv/ready  ## write docs/collectors.md from the collectors
 	@$(PY) packaging/make_docs.py

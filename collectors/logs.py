@@ -87,7 +87,7 @@ def samples(_host: Host) -> Iterator[Source]:
 def logs(host: Host) -> Iterator[Source]:
     """What a reboot would lose first, then /var/log, then what lies elsewhere."""
     yield File("/run/log/journal/**", timeout=LONG)
-    yield File("/var/log/**", timeout=LONG)
+    yield File("/var/log/**", timeout=LONG, follow=True)
     yield from _journal(host)
     yield from _accounting(host)
     yield Command(

@@ -10,14 +10,15 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NOT_OURS = {".git", ".venv", "build", "dist", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
 MAX_FILE, MAX_FUNCTION = 400, 50
 
-GROUND = {"model", "errors", "bundle.format"}
+GROUND = {"outcome", "model", "errors", "bundle.format"}
 MAY_IMPORT = {
     "": set(),
-    "model": set(),
-    "errors": {"model"},
+    "outcome": set(),
+    "model": {"outcome"},
+    "errors": {"outcome"},
     "bundle.format": {"model", "errors"},
     "bundle": GROUND,
-    "host": {"model", "errors"},
+    "host": {"model", "errors", "outcome"},
     "saved": GROUND | {"host"},
     "config": GROUND,
     "sources": GROUND | {"host"},

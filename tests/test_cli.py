@@ -154,7 +154,7 @@ def test_an_unfinished_bundle_of_a_killed_run_can_be_salvaged(folder):
 
 
 def test_help_is_there_for_every_command(folder):
-    from diagbundle.cli.main import COMMANDS
+    from diagbundle.cli.group import COMMANDS
 
     for name in COMMANDS:
         ended = run(name, "--help", cwd=folder)

@@ -329,3 +329,12 @@ def test_nothing_is_overwritten_and_nothing_is_left(tmp_path):
         FileOutput(str(tmp_path / "b.tar.zst"))
     output.discard()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_links_in_a_folder_are_named_not_followed_unless_that_is_wanted(collect, tree):
+    (tree / "var/log/outside").symlink_to("/etc/hosts")
+    got = intact(collect(Host(str(tree)), asking(File("/var/log/**"))))
+    assert (got.rows["/var/log/outside"]["outcome"], got.rows["/var/log/outside"]["target"]) == ("skipped", "/etc/hosts")
+    assert not (got.tree / "var/log/outside").exists()
+    got = intact(collect(Host(str(tree)), asking(File("/var/log/**", follow=True))))
+    assert (got.tree / "var/log/outside").read_text() == "127.0.0.1 localhost\n"

@@ -13,8 +13,8 @@ from diagbundle.errors import UsageError
 
 FILE = "/etc/diagbundle/diagbundle.toml"
 PREFIX = "DIAGBUNDLE_"
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)?")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])?i?B?", re.IGNORECASE)
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d+)?)\s*(s|m|h|d|w)?")
+_SIZE = re.compile(r"(\d{1,18}(?:\.\d+)?)\s*([KMGT])?i?B?", re.IGNORECASE)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -66,6 +66,8 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], path: str = "
     for key in ("since", "timeout", "collector_timeout", "sample_interval"):
         seconds(getattr(config, key) or "0", key)
     size(config.max_size)
+    if config.width < 0:
+        raise UsageError(f"the setting width wants a number of readers, 0 for as many as there are processors: {config.width}")
     return config
 
 

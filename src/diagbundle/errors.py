@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import errno
 
-from diagbundle.model import Outcome
+from diagbundle.outcome import Outcome
 
 
 class DiagbundleError(Exception):

@@ -14,7 +14,7 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from diagbundle.errors import SourceAbsent, SourceDenied, SourceError, SourceSkipped, from_os_error
 from diagbundle.model import Command, Outcome
@@ -24,8 +24,8 @@ REMEMBERED = 50_000
 """Directories of which it is remembered where they are."""
 MAX_TEXT = 16 << 20
 """Bytes that `read` returns at most: collectors look at answers, they do not keep them."""
-_KERNEL = re.compile(r"^/(proc|sys)/(?!.*/(root|cwd|exe|fd|map_files)(/|$))")
-"""Paths that only the kernel can name: nobody can plant a link there."""
+_KERNEL = re.compile(r"^/(proc|sys)/(?!(.*/)?(\.\.?|(?<=/)(root|cwd|exe|fd|map_files))(/|$))(?!/|.*//)")
+"""Paths that only the kernel can name: nobody can plant a link there, and none leads out again."""
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -58,6 +58,10 @@ def no_step(_what: str) -> None:
     """Told of every directory that is about to be listed; may refuse by raising a `SourceError`."""
 
 
+def no_fault(_directory: str, _error: SourceError) -> None:
+    """Told of every directory that a pattern leads into and that cannot be listed."""
+
+
 @dataclass
 class Host:
     """A root and a runner. `step` is told of each directory before it is listed, so that a hang has a name."""
@@ -67,6 +71,7 @@ class Host:
     live: bool = False
     """Whether this is the running system: the engine then runs commands itself, in the child that asks."""
     step: Callable[[str], None] = no_step
+    unlisted: Callable[[str, SourceError], None] = no_fault
     _answers: dict[tuple[str, ...], Answer] = field(default_factory=dict, repr=False)
     _directories: dict[str, tuple[str, bool]] = field(default_factory=dict, repr=False)
     _last: tuple[str, int] = field(default=("", -1), repr=False)
@@ -105,8 +110,8 @@ class Host:
         try:
             self.step(path)
             return sorted(os.listdir(self._directory(path)[0]))
-        except (OSError, SourceError):
-            return []
+        except (OSError, SourceError) as error:
+            return self._unlisted(path, error)
 
     def glob(self, pattern: str) -> Iterator[str]:
         """Paths that match, sorted within each directory. `**` descends without following links."""
@@ -131,8 +136,8 @@ class Host:
                 self.step(here)
                 with os.scandir(self._directory(here)[0]) as entries:
                     found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
-            except (OSError, SourceError):
-                continue
+            except (OSError, SourceError) as error:
+                found = self._unlisted(here, error)
             pending.extend(_join(here, name) for name, is_directory in reversed(found) if is_directory)
             yield from (_join(here, name) for name, is_directory in found if not is_directory)
 
@@ -310,11 +315,15 @@ class Host:
             self.step(directory)
             with os.scandir(self._directory(directory)[0]) as entries:
                 names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-        except (OSError, SourceError):
-            return
+        except (OSError, SourceError) as error:
+            names = self._unlisted(directory, error)
         for name in names:
             yield _join(directory, name)
             yield from self._below(_join(directory, name))
+
+    def _unlisted(self, directory: str, error: OSError | SourceError) -> list[Any]:
+        self.unlisted(directory, from_os_error(error) if isinstance(error, OSError) else error)
+        return []
 
     def _matching(self, directory: str, pattern: str) -> list[str]:
         if not _has_magic(pattern):
@@ -353,8 +362,9 @@ def _descend(root: str, real: str) -> int:
 
 
 def _refuse_planted(status: os.stat_result, directory: os.stat_result, descriptor: int) -> None:
-    """A hard link to somebody else's file, made by whoever owns the directory, is not theirs to show us."""
-    if stat.S_ISREG(status.st_mode) and status.st_uid != directory.st_uid:
+    """A hard link to somebody else's file, made by whoever may write to the directory, is not theirs to show us."""
+    anybody = status.st_uid in (0, os.geteuid()) and not _only_root_writes(directory)
+    if stat.S_ISREG(status.st_mode) and (status.st_uid != directory.st_uid or anybody):
         os.close(descriptor)
         raise SourceDenied("a second name of another's file, in a directory that others can write to, is not read")
 

@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from diagbundle.outcome import Outcome
+
 if TYPE_CHECKING:
     from diagbundle.host import Host
+
+__all__ = ["Collector", "Command", "Conditions", "File", "Outcome", "Probe", "Row", "Source", "Stage", "Table", "nothing"]
 
 Row = Mapping[str, Any]
 """One computed row; becomes one line of JSON."""
@@ -20,23 +24,6 @@ class Stage(StrEnum):
     VOLATILE = "volatile"
     STATE = "state"
     LOGS = "logs"
-
-
-class Outcome(StrEnum):
-    """How the fetching of one piece of evidence ended."""
-
-    COLLECTED = "collected"  # the whole answer
-    PARTIAL = "partial"  # some of it
-    ABSENT = "absent"  # there is no such thing on this host
-    DENIED = "denied"  # the host refused
-    TIMEOUT = "timeout"  # it did not answer in time
-    FAILED = "failed"  # an error
-    SKIPPED = "skipped"  # not asked, on purpose
-
-    @property
-    def is_loss(self) -> bool:
-        """Whether this makes a bundle partial; `absent`, `denied` and `skipped` are answers."""
-        return self in (Outcome.PARTIAL, Outcome.TIMEOUT, Outcome.FAILED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +49,8 @@ class File(Conditions):
     """Seconds without a byte of progress after which one file is given up."""
     key: str = field(default="", kw_only=True)
     """What the answer is kept under, where the path names something fleeting (a process id)."""
+    follow: bool = field(default=False, kw_only=True)
+    """Whether links found by a `**` are read, where they lead out of its folder; otherwise they are only named."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The ground floor: the bundle, its bytes, writing and reading them."""

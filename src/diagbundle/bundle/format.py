@@ -85,15 +85,19 @@ def header(name: str, size: int, mtime: float = 0) -> bytes:
     import tarfile  # noqa: PLC0415  # slow to import, and few names need it
 
     info = tarfile.TarInfo(name)
-    info.size, info.mtime, info.mode = size, max(0, int(mtime)), 0o600
+    info.size, info.mtime, info.mode = size, _seconds(mtime), 0o600
     return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
 
 
 def _ustar(name: bytes, size: int, mtime: float) -> bytes:
-    seconds = min(max(0, int(mtime)), 0o77777777777)
-    fields = b"0000600\x000000000\x000000000\x00%011o\0%011o\0" % (size, seconds)
+    fields = b"0000600\x000000000\x000000000\x00%011o\0%011o\0" % (size, _seconds(mtime))
     block = (name.ljust(100, b"\0") + fields + b"        0" + bytes(100) + b"ustar\x0000").ljust(BLOCK, b"\0")
     return block[:148] + b"%06o\0 " % sum(block) + block[156:]
+
+
+def _seconds(mtime: float) -> int:
+    """A modification time as a header can hold it; anybody may give a file one of the year 3000."""
+    return min(max(0, int(mtime)), 0o77777777777)
 
 
 def sums_line(name: str, sha256: str) -> bytes:

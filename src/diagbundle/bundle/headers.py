@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import BLOCK, MAX_PAX, name_fault, padding
@@ -17,8 +17,7 @@ MAX_HEADER = 2 * BLOCK + MAX_PAX
 """Bytes of a header with the longest pax header."""
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """What the tar header of a member says; `length` is its own, in bytes."""
 
     name: bytes

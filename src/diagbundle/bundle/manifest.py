@@ -19,6 +19,10 @@ MAX_LINE = 4 << 20
 """Bytes of one line."""
 _ODD_ESCAPE = re.compile(rb"\\(?:/|u00[2-7])")
 _FAR = 1 << 63
+_MEMBER = re.compile(
+    rb'"path":"([ !#-\[\]-~]+)","header":\d{1,18},"offset":\d{1,18},"size":(\d{1,18}),"sha256":"[0-9a-f]{64}","mtime":(\d{1,12})[,}]'
+)
+"""A member as our writer writes it, with a plain name. Quotes within values are escaped: this can only be keys and values."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -35,6 +39,19 @@ def blocks(frames: Frames, start: int, size: int) -> Iterator[bytes]:
             yield block[:end]
     if rest:
         raise IntegrityError("its manifest or SHA256SUMS ends in the middle of a line")
+
+
+def members_of(block: bytes, *, first: bool) -> Iterator[tuple[str, int, int]]:
+    """Path, size and time of change (0: unknown) of the members that a block of lines names; the first line is the head."""
+    found = [(name.decode("ascii"), int(size), int(seconds)) for name, size, seconds in _MEMBER.findall(block)]
+    if len(found) == block.count(b'"header"'):
+        yield from found
+        return
+    for line in block.splitlines()[1 if first else 0 :]:
+        row = parse_row(line)
+        if "header" in row:
+            seconds = row.get("mtime")
+            yield row["path"], row["size"], int(seconds) if isinstance(seconds, int | float) and 0 < seconds < _FAR else 0
 
 
 def is_odd(block: bytes) -> bool:

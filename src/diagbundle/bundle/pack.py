@@ -13,7 +13,7 @@ from typing import Any
 
 import zstandard
 
-from diagbundle.bundle.format import FRAME, GROUP, LEVEL, header, padding
+from diagbundle.bundle.format import FRAME, GROUP, LEVEL, bundle_path, header, padding
 
 HELD = 24 << 20
 """Compressed bytes of one answer of unknown length that are held in memory before it is cut into parts."""
@@ -28,7 +28,7 @@ Member = dict[str, Any]
 class Frame:
     """One compressed frame. A small one holds whole members; a large member's frames follow each other."""
 
-    packed: bytes
+    packed: bytes | memoryview
     plain: int
     rows: list[Member] = field(default_factory=list)
     """Rows of the members that end in this frame."""
@@ -53,7 +53,9 @@ class Packer:
 
     def __init__(self, prefix: str, emit: Callable[[Frame], None]) -> None:
         self.prefix = prefix
-        self.emit = emit
+        self.unfinished = False
+        """Whether a frame was not handed on whole, or a large member was begun and is not ended: nothing else may follow then."""
+        self._emit = emit
         self.compressor = compressor()
         self.large = compressor(large=True)
         self.buffer = bytearray(FRAME)
@@ -62,12 +64,22 @@ class Packer:
         self._group_size = 0
         self._rows: list[Member] = []
 
+    def emit(self, frame: Frame) -> None:
+        """Hand on one frame."""
+        goes_on = frame.begins is not None or (self.unfinished and not frame.rows)
+        self.unfinished = True
+        self._emit(frame)
+        self.unfinished = goes_on
+
     def small(self, name: str, data: bytes, row: Member) -> None:
-        """One whole member below 1 MiB; it shares a frame."""
-        head = header(f"{self.prefix}/{name}", len(data), row.get("mtime", 0))
+        """One whole member; below 1 MiB it shares a frame."""
+        if len(data) >= GROUP:
+            self.flush()
+        mtime = row.pop("mtime", 0)
+        head = header(f"{self.prefix}/{name}", len(data), mtime)
         start = self._group_size
         digest = hashlib.sha256(data).hexdigest()
-        row.update(path=name, header=start, offset=start + len(head), size=len(data), sha256=digest)
+        row.update(path=name, header=start, offset=start + len(head), size=len(data), sha256=digest, mtime=mtime)
         self._group += (head, data, bytes(padding(len(data))))
         self._group_size += len(head) + len(data) + padding(len(data))
         self._rows.append(row)
@@ -172,14 +184,17 @@ class Stream:
         """What has gathered, and padding behind it, as a frame."""
         plain = self._gathered + pad
         self._buffer[self._gathered : plain] = bytes(pad)  # a full frame ends at a block and needs none
-        self._gathered = 0
-        return Frame(self.packer.large.compress(self._buffer[:plain]) if plain else b"", plain)
+        packed = self.packer.large.compress(self._buffer[:plain]) if plain else b""
+        self._gathered = 0  # only now: where memory is short, compressing may fail and be tried again
+        return Frame(packed, plain)
 
     def _end(self) -> None:
         """The last frame carries the row; a frame is always left for it."""
         name, size = self._name(), self.size
         start = len(header(self._full(name), size, self.row.get("mtime", 0)))
-        row = dict(self.row, path=name, header=0, offset=start, size=size, sha256=self._sha.hexdigest())
+        row = dict(self.row)
+        mtime = row.pop("mtime", 0)
+        row.update(path=name, header=0, offset=start, size=size, sha256=self._sha.hexdigest(), mtime=mtime)
         if self.part:
             row["part"] = self.part
         last = self._pack(padding(size))
@@ -199,7 +214,7 @@ class Stream:
         self.size, self._held, self._held_size, self._sha = 0, [], 0, hashlib.sha256()
 
     def _name(self) -> str:
-        return self.name if self.part <= 1 else f"{self.name}.part{self.part:04d}"
+        return self.name if self.part <= 1 else bundle_path(f"{self.name}.part{self.part:04d}")
 
     def _full(self, name: str) -> str:
         return f"{self.packer.prefix}/{name}"

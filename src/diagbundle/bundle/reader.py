@@ -9,15 +9,14 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import BLOCK, END, FORMAT, MANIFEST, MAX_MANIFEST, MAX_MEMBERS, SUMS, name_bytes, padding, sums_line
 from diagbundle.bundle.frames import open_file, open_frames
 from diagbundle.bundle.headers import Header, header_length, parse_header
-from diagbundle.bundle.manifest import Row, blocks, is_odd, lines_with, parse_object, parse_row, split
+from diagbundle.bundle.manifest import Row, blocks, is_odd, lines_with, members_of, parse_object, parse_row, split
 from diagbundle.errors import BundleError, FormatError, IntegrityError
 
 Progress = Callable[[int, int], None]
@@ -37,8 +36,7 @@ def no_progress(_done: int, _total: int) -> None:
     """Nobody watches."""
 
 
-@dataclass(frozen=True)
-class Damage:
+class Damage(NamedTuple):
     """A member that is not what it should be; `byte` counts in the uncompressed stream."""
 
     number: int
@@ -47,18 +45,14 @@ class Damage:
     why: str
 
 
-@dataclass
 class Report:
     """What `survey` saw. `bytes` are those of the uncompressed stream."""
 
-    members: int = 0
-    bytes: int = 0
-    frames: int = 0
-    complete: bool = True
-    reason: str = ""
-    outcomes: Counter[str] = field(default_factory=Counter)
-    broken: int = 0
-    damages: list[Damage] = field(default_factory=list)
+    def __init__(self, size: int, frames: int, *, complete: bool, reason: str) -> None:
+        self.bytes, self.frames, self.complete, self.reason = size, frames, complete, reason
+        self.members = self.broken = 0
+        self.outcomes: Counter[str] = Counter()
+        self.damages: list[Damage] = []
 
     def lose(self, number: int, row: Row, why: str) -> None:
         """Note a damaged member."""
@@ -106,6 +100,12 @@ class Bundle:
         """The rows of the manifest, in its order; those with `header` are in the order of the stream."""
         with self._named():
             yield from self._rows()
+
+    def listing(self) -> Iterator[tuple[str, int, int]]:
+        """Path, size and time of change of each member. Of lines as our writer makes them, only that much is read."""
+        with self._named():
+            for number, block in enumerate(self._blocks()):
+                yield from members_of(block, first=number == 0)
 
     def find(self, name: str) -> Row | None:
         """The row of the member that lies at this path below PREFIX. Searches bytes first: JSON is slow to read."""
@@ -212,7 +212,7 @@ class Bundle:
         """The same in one pass, but damaged members are listed; raises only where the parts of the file contradict each other."""
         with self._named():
             head = self.head
-            report = Report(0, self.frames.plain[-1], len(self.frames), head["complete"], str(head.get("reason") or ""))
+            report = Report(self.frames.plain[-1], len(self.frames), complete=head["complete"], reason=str(head.get("reason") or ""))
             names = {hash(name_bytes(SUMS)), hash(name_bytes(MANIFEST))}
             sums, end = self._sums(report), 0
             for row in self._rows():

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import zstandard
@@ -15,7 +14,8 @@ from diagbundle.bundle.format import END, FORMAT, FRAME, LEVEL, MANIFEST, SUMS, 
 from diagbundle.bundle.pack import Frame, Member, compressor
 from diagbundle.model import Outcome
 
-Sink = Callable[[bytes], None]
+_JSON = json.JSONEncoder(separators=(",", ":")).encode
+Sink = Callable[[bytes | memoryview], object]
 """Takes bytes of the bundle, all of them or raises OSError."""
 
 
@@ -52,7 +52,7 @@ class _Pages:
 class BundleWriter:
     """Appends frames to a sink. `names` are the members there are, each with what it answers."""
 
-    def __init__(self, sink: Sink, prefix: str) -> None:
+    def __init__(self, sink: Sink, prefix: str, cut: Callable[[int], None] | None = None) -> None:
         self.prefix = prefix
         self.names: dict[str, str] = {}
         self.outcomes: Counter[str] = Counter()
@@ -64,10 +64,14 @@ class BundleWriter:
         self.sha = hashlib.sha256()
         self.frames: list[tuple[int, int]] = []
         self._sink = sink
+        self._cut = cut
+        """Takes the length to which the output is cut back; None where that cannot be done."""
         self._rows = _Pages()
         self._sums = _Pages()
         self._compressor = compressor()
         self._begun = 0
+        self._before = (0, 0, self.sha)
+        """Bytes of the bundle, frames and checksum before the large member under way."""
         self._open: Member | None = None
 
     # -- frames
@@ -76,6 +80,7 @@ class BundleWriter:
         """Append one frame; its rows get their places in the stream. Frames of a large member must come together."""
         if frame.begins is not None:
             self._open, self._begun = frame.begins, self.plain
+            self._before = (self.packed, len(self.frames), self.sha.copy())
         base = self.plain if self._open is None else self._begun
         self._append(frame.packed, frame.plain)
         for row in frame.rows:
@@ -88,23 +93,40 @@ class BundleWriter:
         """Whether a large member has begun and not ended."""
         return self._open is not None
 
-    def abandon(self, reason: str, outcome: Outcome) -> None:
-        """Close a large member whose reader was lost: fill it to the promised size and say so."""
+    def retreat(self, reason: str) -> Member | None:
+        """Cut the bundle back to before the large member under way, for which there is no room. Its row, if there is one under way."""
+        row, self._open = self._open, None
+        if row is None or self._cut is None:
+            return None
+        self.plain = self._begun
+        self.packed, frames, self.sha = self._before
+        del self.frames[frames:]
+        self._cut(self.packed)
+        for key in ("path", "header", "offset", "size"):
+            del row[key]
+        row.update(outcome=Outcome.FAILED, reason=reason)
+        self.row(row)
+        return row
+
+    def abandon(self, reason: str, outcome: Outcome) -> Member | None:
+        """Close a large member whose reader was lost: fill it to the promised size and say so. Its row, if there is one under way."""
         row = self._open
         if row is None:
-            return
+            return None
         have = self.plain - self._begun - row["offset"]
         missing = row["size"] - have
         zeros = bytes(FRAME)
+        full = self._compressor.compress(zeros)
         while missing > 0:
             count = min(missing, FRAME)
-            self._append(self._compressor.compress(memoryview(zeros)[:count]), count)
+            self._append(full if count == FRAME else self._compressor.compress(memoryview(zeros)[:count]), count)
             missing -= count
         if pad := padding(row["size"]):
             self._append(self._compressor.compress(bytes(pad)), pad)
         row.update(outcome=outcome, reason=reason, short=have)
         self._open = None
         self.row(row, self._begun)
+        return row
 
     def row(self, row: Member, base: int = 0) -> None:
         """Keep a row of the manifest; `base` is what its offsets count from."""
@@ -112,7 +134,7 @@ class BundleWriter:
             row["header"] += base
             row["offset"] += base
             self.members += 1
-            self.names[row["path"]] = _answered(row)
+            self.names[row["path"]] = answered(row)
             if row.get("sha256"):
                 self._sums.add(sums_line(row["path"], row["sha256"]))
         self.outcomes[row["outcome"]] += 1
@@ -143,13 +165,13 @@ class BundleWriter:
         if tail := bytes(padding(pages.size)) + end:
             self._append(self._compressor.compress(tail), len(tail))
 
-    def _append(self, packed: bytes, plain: int) -> None:
+    def _append(self, packed: bytes | memoryview, plain: int) -> None:
         if plain:
             self._raw(packed)
             self.frames.append((len(packed), plain))
             self.plain += plain
 
-    def _raw(self, data: bytes) -> None:
+    def _raw(self, data: bytes | memoryview) -> None:
         self._sink(data)
         self.sha.update(data)
         self.packed += len(data)
@@ -165,31 +187,39 @@ class BundleWriter:
 
 def line(row: Mapping[str, Any]) -> bytes:
     """One line of the manifest."""
-    return json.dumps(row, separators=(",", ":")).encode() + b"\n"
+    return _JSON(row).encode() + b"\n"
 
 
-def drop_member(frame: Frame, unwanted: set[int]) -> Frame:
-    """The same small frame without the members of these rows (by index); their rows lose their places."""
+def drop_member(frame: Frame, unwanted: set[int], renamed: Mapping[int, str] | None = None, prefix: str = "") -> Frame:
+    """The same small frame without the members of these rows (by index); their rows lose their places. Others may get another name."""
     plain = zstandard.ZstdDecompressor().decompress(frame.packed, max_output_size=FRAME) if frame.packed else b""
     kept: list[bytes] = []
     size = 0
     for index, row in enumerate(frame.rows):
         if "header" not in row:
             continue
-        begin, end = row["header"], row["offset"] + row["size"] + padding(row["size"])
+        begin, data, end = row["header"], row["offset"], row["offset"] + row["size"] + padding(row["size"])
         if index in unwanted:
             row["link"] = row.pop("path")
             for key in ("header", "offset", "size", "sha256"):
                 del row[key]
             continue
-        row["offset"] += size - begin
-        row["header"] = size
-        kept.append(plain[begin:end])
-        size += end - begin
+        head = plain[begin:data]
+        if renamed and index in renamed:
+            row["path"] = renamed[index]
+            head = header(f"{prefix}/{row['path']}", row["size"], row.get("mtime", 0))
+        row["header"], row["offset"] = size, size + len(head)
+        kept += (head, plain[data:end])
+        size += len(head) + end - data
     joined = b"".join(kept)
     return Frame(compressor().compress(joined) if joined else b"", len(joined), frame.rows)
 
 
-def _answered(row: Member) -> str:
-    """What a member answers, to know the same question when it is asked twice."""
-    return f"{row['kind']}:{os.fsdecode(row['source']) if isinstance(row['source'], (str, bytes)) else ' '.join(row['source'])}"
+def answered(row: Member) -> str:
+    """What a member answers, to know the same question when it is asked twice. The last reading of a sample is a question of its own."""
+    return ("end " if row.get("sample") == "end" else "") + key(row["kind"], row["source"])
+
+
+def key(kind: str, source: str | Sequence[str]) -> str:
+    """One question of a collector as one word; those of a command are kept apart by NUL bytes, which none of them can hold."""
+    return f"{kind}:{source if isinstance(source, str) else chr(0).join(source)}"

@@ -1,94 +1,39 @@
-"""The roof: finds the command, turns errors into words and exit codes. Each command lives in a file of its own."""
+"""The roof: begins, turns errors into words and exit codes. Each command lives in a file of its own."""
 
 from __future__ import annotations
 
 import contextlib
-import difflib
-import importlib
 import os
-import signal
 import sys
-from typing import Any
 
-import click
-
-from diagbundle import __version__
 from diagbundle.errors import DiagbundleError
 
-COMMANDS = {
-    "collect": "Collect what an engineer needs to find a fault on this server, into one file",
-    "plan": "Show every item that would be collected, without collecting it",
-    "collectors": "List the collectors and what each is about",
-    "list": "Show what is in a bundle",
-    "cat": "Print one file out of a bundle",
-    "verify": "Check that a bundle is whole and unchanged",
-    "unpack": "Unpack a bundle into a folder, safely",
-    "salvage": "Get out of a damaged or unfinished bundle what is whole",
-}
-"""Name and first sentence of each; a command is imported only when it is used, so that help and short commands start fast."""
-MODULES = {"list": "list_"}
-
-
-class Commands(click.Group):
-    """The group of all commands, imported one at a time."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # the signature is click's
-        """Names, in the order in which they are used."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The command of this name."""
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"diagbundle.cli.{MODULES.get(cmd_name, cmd_name)}")
-        command: click.Command = module.command
-        command.name = cmd_name
-        return command
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, with a hint for names that are nearly right."""
-        if args and args[0] not in COMMANDS:
-            close = difflib.get_close_matches(args[0], COMMANDS, 1)
-            hint = f"did you mean '{close[0]}'?" if close else "`diagbundle --help` lists all commands"
-            raise click.UsageError(f"there is no command {args[0]!r}\nhint: {hint}", ctx)
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """The list of commands, without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, invoke_without_command=False)
-@click.version_option(__version__, "-V", "--version", prog_name="diagbundle")
-def program() -> None:
-    r"""Collect the evidence of a fault on this server into one sealed file, or open such a file.
-
-    Nothing is ever sent anywhere: the file stays where it was written until you pass it on.
-
-    \b
-    Exit status: 0 done and whole; 1 failed, nothing usable was written; 2 wrong usage;
-    3 sealed or intact, but partial; 4 a damaged or refused bundle.
-    """
+SIGPIPE = 13
+INTERRUPTED = 130
 
 
 def main() -> None:
     """Entry point of the program."""
+    _stand()
     sys.exit(run(sys.argv[1:]))
 
 
-def run(words: list[str]) -> int:  # noqa: PLR0911  # one way out for each kind of end
+def _stand() -> None:
+    """On three legs: a standard stream that was closed would give its number to the bundle, and what is said would go into it."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number: this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, closefd=False, encoding="utf-8"))  # noqa: SIM115  # for the whole run
+
+
+def run(words: list[str]) -> int:
     """Run one command. Returns the exit code; errors are told on standard error."""
     try:
-        outcome: Any = program.main(words, prog_name="diagbundle", standalone_mode=False)
+        code = _dispatch(words)
         sys.stdout.flush()
-    except click.exceptions.Exit as error:
-        return error.exit_code
-    except click.Abort:
-        return 130
-    except click.ClickException as error:
-        say(f"diagbundle: {_click_message(error)}")
-        return 2
     except DiagbundleError as error:
         say(f"diagbundle: {error}")
         if error.hint:
@@ -98,10 +43,30 @@ def run(words: list[str]) -> int:  # noqa: PLR0911  # one way out for each kind 
         # Whoever read our output has gone: nothing more to say, and nothing to flush at exit.
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 128 + signal.SIGPIPE
+        return 128 + SIGPIPE
+    except OSError as error:
+        say(f"diagbundle: the system refused: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
+        return 1
     except KeyboardInterrupt:
-        return 130
-    return outcome if isinstance(outcome, int) else 0
+        return INTERRUPTED
+    return code
+
+
+def _dispatch(words: list[str]) -> int:
+    """`list FILE` and `cat FILE PATH` are asked again and again: to import click would take longer than to answer them."""
+    if not any(word.startswith("-") for word in words):
+        match words:
+            case ["list", bundle]:
+                from diagbundle.cli import listing
+
+                return listing.plain(bundle)
+            case ["cat", bundle, path]:
+                from diagbundle.cli import printing
+
+                return printing.member(bundle, path)
+    from diagbundle.cli import group
+
+    return group.run(words)
 
 
 def say(text: str) -> None:
@@ -109,16 +74,3 @@ def say(text: str) -> None:
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
         sys.stderr.flush()
-
-
-def _click_message(error: click.ClickException) -> str:
-    """Sentence and hint of an error that click found."""
-    if isinstance(error, click.NoSuchOption):
-        close = error.possibilities or []
-        hint = f"\nhint: did you mean {' or '.join(sorted(close))}?" if close else "\nhint: --help lists all options"
-        return f"there is no option {error.option_name}{hint}"
-    message = error.format_message().rstrip(".")
-    message = message[:1].lower() + message[1:]
-    if isinstance(error, click.UsageError) and error.ctx and "hint:" not in message:
-        return f"{message}\nhint: `{error.ctx.command_path} --help` explains it"
-    return message

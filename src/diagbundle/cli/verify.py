@@ -91,7 +91,7 @@ def _object(bundle: str, report: Report, sidecar: str) -> dict[str, object]:
         "outcomes": dict(report.outcomes),
         "sidecar": sidecar or None,
         "broken": report.broken,
-        "damaged": [vars(damage) for damage in report.damages],
+        "damaged": [damage._asdict() for damage in report.damages],
     }
 
 

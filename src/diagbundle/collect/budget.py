@@ -44,7 +44,10 @@ class Budget:
     def _space(self, closing: int) -> str:
         if not self.folder:
             return ""
-        free, total = room(self.folder)
+        try:
+            free, total = room(self.folder)
+        except OSError as error:
+            return f"the bundle's folder is gone: {self.folder}: {error.strerror}"
         if free - closing < reserve(total):
             return f"only {free:,} bytes are free on {self.folder}; the rest is left to the host"
         return ""

@@ -6,23 +6,27 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
-from diagbundle.bundle.format import GROUP, OWN, bundle_path, mangle
-from diagbundle.bundle.pack import Member, Packer
+from diagbundle.bundle.format import GROUP, OWN, mangle
+from diagbundle.bundle.pack import Member, Packer, Stream
+from diagbundle.bundle.writer import key
 from diagbundle.collect.clock import Clock, Stopped
 from diagbundle.collect.job import Job, World
-from diagbundle.collect.rows import Rows, cut_short, first_line, identity, line
+from diagbundle.collect.rows import Rows, cut_short, first_line, identity, line, meaning
 from diagbundle.collect.wire import DEAL, Sender, Slot
 from diagbundle.errors import SourceError, SourceSkipped, SourceTimeout, from_os_error
-from diagbundle.host import file_type
+from diagbundle.host import Host, file_type, no_fault
 from diagbundle.model import Command, File, Outcome, Probe, Source, Table
 from diagbundle.sources.command import Running, Settings, run_held
+from diagbundle.sources.never import why_not_content
 from diagbundle.sources.read import Opened, open_file
 
+T = TypeVar("T")
 GRACE = 2.0
 """Seconds after its deadline in which a child may end a source by itself."""
 FLUSH_AFTER = 0.1
@@ -45,15 +49,17 @@ class Child:
         self.redact, self.since = world.redact, world.since
         self.packer = Packer(world.prefix, sender.frame)
         self.rows = Rows(job, self.packer, world.claimed)
-        self.clock = Clock()
+        self.clock = Clock(job.timeout)
         self.settings = Settings(world.mark, world.home, slot.group)
         self.inodes: dict[tuple[int, int], str] = {}
         self.flushed = time.monotonic()
+        self.missed = 0
+        """Folders that the pattern under way leads into and that could not be listed."""
 
     # -- the loop
 
-    def serve(self) -> None:
-        """Ask and fetch until the end; a failing collector is one row."""
+    def serve(self) -> bool:
+        """Ask and fetch until the end; a failing collector is one row. Returns whether it came to the end."""
         self.host.step = self._step
         if self.host.live:
             self.host.runner = lambda command: run_held(command, self.settings)
@@ -61,24 +67,24 @@ class Child:
         label = f"collector:{self.job.collector.name}"
         try:
             self.slot.at(label, self.job.timeout + GRACE)
-            sources = iter(self.job.ask(self.host))
-            for source in self.clock.each(sources, self.job.timeout, total=True):
+            for source in self.clock.each(_lazily(self.job.ask, self.host), self.job.timeout, total=True):
                 self.fetch(source)
+                self._hand_on()
                 self.slot.at(label, deadline - time.monotonic() + GRACE)
         except Stopped:
             pass
-        except Exception as error:  # noqa: BLE001  # bulkhead: a collector's own code
+        except Exception as error:  # bulkhead: a collector's own code
+            if self.packer.unfinished:  # or our own way to the supervisor is broken
+                raise
             late = isinstance(error, SourceTimeout)
             outcome = Outcome.TIMEOUT if late else Outcome.FAILED
             reason = "it did not end in time" if late else f"the collector failed: {type(error).__name__}: {error}"
             self.rows.note("collector", self.job.collector.name, outcome, reason)
         self.packer.flush()
+        return not self.clock.stopping
 
     def fetch(self, source: Source) -> None:
         """Every piece of evidence behind one source."""
-        if time.monotonic() - self.flushed > FLUSH_AFTER:
-            self.packer.flush()
-            self.flushed = time.monotonic()
         if reason := self._why_not(source):
             self.rows.note(*identity(source), Outcome.SKIPPED, reason)
         elif isinstance(source, File):
@@ -101,42 +107,55 @@ class Child:
 
     def _send(self, source: Any, fetch: Callable[[Any, Member], None]) -> None:
         """One source: whatever happens becomes one row at least."""
+        self._hand_on()
         kind, name = identity(source)
-        key = f"{kind}:{name if isinstance(name, str) else ' '.join(name)}"
-        if key in self.job.skip:
+        asked = key(kind, name)
+        if asked in self.job.skip:
             return
-        self.slot.at(key, source.timeout + GRACE)
-        self.rows.started = time.time()
+        self.slot.at(asked, source.timeout + GRACE)
+        self.rows.start()
         row = self.rows.begin(kind, name)
         try:
             fetch(source, row)
-        except SourceError as error:
-            self.rows.without_member(row, error.outcome, str(error))
-        except OSError as error:
-            self.rows.without_member(row, from_os_error(error).outcome, error.strerror or str(error))
-        except Exception as error:  # noqa: BLE001  # bulkhead: one source
-            self.rows.without_member(row, Outcome.FAILED, f"{type(error).__name__}: {error}")
+        except Stopped:
+            self.rows.without_member(row, Outcome.TIMEOUT, "the run was ended before it answered")
+            raise
+        except Exception as error:  # bulkhead: one source
+            if self.packer.unfinished:  # half a member is out: the supervisor ends it when we have ended
+                raise
+            self.rows.without_member(row, *meaning(error))
+
+    def _hand_on(self) -> None:
+        """What has gathered for a while is handed on."""
+        if time.monotonic() - self.flushed > FLUSH_AFTER:
+            self.packer.flush()
+            self.flushed = time.monotonic()
 
     def _step(self, directory: str) -> None:
-        key = f"directory:{directory}"
-        if key in self.job.skip:
+        asked = key("directory", directory)
+        if asked in self.job.skip:
             raise SourceTimeout("this directory did not answer before")
-        self.slot.at(key, 10 + GRACE)
+        self.slot.at(asked, 10 + GRACE)
 
     # -- files
 
     def _files(self, source: File) -> None:
-        magic = any(character in source.path for character in "*?[")
-        if not magic:
+        if self.job.dealt or not any(character in source.path for character in "*?["):
             self._send(source, self._file)
             return
+        self.packer.flush()  # a hang in looking does not cost what is had
         top = re.split(r"[^/]*[*?\[]", source.path, maxsplit=1)[0]
         found: list[tuple[str, int, float]] = []
         links: list[str] = []
         self.slot.at(f"glob:{source.path}", self.job.timeout)
+        matches = self.missed = 0
+        self.host.unlisted = self._unlisted
         for path in self.host.glob(source.path):
+            self.clock.check()
+            matches += 1
             self._sort_in(path, found, links)
-        if not found and not links:
+        self.host.unlisted = no_fault
+        if not matches and not self.missed:
             self.rows.note("file", source.path, Outcome.ABSENT, "nothing matches")
         if not self.job.dealt and (len(found) > DEAL_FILES or sum(size for _, size, _ in found) > DEAL_BYTES):
             for start in range(0, len(found), DEAL_BATCH):
@@ -146,13 +165,22 @@ class Child:
             self._send(File(path, timeout=source.timeout), self._file)
         for path in links:
             self._link(source, path, top)
-        return None
+
+    def _unlisted(self, directory: str, error: SourceError) -> None:
+        """A directory that a pattern leads into and that cannot be listed: what lies there is lost, and nobody knows how much."""
+        if error.outcome is Outcome.ABSENT:
+            return
+        self.missed += 1
+        asked = key("file", directory)
+        if error.outcome is not Outcome.TIMEOUT and asked not in self.job.skip:  # a timeout has its row already
+            self.job.skip.add(asked)
+            self.rows.note("file", directory, error.outcome, f"this folder cannot be listed: {error}")
 
     def _sort_in(self, path: str, found: list[tuple[str, int, float]], links: list[str]) -> None:
         """One match of a pattern: to be read, a link, or something that is only named."""
-        if f"file:{path}" in self.job.skip:
+        if key("file", path) in self.job.skip:
             return
-        self.slot.at(f"file:{path}", 10 + GRACE)
+        self.slot.at(key("file", path), 10 + GRACE)
         try:
             status = os.lstat(f"{self.host.root.rstrip('/')}{path}" if self.host.root != "/" else path)
         except OSError as error:
@@ -171,12 +199,14 @@ class Child:
         try:
             real = self.host.path(path)
             inside = real.startswith(f"{self.host.root.rstrip('/')}{top.rstrip('/')}/")
-            reason = "a link to something that is collected itself" if inside else "a link to a folder" if os.path.isdir(real) else ""
+            named = "**" in source.path and not source.follow
+            reason = "a link to something that is collected itself" if inside else "a link, not followed" if named else ""
+            reason = reason or ("a link to a folder" if os.path.isdir(real) else "")
         except SourceError as error:
             reason = f"a link: {error}"
         if not reason:
             return self._send(replace(source, path=path), self._file)
-        self.rows.started = time.time()
+        self.rows.start()
         row = self.rows.begin("file", path)
         row["target"] = target
         return self.rows.without_member(row, Outcome.SKIPPED, reason)
@@ -189,9 +219,9 @@ class Child:
                 row["target"] = target
             if self.since and opened.mtime and opened.mtime < self.since and self.job.phase == "logs":
                 raise SourceSkipped("last changed before the time that was asked for")
-            path = source.at or bundle_path(source.key or source.path)
+            path = source.at or source.key or source.path
             if opened.whole:
-                path = f"{OWN}/sparse/{path}"
+                path = f"{OWN}/sparse/{path.lstrip('/')}"
                 row |= {"extents": opened.extents, "whole": opened.whole}
             if opened.inode and opened.inode in self.inodes:
                 row.update(link=self.inodes[opened.inode], seconds=self.rows.seconds())
@@ -210,12 +240,8 @@ class Child:
 
     def _small(self, source: File, row: Member, name: str, opened: Opened) -> None:
         """The way of most files: read at once, without a stream."""
-        try:
-            with self.clock.limit(source.timeout):
-                data = opened.small()
-        except (SourceError, Stopped):
-            del self.rows.claimed[name]
-            raise
+        with self.clock.limit(source.timeout):
+            data = opened.small()
         redacted = b"".join(self.redact(iter((data,))))
         row["seconds"] = self.rows.seconds()
         if len(data) < (opened.size or 0):
@@ -226,21 +252,28 @@ class Child:
         """A large file, a sparse one, or one of the kernel's, whose length only reading tells."""
         pieces = self.clock.each(self.redact(opened.chunks()), source.timeout, total=False)
         first = next(pieces, b"")  # a file that cannot be read at all is a row without a member
+        if (opened.size or 0) < GROUP and (reason := why_not_content(first)):
+            raise SourceSkipped(reason)
         stream = self.packer.stream(name, row, opened.size)
+        self._fill(stream, first, pieces, source.timeout + GRACE)
+        if opened.size is not None and stream.size < opened.size and row["outcome"] is Outcome.COLLECTED:
+            row.update(outcome=Outcome.PARTIAL, reason=f"it shrank while it was read: {stream.size:,} of {opened.size:,} bytes")
+        row["seconds"] = self.rows.seconds()
+        self.rows.copies(source, row, stream)
+        stream.close()
+
+    def _fill(self, stream: Stream, first: bytes, pieces: Iterator[bytes], patience: float = 0.0) -> None:
+        """All pieces into a member. What ends them early becomes the row's outcome; what was had until then is kept."""
         stream.write(first)
         try:
             for piece in pieces:
                 stream.write(piece)
-                self.slot.extend(source.timeout + GRACE)
-            if opened.size is not None and stream.size < opened.size:
-                row.update(outcome=Outcome.PARTIAL, reason=f"it shrank while it was read: {stream.size:,} of {opened.size:,} bytes")
+                if patience:
+                    self.slot.extend(patience)
         except SourceError as error:
-            cut_short(row, error, stream.size)
+            cut_short(stream.row, error, stream.size)
         except Stopped:
-            row.update(outcome=Outcome.PARTIAL, reason=ENDED)
-        row["seconds"] = self.rows.seconds()
-        self.rows.copies(source, row, stream)
-        stream.close()
+            stream.row.update(outcome=Outcome.PARTIAL, reason=ENDED)
 
     # -- commands, tables, probes
 
@@ -248,7 +281,7 @@ class Child:
         folder = source.folder or self.job.collector.folder or self.job.collector.name
         name = self.rows.claim(row, source.at or f"sos_commands/{folder}/{mangle(source.argv)}")
         if not name:
-            return
+            return None
         running = Running(source, self.settings)
         answer = self.host.answered(source) if self.host.live else self.host.run(source)
         if answer is not None:
@@ -264,22 +297,17 @@ class Child:
         pieces = self.clock.each(self.redact(chunks), source.timeout + 1, total=True)
         first = next(pieces, b"")
         stream = self.packer.stream(name, row)
-        stream.write(first)
-        try:
-            for piece in pieces:
-                stream.write(piece)
-        except SourceError as error:
-            running.outcome, running.reason = error.outcome, str(error)
-        except Stopped:
-            running.outcome, running.reason = Outcome.PARTIAL, ENDED
-        row.update(outcome=running.outcome, seconds=self.rows.seconds(), exit=running.exit)
-        if running.reason:
-            row["reason"] = running.reason
+        self._fill(stream, first, pieces)
+        if row["outcome"] is Outcome.COLLECTED and running.reason:
+            row.update(outcome=running.outcome, reason=running.reason)
+        row.update(seconds=self.rows.seconds(), exit=running.exit)
         self._stderr(row, name, b"".join(self.redact(iter([running.stderr]))))
-        if not stream.size and (running.exit or running.outcome is not Outcome.COLLECTED):
-            if running.outcome is Outcome.COLLECTED and _DENIED.search(running.stderr):
-                row.update(outcome=Outcome.DENIED, reason=first_line(running.stderr))
-            return self.packer.note(row)
+        if not stream.size and (running.exit or row["outcome"] is not Outcome.COLLECTED):
+            outcome, reason = row["outcome"], row.get("reason")
+            if outcome is Outcome.COLLECTED and _DENIED.search(running.stderr):
+                outcome, reason = Outcome.DENIED, first_line(running.stderr)
+            row |= {"outcome": outcome} | ({"reason": reason} if reason else {})
+            return self.rows.bare(row)
         self.rows.copies(source, row, stream)
         return stream.close()
 
@@ -295,32 +323,29 @@ class Child:
 
     def _rows(self, source: Table | Probe, row: Member) -> None:
         if isinstance(source, Table):
-            path, rows = source.at or f"{OWN}/tables/{source.name}", iter(source.rows(self.host))
+            path, rows = source.at or f"{OWN}/tables/{source.name}", _lazily(source.rows, self.host)
         else:
             path = source.at or f"{OWN}/probes/{self.job.collector.name}/{source.kind}_{mangle((source.target,))}"
             from diagbundle.sources.probe import run  # noqa: PLC0415  # most children probe nothing
 
-            rows = iter(run(source, self.host))
+            rows = _lazily(partial(run, source), self.host)
         name = self.rows.claim(row, path)
         if not name:
             return
         pieces = self.clock.each(self.redact(map(line, rows)), source.timeout, total=True)
-        try:
-            first = next(pieces, b"")
-        except (SourceError, Stopped):
-            del self.rows.claimed[name]
-            raise
+        first = next(pieces, b"")
         stream = self.packer.stream(name, row)
-        stream.write(first)
         try:
-            for piece in pieces:
-                stream.write(piece)
-        except SourceError as error:
-            cut_short(row, error, stream.size)
-        except Stopped:
-            row.update(outcome=Outcome.PARTIAL, reason=ENDED)
-        except Exception as error:  # noqa: BLE001  # bulkhead: one source; what it had computed is kept
+            self._fill(stream, first, pieces)
+        except Exception as error:  # bulkhead: one source; what it had computed is kept
+            if self.packer.unfinished:
+                raise
             row.update(outcome=Outcome.PARTIAL, reason=f"{type(error).__name__}: {error}")
         row["seconds"] = self.rows.seconds()
         self.rows.copies(source, row, stream)
         stream.close()
+
+
+def _lazily(ask: Callable[[Host], Iterable[T]], host: Host) -> Iterator[T]:
+    """Called only when the first item is wanted, which the clock watches."""
+    yield from ask(host)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from collections.abc import Iterator
@@ -13,10 +14,16 @@ from diagbundle.errors import SourceTimeout
 T = TypeVar("T")
 TICK = 0.1
 """Seconds by which a source may overstay its time."""
+AGAIN = 1.5
+"""Seconds after which code that went on in spite of the alarm is told again."""
 
 
 class Stopped(BaseException):
     """The supervisor wants the child to end; not an error of any source."""
+
+
+class _Overdue(BaseException):
+    """Time is over. Becomes `SourceTimeout` where the clock's block ends: until there, nobody's `except` for errors of sources takes it."""
 
 
 class Clock:
@@ -25,39 +32,53 @@ class Clock:
     A tick costs less than setting an alarm for each of many thousand sources would.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = math.inf) -> None:
+        self._until = time.monotonic() + seconds
+        """When the time for all sources together is over."""
         self._deadline = 0.0
         self._armed = False
         self.stopping = False
         signal.signal(signal.SIGALRM, self._tick)
         signal.signal(signal.SIGTERM, self._stop)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM, signal.SIGTERM})  # whoever started us may have blocked them
         signal.setitimer(signal.ITIMER_REAL, TICK, TICK)
 
-    def _tick(self, _signal: int, _frame: FrameType | None) -> None:
-        if self._armed and time.monotonic() > self._deadline:
-            self._armed = False
-            raise SourceTimeout("it did not answer in time")
-
-    def _stop(self, _signal: int, _frame: FrameType | None) -> None:
-        self.stopping = True
-        if self._armed:
+    def _tick(self, _signal: int, frame: FrameType | None) -> None:
+        if not self._armed or _at_border(frame):
+            return
+        if self.stopping:
             self._armed = False
             raise Stopped
+        if (now := time.monotonic()) > self._deadline:
+            self._deadline = now + AGAIN
+            raise _Overdue
+
+    def _stop(self, signal_number: int, frame: FrameType | None) -> None:
+        self.stopping = True
+        self._tick(signal_number, frame)
 
     def limit(self, seconds: float) -> Clock:
         """`with clock.limit(5):` what stands inside may take so long. Raises `SourceTimeout`."""
-        self._deadline = time.monotonic() + seconds
+        self._deadline = min(self._until, time.monotonic() + seconds)
         return self
+
+    def check(self) -> None:
+        """Raises `Stopped` if the child is to end: for long work that is not waiting."""
+        if self.stopping:
+            raise Stopped
 
     def __enter__(self) -> None:
         """From here on it may be interrupted."""
-        if self.stopping:
-            raise Stopped
+        self.check()
+        if time.monotonic() > self._until:
+            raise SourceTimeout("the time of its collector was over")
         self._armed = True
 
-    def __exit__(self, *_error: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         """Not any more."""
         self._armed = False
+        if isinstance(error, _Overdue):
+            raise SourceTimeout("it did not answer in time") from None
 
     def each(self, items: Iterator[T], seconds: float, *, total: bool) -> Iterator[T]:
         """The items, with a limit for all of them together or for each one. Raises `SourceTimeout`."""
@@ -69,3 +90,8 @@ class Clock:
             except StopIteration:
                 return
             yield item
+
+
+def _at_border(frame: FrameType | None) -> bool:
+    """Whether a block is just being entered or left: what is raised there would not be seen as raised in it."""
+    return frame is not None and frame.f_code in (Clock.__enter__.__code__, Clock.__exit__.__code__)

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from diagbundle import __version__
-from diagbundle.bundle.format import OWN, SUFFIX
+from diagbundle.bundle.format import OWN
 from diagbundle.bundle.pack import Member, Packer
 from diagbundle.bundle.writer import BundleWriter
 from diagbundle.collect.budget import Budget
 from diagbundle.collect.identity import ask, identity
 from diagbundle.collect.job import Job, Redact, World, passes_through
-from diagbundle.collect.output import FileOutput, PipeOutput, Sealed, bundle_name
+from diagbundle.collect.output import FileOutput, PipeOutput, Sealed, bundle_name, prefix_of
 from diagbundle.collect.supervise import NOT_ASKED, Supervisor
 from diagbundle.errors import OutputError
 from diagbundle.host import Host
@@ -95,12 +95,9 @@ class Engine:
     def __init__(self, request: Request, output: FileOutput | PipeOutput, watcher: Watcher, who: dict[str, Any]) -> None:
         self.request, self.output, self.watcher, self.who = request, output, watcher, who
         self.created = time.time()
-        prefix = (
-            os.path.basename(output.path).removesuffix(SUFFIX)
-            if output.path != "-"
-            else bundle_name(who["name"], request.case, self.created)
-        )
-        self.writer = BundleWriter(output.write, prefix)
+        named = output.path != "-"
+        prefix = prefix_of(output.path) if named else bundle_name(who["name"], request.case, self.created)
+        self.writer = BundleWriter(output.write, prefix, output.cut)
         self.budget = Budget(request.timeout, request.max_bytes, output.folder)
         self.losses: list[Member] = []
         width = request.width or min(4, len(os.sched_getaffinity(0)))
@@ -117,8 +114,6 @@ class Engine:
         try:
             reason = self._collect()
         except OSError as error:
-            if isinstance(error, BrokenPipeError):
-                raise OutputError("whoever was reading the bundle has gone", "nothing usable was written") from None
             reason = f"the bundle could not be written further: {error.strerror}"
         return self._seal(reason)
 
@@ -149,7 +144,7 @@ class Engine:
         """The run was ended: the second reading of the samples, quickly."""
         ends = time.monotonic() + LAST_WORDS
         self.supervisor.watch = lambda: "" if time.monotonic() < ends else "the run was ended"
-        self.supervisor.run(self._samples(sampled, "end", LAST_WORDS))
+        self._run(self._samples(sampled, "end", LAST_WORDS))
 
     def _wait(self, until: float) -> str:
         """Two readings too close to each other tell nothing."""
@@ -203,7 +198,7 @@ class Engine:
         try:
             self._own_members()
             self.writer.seal(self._head(why))
-            sealed = self.output.seal(self.writer.sha.hexdigest(), complete=not why, check=not self.request.cancelled())
+            sealed = self.output.seal(self.writer.sha.hexdigest(), complete=not why, check=not (why and self.request.cancelled()))
         except OSError as error:
             hint = "`diagbundle salvage` gets out of the unfinished file what is whole"
             raise OutputError(f"the bundle could not be finished: {self.output.path}: {error.strerror}", hint) from None

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from diagbundle.collect.wire import let_go
 from diagbundle.host import Host
 
 SECONDS = 3.0
@@ -33,7 +34,7 @@ def ask(question: Callable[[], Any], seconds: float = SECONDS) -> Any:
     if pid == 0:
         try:
             os.setsid()
-            os.close(read)
+            write = let_go(write)
             answer = json.dumps(question()).encode()
             while answer:
                 answer = answer[os.write(write, answer) :]
@@ -53,10 +54,11 @@ def ask(question: Callable[[], Any], seconds: float = SECONDS) -> Any:
         os.close(read)
         with suppress(OSError):
             os.killpg(pid, signal.SIGKILL)
-        for _ in range(50):  # a child stuck in the kernel is left behind
-            if os.waitpid(pid, os.WNOHANG)[0]:
-                break
-            time.sleep(0.01)
+        with suppress(ChildProcessError):  # already gone, where SIGCHLD is ignored
+            for _ in range(50):  # a child stuck in the kernel is left behind
+                if os.waitpid(pid, os.WNOHANG)[0]:
+                    break
+                time.sleep(0.01)
     return None
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from diagbundle.host import Host
-from diagbundle.model import Collector, Source
+from diagbundle.model import Collector, File, Source
+
+DAY = 86_400
+BATCH_BYTES, BATCH_FILES = 32 << 20, 1000
+"""Dealt files that make one job."""
 
 Redact = Callable[[Iterator[bytes]], Iterator[bytes]]
 """Bytes as the host gave them -> bytes that may leave the process that read them."""
@@ -48,3 +53,32 @@ class World:
     """In the environment of every command of this run."""
     home: str = "/"
     """Home directory of commands."""
+
+
+def deal(job: Job, files: Iterable[tuple[str, int, float]], timeout: float) -> list[Job]:
+    """Jobs of many files (path, size, last change): the newest logs first, large ones first among them, so that no lane ends late."""
+    now = time.time()
+    batch: list[str] = []
+    size = 0
+    jobs = []
+    for path, length, _ in sorted(files, key=lambda file: (_age(now - file[2]), -file[1])):
+        batch.append(path)
+        size += length
+        if size >= BATCH_BYTES or len(batch) >= BATCH_FILES:
+            jobs.append(_reading(job, batch, timeout))
+            batch, size = [], 0
+    return [*jobs, _reading(job, batch, timeout)] if batch else jobs
+
+
+def _reading(job: Job, paths: list[str], timeout: float) -> Job:
+    """A job that reads these files for a collector."""
+
+    def ask(_host: Host) -> Iterator[File]:
+        return (File(path, timeout=timeout) for path in paths)
+
+    return replace(job, ask=ask, dealt=True, skip=set())
+
+
+def _age(seconds: float) -> int:
+    """Logs of today before those of this week before the rest."""
+    return 0 if seconds < DAY else 1 if seconds < 7 * DAY else 2

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import re
+import select
 import time
 from dataclasses import dataclass
 
@@ -19,6 +20,11 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 _NEEDED = 2 << 20
 """Free bytes below which beginning is pointless."""
 _READ = 1 << 20
+SIDECAR = ".sha256"
+_PIECE = 4096
+"""Bytes that a pipe takes at once without making us wait, where it says that it is ready (PIPE_BUF)."""
+STALLED = 300.0
+"""Seconds without a byte after which nobody is reading the pipe any more."""
 
 
 def bundle_name(host: str, case: str, when: float) -> str:
@@ -29,6 +35,12 @@ def bundle_name(host: str, case: str, when: float) -> str:
 
 def _safe(text: str) -> str:
     return _UNSAFE.sub("-", text).strip("-.")[:64].rstrip("-.")
+
+
+def prefix_of(path: str) -> str:
+    """The top directory in a bundle of this path: its name, as far as a top directory may be called so."""
+    name = os.path.basename(path).removesuffix(SUFFIX)
+    return _UNSAFE.sub("-", name).strip("-.")[: MAX_COMPONENT - 24] or "bundle"
 
 
 def choose_folder(candidates: tuple[str, ...]) -> str:
@@ -48,11 +60,15 @@ def folder_fault(folder: str) -> str:
     """Why a bundle cannot be written there, or ''."""
     if not os.path.isdir(folder):
         return "it does not exist" if not os.path.lexists(folder) else "it is not a folder"
-    if os.statvfs(folder).f_flag & os.ST_RDONLY:
-        return "it is mounted read-only"
-    if not os.access(folder, os.W_OK | os.X_OK):
-        return "it may not be written"
-    free, total = room(folder)
+    try:
+        os.path.abspath(folder)  # of a current folder that somebody has removed there is no path
+        if os.statvfs(folder).f_flag & os.ST_RDONLY:
+            return "it is mounted read-only"
+        if not os.access(folder, os.W_OK | os.X_OK):
+            return "it may not be written"
+        free, total = room(folder)
+    except OSError as error:
+        return error.strerror or str(error)
     if free - reserve(total) < _NEEDED:
         return f"only {free:,} bytes are free"
     return ""
@@ -75,7 +91,8 @@ class FileOutput:
         self.path = path
         self.folder = os.path.dirname(os.path.abspath(path))
         self.part = path.removesuffix(SUFFIX) + UNFINISHED_SUFFIX
-        for taken in (path, path.removesuffix(SUFFIX) + PARTIAL_SUFFIX):
+        finals = (path, path.removesuffix(SUFFIX) + PARTIAL_SUFFIX)
+        for taken in (*finals, *(final + SIDECAR for final in finals)):
             if os.path.lexists(taken):
                 raise OutputError(f"the file is there already, and is not overwritten: {taken}", "name another one with --output FILE")
         try:
@@ -87,7 +104,7 @@ class FileOutput:
         except OSError as error:
             raise OutputError(f"the bundle cannot be written: {self.part}: {error.strerror}", "name another place with --output") from None
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """All of it, or OSError, after which the file ends where it did before."""
         before = os.lseek(self._file, 0, os.SEEK_CUR)
         view = memoryview(data)
@@ -99,6 +116,11 @@ class FileOutput:
                 os.ftruncate(self._file, before)
                 os.lseek(self._file, before, os.SEEK_SET)
             raise
+
+    def cut(self, size: int) -> None:
+        """Back to this length."""
+        os.ftruncate(self._file, size)
+        os.lseek(self._file, size, os.SEEK_SET)
 
     def seal(self, sha256: str, *, complete: bool, check: bool = True) -> Sealed:
         """Sync, read back, rename, write the sidecar. Raises `OutputError` if what is on disk is not what was written."""
@@ -144,7 +166,7 @@ class FileOutput:
             )
 
     def _sidecar(self, final: str, sha256: str) -> None:
-        side = os.open(f"{final}.sha256", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        side = os.open(final + SIDECAR, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             os.write(side, f"{sha256}  {os.path.basename(final)}\n".encode())
             os.fsync(side)
@@ -157,16 +179,25 @@ class PipeOutput:
 
     path = "-"
     folder = ""
+    cut = None
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._size = 0
 
-    def write(self, data: bytes) -> None:
-        """All of it, or OSError."""
+    def write(self, data: bytes | memoryview) -> None:
+        """All of it, or `OutputError`: what a reader has of a part of it cannot be taken back."""
         view = memoryview(data)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
+        try:
+            while view:
+                if not select.select([], [self._descriptor], [], STALLED)[1]:
+                    raise OutputError(f"whoever reads the bundle has taken nothing for {STALLED:g} s", "nothing usable was written")
+                with contextlib.suppress(BlockingIOError):
+                    view = view[os.write(self._descriptor, view[:_PIECE]) :]
+        except BrokenPipeError:
+            raise OutputError("whoever was reading the bundle has gone", "nothing usable was written") from None
+        except OSError as error:
+            raise OutputError(f"the bundle could not be written to the pipe: {error.strerror}", "nothing usable was written") from None
         self._size += len(data)
 
     def seal(self, sha256: str, *, complete: bool, check: bool = True) -> Sealed:  # noqa: ARG002  # the same call as a file's

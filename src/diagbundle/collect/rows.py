@@ -6,10 +6,11 @@ import json
 import time
 from typing import Any
 
-from diagbundle.bundle.format import OWN
+from diagbundle.bundle.format import OWN, bundle_path
 from diagbundle.bundle.pack import Member, Packer, Stream
+from diagbundle.bundle.writer import answered
 from diagbundle.collect.job import Job
-from diagbundle.errors import SourceError
+from diagbundle.errors import SourceError, from_os_error
 from diagbundle.model import Command, File, Outcome, Source, Table
 
 COPY_LIMIT = 4 << 20
@@ -21,7 +22,11 @@ class Rows:
 
     def __init__(self, job: Job, packer: Packer, claimed: dict[str, str]) -> None:
         self.job, self.packer, self.claimed = job, packer, claimed
-        self.started = 0.0
+        self.started = self._since = 0.0
+
+    def start(self) -> None:
+        """A source is asked from now on."""
+        self.started, self._since = time.time(), time.monotonic()  # the clock of the wall may be set meanwhile
 
     def begin(self, kind: str, name: str | list[str]) -> Member:
         """A row, as far as it is known before the answer comes."""
@@ -33,42 +38,58 @@ class Rows:
 
     def note(self, kind: str, name: str | list[str], outcome: Outcome, reason: str) -> None:
         """A row about something that was not fetched."""
-        self.started = time.time()
+        self.start()
         self.without_member(self.begin(kind, name), outcome, reason)
 
     def without_member(self, row: Member, outcome: Outcome, reason: str) -> None:
-        """A row without a member."""
+        """A row without a member, and why."""
         row.update(outcome=outcome, reason=reason, seconds=self.seconds())
+        self.bare(row)
+
+    def bare(self, row: Member) -> None:
+        """A row that turned out to have no member: the name that was claimed for it is free again."""
+        self.claimed.pop(row.pop("path", ""), None)
         self.packer.note(row)
 
     def seconds(self) -> float:
         """How long the source under way has taken so far."""
-        return round(max(0.0, time.time() - self.started), 4)
+        return round(time.monotonic() - self._since, 4)
 
     def claim(self, row: Member, path: str) -> str:
-        """The member's name for an answer; '' if that answer is there already (then the row says where)."""
+        """The member's name for an answer, fit for a bundle; '' if that answer is there already (then the row says where)."""
+        path = path.lstrip("/")
         if self.job.phase == "start":
             path = f"{OWN}/start/{path}"
-        answers = f"{row['kind']}:{row['source'] if isinstance(row['source'], str) else ' '.join(row['source'])}"
-        name, number = path, 1
+        answers = answered(row)
+        name, number = bundle_path(path), 1
         while name in self.claimed:
             if self.claimed[name] == answers:
                 row.update(link=name, seconds=self.seconds())
                 self.packer.note(row)
                 return ""
             number += 1
-            name = f"{path}.{number}"
+            name = bundle_path(f"{path}.{number}")
         self.claimed[name] = answers
+        row["path"] = name
         return name
 
     def copies(self, source: Source, row: Member, stream: Stream) -> None:
         """The same answer again where tools look for it; only small ones, which are still in memory."""
         whole = stream.held() if source.also else None
         for path in source.also if whole is not None and len(whole) <= COPY_LIMIT else ():
-            copy = {key: value for key, value in row.items() if key not in ("extents", "whole")}
+            copy = {key: value for key, value in row.items() if key not in ("path", "extents", "whole")}
             claim = dict(copy, source=f"{path}, a copy")
             if name := self.claim(claim, path):
                 stream.copies.append((name, copy))
+
+
+def meaning(error: Exception) -> tuple[Outcome, str]:
+    """Outcome and reason of a source that raised this."""
+    if isinstance(error, SourceError):
+        return error.outcome, str(error)
+    if isinstance(error, OSError):
+        return from_os_error(error).outcome, error.strerror or str(error)
+    return Outcome.FAILED, f"{type(error).__name__}: {error}"
 
 
 def cut_short(row: Member, error: SourceError, have: int) -> None:

@@ -12,18 +12,17 @@ import selectors
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from diagbundle.bundle.format import header
+from diagbundle.bundle.format import bundle_path, header
 from diagbundle.bundle.pack import Frame, Member, compressor
-from diagbundle.bundle.writer import BundleWriter, drop_member
-from diagbundle.collect.job import Job, World
+from diagbundle.bundle.writer import BundleWriter, answered, drop_member, key
+from diagbundle.collect.job import Job, World, deal
 from diagbundle.collect.wire import DEAL, FRAME
-from diagbundle.collect.worker import KILL_GRACE, PIPE_SIZE, Worker, begin, kill_group
-from diagbundle.host import Host
+from diagbundle.collect.worker import KILL_GRACE, Worker, begin, kill_group
 from diagbundle.model import File, Outcome, Stage
+from diagbundle.sources.never import why_never
 
 QUEUE_LIMIT = 24 << 20
 """Compressed bytes of one child that wait while another one writes a large member; then it has to wait, too."""
@@ -31,11 +30,11 @@ MAX_RESTARTS = 30
 STOP_GRACE = 1.5
 """Seconds in which a child may hand over what it has when the run is ended."""
 TICK = 0.2
-DAY = 86_400
+PATIENCE = 10.0
+"""Seconds for a child whose message has begun to come in, or that was kept waiting: it may lack processor time, but does not hang."""
+LATE = "it did not answer in time"
 NOT_ASKED = "not asked: "
 """How the reason of a job begins that was given up before it began."""
-BATCH_BYTES, BATCH_FILES = 32 << 20, 1000
-"""Dealt files that make one job."""
 
 
 class Supervisor:
@@ -48,12 +47,26 @@ class Supervisor:
         self.left_behind: list[int] = []
         self._owner: Worker | None = None
         self._ready = selectors.DefaultSelector()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whoever started us may ignore it: then nobody would know how a child ended
+        why_never("/")  # its expressions are compiled here, once, and not in each child
         self.on_row: Callable[[Member], None] = lambda _row: None
         self.on_job: Callable[[Job, bool], None] = lambda _job, _done: None
 
     def run(self, jobs: list[Job]) -> str:
-        """All jobs to their end. Returns why it was ended before, or ''. Raises OSError of the sink."""
+        """All jobs to their end. Returns why it was ended before, or ''; no child is left then, whatever happens."""
         self.jobs.extend(jobs)
+        try:
+            return self._run()
+        except OSError as error:
+            reason = f"the bundle could not be written further: {error.strerror}"
+            self._give_way(reason)
+            return reason
+        except BaseException:
+            for worker in self.workers:
+                worker.kill()
+            raise
+
+    def _run(self) -> str:
         while self.jobs or self.workers:
             if reason := self.watch():
                 self._stop(reason)
@@ -78,28 +91,47 @@ class Supervisor:
             self._lost(job, Outcome.FAILED, f"no process could be started for it: {error.strerror}")
             return None
         self.workers.append(worker)
-        self._ready.register(worker.pipe, selectors.EVENT_READ, worker)
+        self._hear(worker, listen=True)
         self.on_job(job, False)  # noqa: FBT003  # begun
         return worker
 
     # -- listening
 
     def _listen(self, seconds: float) -> None:
-        for key, _ in self._ready.select(seconds):
-            worker: Worker = key.data
-            data = os.read(worker.pipe, PIPE_SIZE)
+        ready = self._ready.select(seconds)
+        began = time.monotonic()
+        for one, _ in ready:
+            worker: Worker = one.data
+            message = worker.received.read(worker.pipe)
             worker.heard = time.monotonic()
-            if not data:
+            if isinstance(message, EOFError):
                 worker.ended = True
-                self._ready.unregister(worker.pipe)
-                continue
-            for message in worker.received.feed(data):
+                self._hear(worker, listen=False)
+            elif message:
                 self._message(worker, *message)
             if worker.waiting_bytes > QUEUE_LIMIT and self._owner is not worker:
-                self._ready.unregister(worker.pipe)  # it waits until the output is free again
+                self._hear(worker, listen=False)  # it waits until the output is free again
         self._write_waiting()
+        if (away := time.monotonic() - began) > TICK:
+            self._excuse(self.workers, away)
 
-    def _message(self, worker: Worker, kind: int, meta: Any, packed: bytes, plain: int) -> None:
+    def _excuse(self, workers: Iterable[Worker], seconds: float) -> None:
+        """For so long nobody listened, because the output was slow or another's: that is not held against them."""
+        now = time.monotonic()
+        for worker in workers:
+            worker.heard = max(worker.heard, now + min(seconds, PATIENCE))
+            worker.until += seconds
+
+    def _hear(self, worker: Worker, *, listen: bool) -> None:
+        """Listen to a child's pipe, or do not."""
+        if listen and not worker.listening:
+            self._ready.register(worker.pipe, selectors.EVENT_READ, worker)
+        elif worker.listening and not listen:
+            self._ready.unregister(worker.pipe)
+            worker.kept_waiting = time.monotonic()
+        worker.listening = listen
+
+    def _message(self, worker: Worker, kind: int, meta: Any, packed: bytes | memoryview, plain: int) -> None:
         if kind == DEAL:
             self._deal(worker.job, meta)
         elif kind == FRAME:
@@ -114,13 +146,12 @@ class Supervisor:
         """One frame into the bundle; a large member keeps the output to itself until it is whole."""
         for row in frame.rows:
             self.on_row(row)
-        worker.done += frame.rows
-        if frame.begins is None and self._owner is not worker:
-            twice = {i for i, row in enumerate(frame.rows) if "header" in row and row["path"] in self.writer.names}
-            frame = drop_member(frame, twice) if twice else frame
+            worker.done.add(key(row["kind"], row["source"]))
         if frame.begins is not None:
             frame, worker.renamed = self._unique(frame)
-        elif worker.renamed and frame.rows:
+        elif self._owner is not worker:
+            frame = self._without_twins(frame)
+        elif frame.rows:
             frame.rows[0].update(worker.renamed)
         self.writer.add(frame)
         self._owner = worker if self.writer.in_member else None
@@ -128,15 +159,28 @@ class Supervisor:
     def _unique(self, frame: Frame) -> tuple[Frame, Member]:
         """The first frame of a large member, with another name where this one is taken; its header is all it holds."""
         begins = frame.begins or {}
-        name, number = begins["path"], 1
-        while name in self.writer.names:
-            number += 1
-            name = f"{begins['path']}.{number}"
-        if number == 1:
+        name = self._free_name(begins["path"])
+        if name == begins["path"]:
             return frame, {}
         head = header(f"{self.writer.prefix}/{name}", begins["size"], begins.get("mtime", 0))
         change = {"path": name, "offset": len(head)}
         return Frame(compressor().compress(head), len(head), begins=begins | change), change
+
+    def _without_twins(self, frame: Frame) -> Frame:
+        """Small members whose names are taken: left out where the same was asked there, else with another name."""
+        taken = {i: row for i, row in enumerate(frame.rows) if "header" in row and row["path"] in self.writer.names}
+        if not taken:
+            return frame
+        twice = {i for i, row in taken.items() if self.writer.names[row["path"]] == answered(row)}
+        renamed = {i: self._free_name(row["path"]) for i, row in taken.items() if i not in twice}
+        return drop_member(frame, twice, renamed, self.writer.prefix)
+
+    def _free_name(self, path: str) -> str:
+        name, number = path, 1
+        while name in self.writer.names:
+            number += 1
+            name = bundle_path(f"{path}.{number}")
+        return name
 
     def _write_waiting(self) -> None:
         """Frames that had to wait, in the order in which they came."""
@@ -149,29 +193,15 @@ class Supervisor:
                     worker.waiting_bytes -= len(frame.packed)
                     self._write(worker, frame)
                     progress = True
-                if worker.waiting_bytes <= QUEUE_LIMIT // 2 and not worker.ended and worker.pipe not in self._registered():
-                    worker.slot.extend(10)
-                    self._ready.register(worker.pipe, selectors.EVENT_READ, worker)
-
-    def _registered(self) -> set[int]:
-        return {key.fd for key in self._ready.get_map().values()}
+                if worker.waiting_bytes <= QUEUE_LIMIT // 2 and not worker.ended and not worker.listening:
+                    self._excuse([worker], time.monotonic() - worker.kept_waiting)
+                    worker.heard = time.monotonic() + PATIENCE
+                    self._hear(worker, listen=True)
 
     def _deal(self, job: Job, dealt: dict[str, Any]) -> None:
-        """Make jobs of many files: the newest logs first, large ones first among them, so that no lane ends late."""
-        now = time.time()
-        order = sorted(dealt["files"], key=lambda file: (_age(now - file[2]), -file[1]))
-        batch: list[str] = []
-        size = 0
-        jobs = []
-        for path, length, _ in order:
-            batch.append(path)
-            size += length
-            if size >= BATCH_BYTES or len(batch) >= BATCH_FILES:
-                jobs.append(_reading(job, batch, dealt["timeout"]))
-                batch, size = [], 0
-        if batch:
-            jobs.append(_reading(job, batch, dealt["timeout"]))
-        self.jobs.extendleft(reversed(jobs))
+        """Files that one child found are read by several; whoever goes on with its job after a hang is not to deal them again."""
+        job.skip |= {f"file:{path}" for path, _, _ in dealt["files"]}
+        self.jobs.extendleft(reversed(deal(job, dealt["files"], dealt["timeout"])))
 
     # -- judging
 
@@ -180,55 +210,61 @@ class Supervisor:
         for worker in list(self.workers):
             if worker.ended and not worker.waiting:
                 self._ended(worker)
-            elif not worker.ended and worker.pipe in self._registered():
+            elif worker.listening:
                 deadline, _, label = worker.slot.read()
-                if now > max(deadline, worker.heard + 0.5):
+                if now > max(deadline, worker.heard + (PATIENCE if worker.received.partial else 0.5)):
                     self._hung(worker, label)
                 elif now > worker.until + KILL_GRACE + 2:
                     self._hung(worker, f"collector:{worker.job.collector.name}")
 
     def _ended(self, worker: Worker) -> None:
-        """The pipe is closed: the child is done, or died."""
+        """The pipe is closed, and all that came through it is written: the child is done, or died, or was killed."""
         status = self._reap(worker)
         _, group, label = worker.slot.read()
-        self._abandon(worker, f"its reader ended unexpectedly ({_died(status)})", Outcome.FAILED)
+        outcome, reason = Outcome.FAILED, f"its reader ended unexpectedly ({_died(status)})"
+        if worker.hung_at:
+            label, outcome, reason = worker.hung_at, Outcome.TIMEOUT, LATE
+        self._abandon(worker, reason, Outcome.PARTIAL if worker.hung_at else outcome)
         self._forget(worker)
         if status == 0:
             self.on_job(worker.job, True)  # noqa: FBT003  # done
         else:
             kill_group(group)
-            self._go_on(worker, label, Outcome.FAILED, f"its reader ended unexpectedly ({_died(status)})")
+            self._go_on(worker, label, outcome, reason)
 
     def _hung(self, worker: Worker, label: str) -> None:
-        """Past its deadline: kill, wait a second, leave behind."""
+        """Past its deadline: kill, wait a second, leave behind. What it had sent may still have to wait for another one's member."""
         worker.kill()
         self._drain(worker, KILL_GRACE)
-        self._reap(worker)
-        self._abandon(worker, "it did not answer in time", Outcome.PARTIAL)
-        self._forget(worker)
-        self._go_on(worker, label, Outcome.TIMEOUT, "it did not answer in time")
+        self._hear(worker, listen=False)
+        worker.hung_at, worker.ended = label, True
+        if not worker.waiting:
+            self._ended(worker)
 
     def _go_on(self, worker: Worker, label: str, outcome: Outcome, reason: str) -> None:
         """Another child does the rest of the job, without the source that this one hung at."""
         kind, _, name = label.partition(":")
         job = worker.job
-        if f"{kind}:{name}" not in {_key(row) for row in worker.done}:
+        if label not in worker.done:
             self.row(job, kind if kind in ("file", "command", "table", "probe") else "collector", name, outcome, reason)
-        if kind == "collector" or worker.restarts >= MAX_RESTARTS or time.monotonic() > worker.until:
-            self.on_job(job, True)  # noqa: FBT003
+        job.skip |= worker.done | {label}
+        job.timeout = worker.until - time.monotonic()
+        if kind != "collector" and worker.restarts < MAX_RESTARTS and job.timeout > 0:
+            if successor := self._spawn(job):
+                successor.restarts = worker.restarts + 1
             return
-        job.skip |= {_key(row) for row in worker.done} | {label}
-        if successor := self._spawn(job):
-            successor.restarts, successor.until = worker.restarts + 1, worker.until
+        if job.dealt or kind != "collector":
+            self._lost(job, outcome, f"the rest was given up after {worker.restarts + 1} readers: {reason}")
+        self.on_job(job, True)  # noqa: FBT003
 
     def _drain(self, worker: Worker, seconds: float) -> None:
         """What a child had sent before it was killed still counts."""
         deadline = time.monotonic() + seconds
         while not worker.ended and time.monotonic() < deadline:
-            if worker.pipe not in self._registered():
+            if not worker.listening:
                 break
-            for key, _ in self._ready.select(0.05):
-                if key.data is worker:
+            for one, _ in self._ready.select(0.05):
+                if one.data is worker:
                     self._listen(0)
                     break
         while worker.waiting and self._owner in (None, worker):
@@ -244,18 +280,40 @@ class Supervisor:
             self._listen(0.05)
             for worker in [worker for worker in self.workers if worker.ended and not worker.waiting]:
                 self._finish(worker, reason)
-        for worker in list(self.workers):
+        for worker in self.workers:
             worker.kill()
+        while self.workers:
+            worker = self._owner or self.workers[0]
             self._drain(worker, 0.1)
-            self._finish(worker, reason)
+            if not worker.waiting or self._owner in (None, worker):  # else that one's member has to be ended first
+                self._finish(worker, reason)
         self.give_up(self.jobs, reason)
         self.jobs.clear()
 
     def _finish(self, worker: Worker, reason: str) -> None:
-        self._reap(worker)
+        """After the run was ended: what its job did not come to is named."""
+        status = self._reap(worker)
         self._abandon(worker, reason, Outcome.PARTIAL)
         self._forget(worker)
+        if worker.ended and status == 0:
+            return
         self.row(worker.job, "collector", worker.job.collector.name, Outcome.PARTIAL, f"ended before it was done: {reason}")
+        if worker.job.dealt:
+            worker.job.skip |= worker.done
+            self.give_up([worker.job], reason)
+
+    def _give_way(self, reason: str) -> None:
+        """The output takes no more: end all children, and cut back to whole members."""
+        if row := self.writer.retreat(reason):
+            self.on_row(row)
+        self._owner = None
+        for worker in list(self.workers):
+            worker.kill()
+            worker.waiting.clear()
+            worker.ended = False
+            self._finish(worker, reason)
+        self.give_up(self.jobs, reason)
+        self.jobs.clear()
 
     # -- small things
 
@@ -264,7 +322,7 @@ class Supervisor:
         row: Member = {"collector": job.collector.name, "kind": kind, "source": name, "outcome": outcome, "reason": reason}
         row |= {"started": round(time.time(), 3), "seconds": 0.0}
         if kind == "command":
-            row["source"] = name.split(" ")
+            row["source"] = name.split("\0")
         self.on_row(row)
         self.writer.row(row)
 
@@ -274,17 +332,19 @@ class Supervisor:
             self._lost(job, Outcome.SKIPPED, f"{NOT_ASKED}{reason}")
 
     def _lost(self, job: Job, outcome: Outcome, reason: str) -> None:
-        """A job that was never begun."""
+        """A job that is not begun, or not gone on with."""
         if not job.dealt:
             self.row(job, "collector", job.collector.name, outcome, reason)
             return
         for source in job.ask(self.world.host):
-            if isinstance(source, File):
+            if isinstance(source, File) and f"file:{source.path}" not in job.skip:
                 self.row(job, "file", source.path, outcome, reason)
 
     def _abandon(self, worker: Worker, reason: str, outcome: Outcome) -> None:
         if self._owner is worker:
-            self.writer.abandon(reason, outcome)
+            if row := self.writer.abandon(reason, outcome):
+                self.on_row(row)
+                worker.done.add(key(row["kind"], row["source"]))
             self._owner = None
             self._write_waiting()
 
@@ -295,29 +355,9 @@ class Supervisor:
         return status
 
     def _forget(self, worker: Worker) -> None:
-        if worker.pipe in self._registered():
-            self._ready.unregister(worker.pipe)
+        self._hear(worker, listen=False)
         worker.close()
         self.workers.remove(worker)
-
-
-def _reading(job: Job, paths: list[str], timeout: float) -> Job:
-    """A job that reads these files for a collector."""
-
-    def ask(_host: Host) -> Iterator[File]:
-        return (File(path, timeout=timeout) for path in paths)
-
-    return replace(job, ask=ask, dealt=True, skip=set())
-
-
-def _age(seconds: float) -> int:
-    """Logs of today before those of this week before the rest."""
-    return 0 if seconds < DAY else 1 if seconds < 7 * DAY else 2
-
-
-def _key(row: Member) -> str:
-    source = row["source"]
-    return f"{row['kind']}:{source if isinstance(source, str) else ' '.join(source)}"
 
 
 def _died(status: int | None) -> str:

@@ -6,21 +6,25 @@ when the child no longer answers.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import mmap
 import os
 import struct
 import time
-from collections.abc import Iterator
 from typing import Any
 
 from diagbundle.bundle.pack import Frame
 
 _HEAD = struct.Struct("<BIII")
 _SLOT = struct.Struct("<dIH")
-_SLOT_SIZE = 4096
+_SLOT_SIZE = 1 << 16
 FRAME, DEAL, ANSWER = 1, 2, 3
 """Kinds of message: a finished frame; files to be dealt out to several children; the answer of a single question."""
+
+
+Message = tuple[int, Any, "bytes | memoryview", int]
+"""Kind, meta, packed bytes, plain size."""
 
 
 class Slot:
@@ -33,11 +37,15 @@ class Slot:
     def at(self, label: str, seconds: float) -> None:
         """The child is now at `label` and should be done with it within `seconds`."""
         self._deadline = time.monotonic() + seconds
-        self._label = label.encode("utf-8", "surrogateescape")[: _SLOT_SIZE - _SLOT.size]
+        try:
+            whole = label.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:  # a name that no file can have, from somebody's JSON
+            whole = label.encode("utf-8", "backslashreplace")
+        self._label = whole[: _SLOT_SIZE - _SLOT.size]
         self._write()
 
     def extend(self, seconds: float) -> None:
-        """The child went on, or was kept waiting by the supervisor itself."""
+        """The child went on, or was kept waiting by the supervisor. For the child alone: whoever writes the slot writes all of it."""
         self._deadline = max(self._deadline, time.monotonic() + seconds)
         self._write()
 
@@ -77,7 +85,7 @@ class Sender:
         """Hand over a value that JSON can hold."""
         self._send(kind, value, b"", 0)
 
-    def _send(self, kind: int, meta: Any, packed: bytes, plain: int) -> None:
+    def _send(self, kind: int, meta: Any, packed: bytes | memoryview, plain: int) -> None:
         text = json.dumps(meta, separators=(",", ":")).encode() if meta is not None else b""
         parts = [memoryview(_HEAD.pack(kind, len(text), len(packed), plain)), memoryview(text), memoryview(packed)]
         started = time.monotonic()
@@ -91,23 +99,47 @@ class Sender:
             self._slot.extend(waited + 1)
 
 
+def let_go(keep: int) -> int:
+    """Close every descriptor but one, and return that; 0, 1 and 2 become ends of pipes that lead nowhere."""
+    keep = fcntl.fcntl(keep, fcntl.F_DUPFD_CLOEXEC, 3) if keep < 3 else keep  # noqa: PLR2004  # the three standard ones may have been closed
+    read, write = os.pipe()
+    for standard, end in ((0, read), (1, write), (2, write)):
+        os.dup2(end, standard)
+    os.closerange(3, keep)
+    os.closerange(keep + 1, 1 << 12)
+    return keep
+
+
 class Received:
-    """The supervisor's end: bytes in, messages out."""
+    """The supervisor's end: bytes in, messages out. What is read goes where it stays: large frames are not copied again."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._head: tuple[int, int, int, int] | None = None
+        self._into = memoryview(bytearray(_HEAD.size))
+        self._have = 0
 
-    def feed(self, data: bytes) -> Iterator[tuple[int, Any, bytes, int]]:
-        """Whole messages: kind, meta, packed bytes, plain size."""
-        self._buffer += data
-        position = 0
-        while len(self._buffer) - position >= _HEAD.size:
-            kind, texts, packs, plain = _HEAD.unpack_from(self._buffer, position)
-            end = position + _HEAD.size + texts + packs
-            if len(self._buffer) < end:
-                break
-            text_at = position + _HEAD.size
-            meta = json.loads(self._buffer[text_at : text_at + texts]) if texts else None
-            yield kind, meta, bytes(memoryview(self._buffer)[text_at + texts : end]), plain
-            position = end
-        del self._buffer[:position]
+    @property
+    def partial(self) -> bool:
+        """Whether a message has begun to come in: its sender is waiting for nothing but us."""
+        return self._head is not None or self._have > 0
+
+    def read(self, pipe: int) -> Message | EOFError | None:
+        """What is there, without waiting for more: a whole message, None for a part of one, or the end of all."""
+        got = os.readv(pipe, [self._into[self._have :]])
+        if not got:
+            return EOFError()
+        self._have += got
+        if self._have < len(self._into):
+            return None
+        if self._head is None:
+            self._head = _HEAD.unpack(self._into)
+            _, texts, packs, _ = self._head
+            self._into, self._have = memoryview(bytearray(texts + packs)), 0
+            return None if texts + packs else self._whole()
+        return self._whole()
+
+    def _whole(self) -> Message:
+        kind, texts, _, plain = self._head or (0, 0, 0, 0)
+        body, self._head = self._into, None
+        self._into, self._have = memoryview(bytearray(_HEAD.size)), 0
+        return kind, json.loads(bytes(body[:texts])) if texts else None, body[texts:], plain

@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from diagbundle.bundle.pack import Frame, Member
 from diagbundle.collect.child import Child
 from diagbundle.collect.job import Job, World
-from diagbundle.collect.wire import Received, Sender, Slot
+from diagbundle.collect.wire import Received, Sender, Slot, let_go
 
 KILL_GRACE = 1.0
 """Seconds in which a killed child must be gone, or it is stuck in the kernel."""
+STOPPED, GONE = 3, 255
+"""Exit status of a child that was told to end before it was done, and of one whose status nobody knows."""
 PIPE_SIZE = 1 << 20
 _SET_PIPE_SIZE = 1031
 
@@ -35,23 +37,35 @@ class Worker:
     received: Received = field(default_factory=Received)
     waiting: deque[Frame] = field(default_factory=deque)
     waiting_bytes: int = 0
-    done: list[Member] = field(default_factory=list)
+    done: set[str] = field(default_factory=set)
+    """Keys of the sources of which there is a row in the bundle."""
     heard: float = 0.0
     ended: bool = False
+    """Whether its pipe is closed."""
+    listening: bool = False
     restarts: int = 0
+    kept_waiting: float = 0.0
+    """Since when it is not listened to, because another child has the output."""
+    hung_at: str = ""
+    """What it was at when it was killed for not answering."""
     renamed: Member = field(default_factory=dict)
     """What changes in the row of the large member under way, because another child took its name meanwhile."""
 
     def kill(self) -> None:
-        """The child, all that is in its session's group, and the command it runs."""
-        kill_group(self.slot.read()[1])
+        """The child, all that is in its session's group, then the command it ran: in this order it cannot start another one."""
         kill_group(self.pid)
+        with contextlib.suppress(OSError):
+            os.kill(self.pid, signal.SIGKILL)
+        kill_group(self.slot.read()[1])
 
     def reap(self) -> int | None:
         """Exit status; None where it cannot be had: the child is stuck in the kernel, and left behind."""
         deadline = time.monotonic() + KILL_GRACE
         while True:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:  # somebody had SIGCHLD ignored when we were started: the kernel has reaped it
+                return GONE
             if pid:
                 return os.waitstatus_to_exitcode(status)
             if time.monotonic() > deadline:
@@ -66,10 +80,10 @@ class Worker:
 
 def begin(job: Job, world: World) -> Worker:
     """Start a child on a job. Raises OSError where no process can be had."""
+    slot = Slot()
     read, write = os.pipe2(os.O_CLOEXEC)
     with contextlib.suppress(OSError):
         fcntl.fcntl(read, _SET_PIPE_SIZE, PIPE_SIZE)
-    slot = Slot()
     slot.at(f"collector:{job.collector.name}", job.timeout)
     gc.freeze()  # so that looking for garbage does not copy the pages that the children share
     try:
@@ -93,9 +107,8 @@ def _be_child(job: Job, world: World, write: int, slot: Slot) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
         os.setsid()
-        _let_go(write)
-        Child(job, world, Sender(write, slot), slot).serve()
-        code = 0
+        done = Child(job, world, Sender(let_go(write), slot), slot).serve()
+        code = 0 if done else STOPPED
     finally:
         os._exit(code)
 
@@ -105,14 +118,3 @@ def kill_group(group: int) -> None:
     if group > 1:
         with contextlib.suppress(OSError):
             os.killpg(group, signal.SIGKILL)
-
-
-def _let_go(keep: int) -> None:
-    """Close every descriptor but one; 0, 1 and 2 become ends of pipes that lead nowhere."""
-    high = os.dup(keep) if keep < 3 else keep  # noqa: PLR2004  # the three standard ones
-    read, write = os.pipe()
-    os.dup2(read, 0)
-    os.dup2(write, 1)
-    os.dup2(write, 2)
-    os.closerange(3, high)
-    os.closerange(high + 1, 1 << 12)

@@ -1,0 +1,1 @@
+"""One source becomes bytes: files, commands, probes."""

@@ -111,13 +111,14 @@ def _meant(error: OSError, *, kernel: bool) -> SourceError:
 
 def _examined(host: Host, path: str, opening: Opening) -> Opened:
     descriptor, real, status = opening
-    if path.startswith(KERNEL):
+    shown = real if host.root == "/" else real.removeprefix(host.root.rstrip("/"))
+    for name in {shown, _kernels_name(host, path, descriptor)} - {path, ""}:
+        if reason := why_never(name):
+            raise SourceSkipped(reason)
+    if shown.startswith(KERNEL):
         if not status.st_mode & READABLE:
             raise SourceSkipped(WRITE_ONLY)
         return Opened(descriptor, real != path, 0, None, None)
-    shown = real if host.root == "/" else real.removeprefix(host.root.rstrip("/"))
-    if shown != path and (reason := why_never(shown)):
-        raise SourceSkipped(reason)
     size = status.st_size
     inode = (status.st_dev, status.st_ino) if status.st_nlink > 1 else None
     opened = Opened(descriptor, shown != path, status.st_mtime, inode, size)
@@ -125,6 +126,16 @@ def _examined(host: Host, path: str, opening: Opening) -> Opened:
         opened.extents, opened.whole = _extents(descriptor, size), size
         opened.size = sum(length for _, length in opened.extents)
     return opened
+
+
+def _kernels_name(host: Host, path: str, descriptor: int) -> str:
+    """Where a file of /sys really lies: most paths there lead over links of the kernel's own, which are followed without a look."""
+    if host.root != "/" or not path.startswith("/sys/"):
+        return ""
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}")
+    except OSError:  # no /proc
+        return ""
 
 
 def _extents(descriptor: int, size: int) -> list[tuple[int, int]]:
