@@ -8,7 +8,6 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-
 from typing import Any
 
 from diagbundle.collect.api import File, Host, Row, Source, Stage, Table, collector
@@ -38,7 +37,7 @@ def capabilities(mask: str) -> list[str]:
 
 def _version() -> str:
     try:
-        from importlib import metadata  # slow to import
+        from importlib import metadata  # noqa: PLC0415  # slow to import
 
         return metadata.version("diagbundle")
     except ImportError:  # one file without the package's description: the manifest's head has the version

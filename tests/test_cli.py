@@ -18,7 +18,17 @@ PROGRAM = [sys.executable, "-m", "diagbundle"]
 
 def run(*words, cwd, **more):
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"} | more.pop("env", {})
-    return subprocess.run([*PROGRAM, *words], capture_output=True, text=True, cwd=cwd, stdin=subprocess.DEVNULL, env=environment, timeout=120, check=False, **more)
+    return subprocess.run(
+        [*PROGRAM, *words],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        env=environment,
+        timeout=120,
+        check=False,
+        **more,
+    )
 
 
 @pytest.fixture
@@ -67,14 +77,25 @@ def test_json_tells_the_outcome(folder):
 
 def test_a_pipe_gets_the_bundle(folder):
     with (folder / "piped.tar.zst").open("wb") as file:
-        ended = subprocess.run([*PROGRAM, "collect", "--only", "include", "--include", "logs", "-o", "-"], stdout=file, stderr=subprocess.PIPE, cwd=folder, check=True)
+        ended = subprocess.run(
+            [*PROGRAM, "collect", "--only", "include", "--include", "logs", "-o", "-"],
+            stdout=file,
+            stderr=subprocess.PIPE,
+            cwd=folder,
+            check=True,
+        )
     assert b"Done in" in ended.stderr
     assert run("verify", "piped.tar.zst", cwd=folder).returncode == 0
     assert run("cat", "piped.tar.zst", f"{folder}/logs/app.log".lstrip("/"), cwd=folder).stdout == "started\n"
 
 
 def test_settings_come_from_the_environment_too(folder):
-    ended = run("collect", "-q", cwd=folder, env={"DIAGBUNDLE_ONLY": "include", "DIAGBUNDLE_INCLUDE": "logs", "DIAGBUNDLE_OUTPUT": "out", "DIAGBUNDLE_CASE": "env"})
+    ended = run(
+        "collect",
+        "-q",
+        cwd=folder,
+        env={"DIAGBUNDLE_ONLY": "include", "DIAGBUNDLE_INCLUDE": "logs", "DIAGBUNDLE_OUTPUT": "out", "DIAGBUNDLE_CASE": "env"},
+    )
     assert "-env-" in ended.stdout
 
 
@@ -120,7 +141,9 @@ def test_a_file_that_is_there_is_not_overwritten(folder):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_seals_what_there_is(folder, number):
-    (folder / "slow.toml").write_text('title = "Slow"\n[[file]]\npaths = ["/etc/hostname"]\n[[command]]\nargv = ["sleep", "60"]\ntimeout = 60\n')
+    (folder / "slow.toml").write_text(
+        'title = "Slow"\n[[file]]\npaths = ["/etc/hostname"]\n[[command]]\nargv = ["sleep", "60"]\ntimeout = 60\n'
+    )
     os.chmod(folder / "slow.toml", 0o600)
     words = ["collect", "--collector", "slow.toml", "--only", "slow", "-o", "out", "--yes"]
     process = subprocess.Popen([*PROGRAM, *words], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -149,7 +172,7 @@ def test_an_unfinished_bundle_of_a_killed_run_can_be_salvaged(folder):
     assert names[0].endswith(".part")
     ended = run("salvage", f"out/{names[0]}", "-o", "saved", cwd=folder)
     assert ended.returncode in (3, 4), ended.stderr
-    found = [path for path in (folder / "saved").rglob("big.log")]
+    found = list((folder / "saved").rglob("big.log"))
     assert [path.read_bytes() for path in found] == [(folder / "logs/big.log").read_bytes()]
 
 
@@ -191,7 +214,17 @@ def test_as_another_user_it_collects_what_it_may_and_says_what_it_could_not(open
     words = ["-c", start, "collect", "--only", "users", "--only", "include", "--include", str(folder / "closed"), "-o", str(folder / "out")]
     for python in (sys.executable, "/usr/bin/python3"):
         try:
-            ended = subprocess.run([python, *words], cwd="/", user=65534, group=65534, extra_groups=[], capture_output=True, text=True, timeout=120, check=False)
+            ended = subprocess.run(
+                [python, *words],
+                cwd="/",
+                user=65534,
+                group=65534,
+                extra_groups=[],
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
         except PermissionError:
             continue
         if "No module named" not in ended.stderr:

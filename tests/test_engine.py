@@ -163,7 +163,14 @@ def test_a_generator_that_hangs_between_sources_is_one_row(collect, tree):
 
 def test_commands_that_misbehave_end_on_time_and_leave_nothing(collect):
     marker = f"diagbundle-test-{os.getpid()}"
-    deaf = Command((sys.executable, "-c", f"import signal,time; '{marker}'; signal.signal(15, signal.SIG_IGN); print('said', flush=True); time.sleep(60)"), timeout=1)
+    deaf = Command(
+        (
+            sys.executable,
+            "-c",
+            f"import signal,time; '{marker}'; signal.signal(15, signal.SIG_IGN); print('said', flush=True); time.sleep(60)",
+        ),
+        timeout=1,
+    )
     daemon = Command((sys.executable, "-c", f"import os,time; '{marker}'; print('x', flush=True); os.fork() or time.sleep(60)"), timeout=5)
     asks = Command((sys.executable, "-c", "print(repr(input()))"), timeout=5)
     started = time.monotonic()
@@ -176,7 +183,9 @@ def test_commands_that_misbehave_end_on_time_and_leave_nothing(collect):
 
 
 def test_long_output_is_one_member_of_its_true_size(collect):
-    command = Command((sys.executable, "-c", "import sys; [sys.stdout.write('line %d\\n' % i) for i in range(1500000)]"), at="sos_commands/long")
+    command = Command(
+        (sys.executable, "-c", "import sys; [sys.stdout.write('line %d\\n' % i) for i in range(1500000)]"), at="sos_commands/long"
+    )
     got = intact(collect(LIVE, asking(command)))
     lines = (got.tree / "sos_commands/long").read_text().splitlines()
     assert (len(lines), lines[-1]) == (1_500_000, "line 1499999")
@@ -278,7 +287,11 @@ def test_a_run_that_is_told_to_end_seals_what_there_is(collect, tree):
         yield {"n": 1}
         time.sleep(60)
 
-    collectors = [asking(File("/etc/hosts"), name="quick"), asking(Table("slow", slow), name="slow"), asking(File("/var/log/big"), name="late", stage=Stage.LOGS)]
+    collectors = [
+        asking(File("/etc/hosts"), name="quick"),
+        asking(Table("slow", slow), name="slow"),
+        asking(File("/var/log/big"), name="late", stage=Stage.LOGS),
+    ]
     threading.Timer(1, stop.set).start()
     started = time.monotonic()
     got = intact(collect(Host(str(tree)), *collectors, width=1, cancelled=lambda: "it was told to end" if stop.is_set() else ""))

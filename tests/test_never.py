@@ -5,19 +5,46 @@ import pytest
 from diagbundle.sources.never import NEVER, why_never, why_not_content
 
 REFUSED = {
-    "/etc/shadow": "password", "/etc/shadow-": "password", "/var/backups/shadow.bak": "password", "/etc/ssh/ssh_host_rsa_key": "private key",
-    "/srv/app/tls/server.key": "private key", "/etc/letsencrypt/live/x/privkey.pem": "private key", "/home/u/.ssh/id_ed25519": "credentials",
-    "/root/.bash_history": "credentials", "/proc/1/mem": "memory", "/proc/kcore": "memory", "/proc/kmsg": "acts", "/sys/kernel/debug/x/y": "acts",
-    "/sys/bus/pci/devices/0000:00:01.0/config": "acts", "/proc/sys/net/ipv6/conf/eth0/stable_secret": "secret of the kernel",
-    "/var/lib/postgresql/15/main/pg_wal/0001": "data", "/var/lib/kubelet/pods/a/volumes/kubernetes.io~secret/x/token": "credentials",
-    "/sys/firmware/efi/efivars/Boot0000-1": "acts", "/etc/NetworkManager/system-connections/wifi.nmconnection": "credentials",
-    "/var/crash/202601010000/vmcore": "memory", "/etc/kubernetes/admin.conf": "credentials",
-}  # fmt: skip
+    "/etc/shadow": "password",
+    "/etc/shadow-": "password",
+    "/var/backups/shadow.bak": "password",
+    "/etc/ssh/ssh_host_rsa_key": "private key",
+    "/srv/app/tls/server.key": "private key",
+    "/etc/letsencrypt/live/x/privkey.pem": "private key",
+    "/home/u/.ssh/id_ed25519": "credentials",
+    "/root/.bash_history": "credentials",
+    "/proc/1/mem": "memory",
+    "/proc/kcore": "memory",
+    "/proc/kmsg": "acts",
+    "/sys/kernel/debug/x/y": "acts",
+    "/sys/bus/pci/devices/0000:00:01.0/config": "acts",
+    "/proc/sys/net/ipv6/conf/eth0/stable_secret": "secret of the kernel",
+    "/var/lib/postgresql/15/main/pg_wal/0001": "data",
+    "/var/lib/kubelet/pods/a/volumes/kubernetes.io~secret/x/token": "credentials",
+    "/sys/firmware/efi/efivars/Boot0000-1": "acts",
+    "/etc/NetworkManager/system-connections/wifi.nmconnection": "credentials",
+    "/var/crash/202601010000/vmcore": "memory",
+    "/etc/kubernetes/admin.conf": "credentials",
+}
 READ = (
-    "/etc/passwd", "/etc/hosts", "/var/log/messages", "/var/log/auth.log.1", "/etc/ssh/sshd_config", "/etc/ssl/certs/ca.pem", "/proc/1/status",
-    "/proc/meminfo", "/sys/class/net/eth0/speed", "/etc/keyboard", "/var/log/keystone/keystone.log", "/etc/default/keyboard", "/var/log/shadow.log",
-    "/sys/firmware/efi/efivars/SecureBoot-8be4df61", "/etc/monkey", "/var/log/.history.d/x", "/var/crash/202601010000/vmcore-dmesg.txt",
-)  # fmt: skip
+    "/etc/passwd",
+    "/etc/hosts",
+    "/var/log/messages",
+    "/var/log/auth.log.1",
+    "/etc/ssh/sshd_config",
+    "/etc/ssl/certs/ca.pem",
+    "/proc/1/status",
+    "/proc/meminfo",
+    "/sys/class/net/eth0/speed",
+    "/etc/keyboard",
+    "/var/log/keystone/keystone.log",
+    "/etc/default/keyboard",
+    "/var/log/shadow.log",
+    "/sys/firmware/efi/efivars/SecureBoot-8be4df61",
+    "/etc/monkey",
+    "/var/log/.history.d/x",
+    "/var/crash/202601010000/vmcore-dmesg.txt",
+)
 
 
 @pytest.mark.parametrize("path", REFUSED)

@@ -16,7 +16,9 @@ from diagbundle.bundle.pack import Packer
 from diagbundle.bundle.writer import BundleWriter, drop_member
 from diagbundle.model import Outcome
 
-NAMES = st.lists(st.binary(min_size=1, max_size=40).filter(lambda part: part not in (b".", b"..") and not set(part) & {0, 47}), min_size=1, max_size=5)
+NAMES = st.lists(
+    st.binary(min_size=1, max_size=40).filter(lambda part: part not in (b".", b"..") and not set(part) & {0, 47}), min_size=1, max_size=5
+)
 
 
 def row(name):
@@ -70,7 +72,13 @@ def test_sizes_at_every_edge(size, promise):
 
 def test_an_answer_that_is_too_long_to_be_held_goes_on_in_parts(monkeypatch):
     monkeypatch.setattr(pack, "PART", 8 << 20)
-    data, writer = sealed(lambda packer: [(stream := packer.stream("long", row("long"))), *(stream.write(b"%07d\n" % i * 131072) for i in range(20)), stream.close()])
+    data, writer = sealed(
+        lambda packer: [
+            (stream := packer.stream("long", row("long"))),
+            *(stream.write(b"%07d\n" % i * 131072) for i in range(20)),
+            stream.close(),
+        ]
+    )
     with opened(data) as tar:
         parts = [tar.extractfile(f"b/{name}").read() for name in ("long", "long.part0002", "long.part0003")]
     assert b"".join(parts) == b"".join(b"%07d\n" % i * 131072 for i in range(20))

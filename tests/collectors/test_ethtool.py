@@ -5,9 +5,9 @@ import shutil
 import subprocess
 
 import pytest
-from diagbundle.collectors import ethtool as subject
 from network_hosts import commands, host_of, tables
 
+from diagbundle.collectors import ethtool as subject
 from diagbundle.host import Host
 
 BASE = "/sys/class/net"

@@ -1,9 +1,9 @@
 """Packet filters: listing must not make, load or start anything."""
 
 import pytest
-from diagbundle.collectors import firewall as subject
 from network_hosts import commands, host_of, process
 
+from diagbundle.collectors import firewall as subject
 from diagbundle.model import Command
 
 MODULES = {"/proc/modules": "xfs 1 0 - Live 0x0\nip_tables 1 0 - Live 0x0\n"}

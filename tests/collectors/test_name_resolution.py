@@ -1,9 +1,9 @@
 """Names: files first, daemons only if they run, and what may hang last."""
 
 import pytest
-from diagbundle.collectors import name_resolution as subject
 from network_hosts import commands, host_of, paths, process, tables
 
+from diagbundle.collectors import name_resolution as subject
 from diagbundle.host import Host
 
 

@@ -4,9 +4,9 @@ import os
 import subprocess
 
 import pytest
-from diagbundle.collectors import networking as subject
 from network_hosts import commands, host_of, paths, process, tables
 
+from diagbundle.collectors import networking as subject
 from diagbundle.host import Host
 
 OURS, THEIRS = "4026531840", "4026532200"

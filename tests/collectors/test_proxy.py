@@ -6,9 +6,9 @@ import secrets
 import subprocess
 
 import pytest
-from diagbundle.collectors import proxy as subject
 from network_hosts import host_of, paths, process, tables
 
+from diagbundle.collectors import proxy as subject
 from diagbundle.host import Host
 
 WORD = secrets.token_hex(8)

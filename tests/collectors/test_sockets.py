@@ -4,9 +4,9 @@ import os
 import socket
 
 import pytest
-from diagbundle.collectors import sockets as subject
 from network_hosts import commands, host_of, paths, process, tables
 
+from diagbundle.collectors import sockets as subject
 from diagbundle.host import Host
 
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"

@@ -2,9 +2,9 @@
 
 import time
 
-from diagbundle.collectors import time as subject
 from network_hosts import commands, host_of, paths, process, tables
 
+from diagbundle.collectors import time as subject
 from diagbundle.host import Host
 from diagbundle.model import Command
 

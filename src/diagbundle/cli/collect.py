@@ -13,7 +13,6 @@ from typing import Any
 import click
 
 from diagbundle import __version__, config
-from diagbundle import collectors as collectors_of_ours
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import PARTIAL_SUFFIX, SUFFIX
 from diagbundle.bundle.pack import Member
@@ -25,6 +24,7 @@ from diagbundle.collect.engine import Engine, Request, Result, who_is
 from diagbundle.collect.identity import ask
 from diagbundle.collect.output import FileOutput, PipeOutput, bundle_name, choose_folder
 from diagbundle.collect.plan import plan
+from diagbundle.collect.registry import is_ours
 from diagbundle.errors import UsageError
 from diagbundle.host import Host
 from diagbundle.model import Collector
@@ -154,8 +154,7 @@ def _probes(settings: config.Config, collectors: list[Collector], host: Host) ->
     """What will be asked over the network, or ''."""
     if "reachability" in settings.without:
         return ""
-    ours = os.path.dirname(collectors_of_ours.__file__ or "")
-    asking = [collector for collector in collectors if collector.name == "reachability" or not collector.origin.startswith(ours)]
+    asking = [collector for collector in collectors if collector.waits or not is_ours(collector)]
     items = [item for one in plan(asking, host, probes=True, seconds=2.0) for item in one.items]
     count = sum(1 for item in items if item["kind"] == "probe" and "not_asked" not in item)
     return f"{count} small requests, to addresses that this server's configuration names" if count else ""
@@ -204,9 +203,8 @@ def _summary(screen: Screen, result: Result) -> None:
     screen.say(f"{word} in {result.seconds:.0f} s: {where}  {amount(sealed.size)}")
     screen.say(f"  sha256 {sealed.sha256}")
     counts = result.outcomes
-    screen.say(
-        f"  {counts.get('collected', 0):,} items collected; {counts.get('absent', 0):,} do not exist here; {counts.get('skipped', 0):,} left out on purpose"
-    )
+    absent, skipped = counts.get("absent", 0), counts.get("skipped", 0)
+    screen.say(f"  {counts.get('collected', 0):,} items collected; {absent:,} do not exist here; {skipped:,} left out on purpose")
     if not result.complete:
         screen.say(f"  not whole: {shown(result.reason)}")
     _losses(screen, [row for row in result.losses if row["outcome"] != "denied"], "could not be had, or not whole")

@@ -99,7 +99,7 @@ class FileOutput:
             self._file = os.open(self.part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             os.fchmod(self._file, 0o600)
         except FileExistsError:
-            hint = "another collection is writing it, or was killed: see `diagbundle salvage`, remove it, or name another one with --output FILE"
+            hint = "another collection writes it, or was killed: see `diagbundle salvage`, remove it, or name another with --output FILE"
             raise OutputError(f"an unfinished bundle is there already: {self.part}", hint) from None
         except OSError as error:
             raise OutputError(f"the bundle cannot be written: {self.part}: {error.strerror}", "name another place with --output") from None

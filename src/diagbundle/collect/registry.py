@@ -51,6 +51,11 @@ def collector(  # noqa: PLR0913 - the fields of a Collector, by name
     return made
 
 
+def is_ours(found: Collector) -> bool:
+    """Whether a collector came with diagbundle, and not from another package or a drop-in."""
+    return found.origin.startswith(os.path.dirname(importlib.import_module(PACKAGE).__file__ or ""))
+
+
 @dataclass
 class Registry:
     """What was found, by name, and what was not taken, with the reason."""
