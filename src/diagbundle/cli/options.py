@@ -21,7 +21,7 @@ def choice_options(function: F) -> F:
     """Options that say what is to be collected."""
     for option in reversed((
         click.option("--only", multiple=True, metavar="NAME", help="Ask this collector and no other; may be given several times."),
-        click.option("--without", multiple=True, metavar="NAME", help="Leave this collector out. `reachability`: no network probes at all."),
+        click.option("--without", multiple=True, metavar="NAME", help="Leave this collector out. `reachability`: no network probes."),
         click.option("--with", "with_", multiple=True, metavar="NAME", help="Ask this collector, too, which is otherwise left out."),
         click.option("--include", multiple=True, metavar="PATH", help="Collect this file or folder, too, whole."),
         click.option("--collector", multiple=True, metavar="FILE", help="A vendor's collector: a TOML file that belongs to root."),
