@@ -351,3 +351,9 @@ def test_links_in_a_folder_are_named_not_followed_unless_that_is_wanted(collect,
     assert not (got.tree / "var/log/outside").exists()
     got = intact(collect(Host(str(tree)), asking(File("/var/log/**", follow=True))))
     assert (got.tree / "var/log/outside").read_text() == "127.0.0.1 localhost\n"
+
+
+def test_without_samples_nothing_is_waited_for(collect, tree):
+    started = time.monotonic()
+    collect(Host(str(tree)), asking(File("/etc/hosts")), sample_interval=20.0)
+    assert time.monotonic() - started < 10

@@ -149,7 +149,7 @@ def test_every_command_has_a_name(argv):
     assert "/" not in name
 
 
-@given(st.binary(min_size=1, max_size=300).filter(lambda name: 0 not in name), st.integers(0, 1 << 40))
+@given(st.binary(min_size=1, max_size=300).filter(lambda name: 0 not in name and not name.endswith(b"/")), st.integers(0, 1 << 40))
 def test_headers_are_what_tarfile_reads(name, size):
     text = "b/" + name.decode("utf-8", "surrogateescape")
     member = tarfile.TarInfo.frombuf(header(text, size, 5)[-512:], "utf-8", "surrogateescape")

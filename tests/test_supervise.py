@@ -248,9 +248,12 @@ def test_a_child_that_was_kept_waiting_is_known_by_what_it_hangs_at(collect, tre
     monkeypatch.setattr(supervise, "PATIENCE", 0.5, raising=False)
     slow_log(tree, 3)
     sources = [
-        Table("wait", lambda _host: time.sleep(2) or iter(["x"])), Table("noise", lambda _host: iter([os.urandom(4000).hex()])),
-        Table("soon", lambda _host: time.sleep(0.2) or iter(["x"])), Table("deaf", lambda _host: deaf_for(60), timeout=0.5), Table("after", lambda _host: iter(["x"])),
-    ]  # fmt: skip
+        Table("wait", lambda _host: time.sleep(2) or iter(["x"])),
+        Table("noise", lambda _host: iter([os.urandom(4000).hex()])),
+        Table("soon", lambda _host: time.sleep(0.2) or iter(["x"])),
+        Table("deaf", lambda _host: deaf_for(60), timeout=0.5),
+        Table("after", lambda _host: iter(["x"])),
+    ]
     collectors = [asking(File("/var/log/slow"), name="large"), asking(*sources, name="kept")]
     got = collect(Host(str(tree)), *collectors, redact=slowly(1.5), width=2)
     assert got.rows["deaf"]["outcome"] == "timeout"

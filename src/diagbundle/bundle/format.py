@@ -52,6 +52,9 @@ def mangle(argv: Sequence[str]) -> str:
 
 def name_fault(name: bytes) -> str:
     """Why a path below PREFIX (or PREFIX) may not be called so, or ''."""
+    slashed = b"/%b/" % name
+    if len(name) <= MAX_COMPONENT and name and not (b"//" in slashed or b"/." in slashed or b"\0" in name or name.count(b"/") >= MAX_DEPTH):
+        return ""  # most names: nothing needs a closer look
     if not name or len(name) > MAX_NAME:
         return "its length"
     if b"\0" in name:
@@ -90,14 +93,20 @@ def header(name: str, size: int, mtime: float = 0) -> bytes:
 
 
 def _ustar(name: bytes, size: int, mtime: float) -> bytes:
-    fields = b"0000600\x000000000\x000000000\x00%011o\0%011o\0" % (size, _seconds(mtime))
-    block = (name.ljust(100, b"\0") + fields + b"        0" + bytes(100) + b"ustar\x0000").ljust(BLOCK, b"\0")
-    return block[:148] + b"%06o\0 " % sum(block) + block[156:]
+    fields = b"%011o\0%011o\0" % (size, _seconds(mtime))
+    checksum = b"%06o\0 " % (sum(name) + sum(fields) + _FIXED_SUM)
+    return b"%b%b%b%b%b" % (name.ljust(USTAR_NAME, b"\0"), _MODE_AND_OWNER, fields, checksum, _TYPE_AND_MAGIC)
 
 
 def _seconds(mtime: float) -> int:
     """A modification time as a header can hold it; anybody may give a file one of the year 3000."""
     return min(max(0, int(mtime)), 0o77777777777)
+
+
+_MODE_AND_OWNER = b"0000600\x000000000\x000000000\x00"
+_TYPE_AND_MAGIC = (b"0" + bytes(100) + b"ustar\x0000").ljust(BLOCK - 156, b"\0")
+_FIXED_SUM = sum(_MODE_AND_OWNER) + sum(_TYPE_AND_MAGIC) + 8 * ord(" ")
+"""What every header has in common; its checksum counts its own field as blanks."""
 
 
 def sums_line(name: str, sha256: str) -> bytes:

@@ -41,7 +41,8 @@ def load(flags: dict[str, Any]) -> config.Config:
 
 def chosen(settings: config.Config) -> tuple[list[Collector], registry.Registry]:
     """The collectors that are to be asked. Raises `UsageError`."""
-    found = registry.find(settings.collector)
+    only = [name for name in settings.only if name != "include"] if settings.only and not settings.with_ else None
+    found = registry.find(settings.collector, only=only)
     if settings.include or "include" in settings.only:
         found.collectors["include"] = include(settings.include)
     collectors = registry.choose(found, settings.only, settings.without, settings.with_)

@@ -41,7 +41,7 @@ class Watcher(Protocol):
         """A collector's job begins or is done."""
 
     def row(self, row: Member) -> None:
-        """One piece of evidence, had or not."""
+        """One piece of evidence that was not had, or not whole."""
 
     def progress(self, packed: int, plain: int) -> None:
         """So many bytes are in the bundle; called several times a second."""
@@ -138,7 +138,7 @@ class Engine:
         """Jobs to their end. Returns why they were ended before, or ''."""
         for phase, count in Counter(job.phase for job in jobs).items():
             self.watcher.phase(phase, count)
-        return self._wait(not_before) or self.supervisor.run(jobs)
+        return (self._wait(not_before) or self.supervisor.run(jobs)) if jobs else self._why_stop()
 
     def _last_words(self, sampled: list[Collector]) -> None:
         """The run was ended: the second reading of the samples, quickly."""
@@ -184,6 +184,8 @@ class Engine:
         return self.request.cancelled() or self.budget.why_stop(self.writer.packed, self.writer.closing_size())
 
     def _row(self, row: Member) -> None:
+        if row["outcome"] == Outcome.COLLECTED:
+            return
         self.watcher.row(row)
         outcome = Outcome(row["outcome"])
         given_up = row.get("reason", "").startswith(NOT_ASKED)

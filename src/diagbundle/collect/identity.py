@@ -63,12 +63,14 @@ def ask(question: Callable[[], Any], seconds: float = SECONDS) -> Any:
 
 
 def _os_name(host: Host) -> str:
-    from distro import LinuxDistribution  # noqa: PLC0415  # slow to import, and only the child needs it
-
     with suppress(Exception):  # a hostile os-release must not cost the bundle its head
         text = host.read("/etc/os-release", 64 << 10).decode("utf-8", "replace")
         names = [line.split("=", 1)[1].strip().strip("\"'") for line in text.splitlines() if line.startswith("PRETTY_NAME=")]
-        return names[0][:200] if names else LinuxDistribution(include_lsb=False, include_uname=False, root_dir=host.root).name(pretty=True)
+        if names:
+            return names[0][:200]
+        from distro import LinuxDistribution  # noqa: PLC0415  # slow to import, and seldom needed
+
+        return LinuxDistribution(include_lsb=False, include_uname=False, root_dir=host.root).name(pretty=True)
     return ""
 
 

@@ -10,7 +10,7 @@ from diagbundle.host import Host
 from diagbundle.model import Collector, File, Source
 
 DAY = 86_400
-BATCH_BYTES, BATCH_FILES = 32 << 20, 1000
+BATCH_BYTES, BATCH_FILES = 48 << 20, 2000
 """Dealt files that make one job."""
 
 Redact = Callable[[Iterator[bytes]], Iterator[bytes]]

@@ -9,7 +9,7 @@ import importlib
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -74,13 +74,15 @@ class Registry:
         self.collectors[found.name] = found
 
 
-def find(extra_files: Iterable[str] = (), drop_in_folder: str = DROP_INS) -> Registry:
+def find(extra_files: Iterable[str] = (), drop_in_folder: str = DROP_INS, only: Collection[str] | None = None) -> Registry:
     """All collectors: ours, other packages', drop-ins and `extra_files`. Raises `UsageError`.
+
+    Of ours, `only` these are imported, if each of them has a file of its name: that starts faster.
 
     A drop-in or a package that cannot be taken is recorded and the rest goes on; a file that was named by hand must be taken.
     """
     registry = Registry()
-    for origin, make in (*_ours(), *_from_packages(), *_drop_ins(drop_in_folder)):
+    for origin, make in (*_ours(only), *_from_packages(), *_drop_ins(drop_in_folder)):
         for found in _made(registry, origin, make):
             registry.add(found)
     for path in extra_files:
@@ -129,10 +131,14 @@ def _made(registry: Registry, origin: str, make: Callable[[], Iterable[Collector
     return []
 
 
-def _ours() -> Iterator[Found]:
+def _ours(only: Collection[str] | None) -> Iterator[Found]:
     """The collectors of the package, in a folder or in a zip file."""
-    for name, origin, contents in _resources():
+    resources = list(_resources())
+    stems = {name.partition(".")[0] for name, _, _ in resources}
+    for name, origin, contents in resources:
         stem, dot, suffix = name.partition(".")
+        if only is not None and stems.issuperset(only) and stem not in only:
+            continue
         if dot and suffix == "toml":
             yield origin, partial(_of_toml, contents, origin)
         elif suffix in ("py", "pyc") and not stem.startswith("_"):
