@@ -357,3 +357,10 @@ def test_without_samples_nothing_is_waited_for(collect, tree):
     started = time.monotonic()
     collect(Host(str(tree)), asking(File("/etc/hosts")), sample_interval=20.0)
     assert time.monotonic() - started < 10
+
+
+def test_names_that_are_long_and_not_text_come_home(collect, tree):
+    name = b"caf\xe9" + b"x" * 120
+    (tree / "var/log" / os.fsdecode(name)).write_text("text")
+    got = intact(collect(Host(str(tree)), asking(File("/var/log/**"))))
+    assert (got.tree / "var/log" / os.fsdecode(name)).read_text() == "text"

@@ -2,7 +2,9 @@
 
 import errno
 import os
+import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -155,6 +157,23 @@ def test_a_second_name_of_roots_file_in_a_folder_of_many_is_not_read(tmp_path, m
     assert host.read("/shared/own") == b"own"
 
 
+@ROOT
+def test_a_link_in_a_folder_that_a_list_opens_for_others_is_not_followed(tmp_path):
+    root = tmp_path / "host"
+    (root / "shared").mkdir(parents=True)
+    (root / "secret").write_text("secret")
+    (root / "shared/planted").symlink_to("/secret")
+    entries = ((1, 7, -1), (2, 7, 65534), (4, 5, -1), (16, 7, -1), (32, 5, -1))  # owner, user 65534, group, mask, others
+    try:
+        os.setxattr(
+            root / "shared", "system.posix_acl_access", struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in entries)
+        )
+    except OSError:
+        pytest.skip("no access control lists here")
+    with pytest.raises(SourceDenied):
+        Host(str(root)).read("/shared/planted")
+
+
 # -- the start of the program
 
 
@@ -186,6 +205,21 @@ def test_blocked_signals_do_not_keep_a_child_from_ending(logs):
     process = subprocess.Popen(words, cwd=logs, preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, blocked))  # noqa: PLW1509
     assert process.wait(30) == 3
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.skipif(not shutil.which("localedef"), reason="needs localedef")
+def test_names_are_bytes_in_every_locale(logs):
+    made = subprocess.run(["localedef", "-i", "de_DE", "-f", "ISO-8859-1", str(logs / "de_DE")], capture_output=True, check=False)
+    if not (logs / "de_DE").exists():
+        pytest.skip(f"no such locale can be made: {made.stderr[:100]!r}")
+    names = {b"caf\xe9", "grün".encode()}
+    for name in names:
+        with open(os.fsencode(logs / "logs") + b"/" + name, "w"):
+            pass
+    assert collecting(logs, env={**os.environ, "LOCPATH": str(logs), "LC_ALL": "de_DE"}).returncode == 0
+    with Bundle.open(str(logs / "out.tar.zst")) as bundle:
+        found = {os.path.basename(row["path"].encode("utf-8", "surrogateescape")) for row in bundle.rows() if row["kind"] == "file"}
+    assert found == names | {b"app.log"}
 
 
 def test_a_result_that_cannot_be_told_is_no_traceback(logs):

@@ -115,76 +115,51 @@ def hexes(rng: random.Random, digits: int) -> Draw:
     return lambda: form % bits(4 * digits)
 
 
-def pools(seed: str) -> dict[str, tuple[list[str], float]]:
+Pools = dict[str, tuple[list[str], float]]
+
+
+def pools(seed: str) -> Pools:
     """What recurs on this invented server (name of the field: members, power of its skew); the same for every log of one seed."""
     r = random.Random(f"pools {seed}")
+    return _network(r) | _people_and_machines(r) | _programs(r)
 
-    def many(count: int, make: Draw) -> list[str]:
-        return [make() for _ in range(count)]
 
-    def address(head: str, *tops: int) -> str:
-        return head + ".".join(str(r.randrange(1, top)) for top in tops)
+def _many(count: int, make: Draw) -> list[str]:
+    return [make() for _ in range(count)]
 
-    classes = [f"com.example.shop.{w}.{w.capitalize()}{k}" for w in WORDS[:14] for k in ("Service", "Controller", "Repository", "Client")]
-    own = [
-        f"{c}.{m}({c.rsplit('.', 1)[1]}.java:{r.randrange(20, 400)})"
-        for c in classes
-        for m in r.sample(("handle", "find", "save", "call"), 3)
-    ]
+
+def _address(r: random.Random, head: str, *tops: int) -> str:
+    return head + ".".join(str(r.randrange(1, top)) for top in tops)
+
+
+def _network(r: random.Random) -> Pools:
+    """Addresses, interfaces, browsers and what they ask for."""
     assets = [f"/static/{w}.{r.getrandbits(32):08x}.{e}" for w in WORDS[:12] for e in ("js", "css", "png", "svg")]
     return {
-        "lan": (many(150, lambda: address("10.", 24, 250, 250)), 2.5),
-        "visitor": (many(4000, lambda: address(r.choice(("81.", "185.", "203.", "45.")), 250, 250, 250)), 2.0),
-        "wan": (many(2000, lambda: address("", 220, 250, 250, 250)), 2.0),
-        "user": ([f"{a}.{b}" for a, b in zip(PEOPLE, reversed(PEOPLE), strict=True)], 2.0),
-        "login": (["-"] * 60 + PEOPLE[:6], 1.0),
-        "host": ([f"{n}-{i:02}" for i in range(1, 8) for n in ("web", "db", "cache", "node")], 2.0),
-        "nic": (["eth0", "eth1", "bond0", *many(12, lambda: f"cali{r.getrandbits(44):011x}")], 2.0),
-        "disk": (["sda", "sdb", "sdc", "nvme0n1", "dm-0"], 2.0),
-        "unit": ([f"{w}-{k}" for w in WORDS[:16] for k in ("refresh.service", "clean.timer", "agent.service")], 3.0),
-        "title": ([f"{w.capitalize()} the {v} {x}" for w, v, x in zip(WORDS, WORDS[7:], WORDS[13:], strict=False)], 2.0),
-        "daemon": (many(14, lambda: str(r.randrange(600, 4000))), 2.0),
-        "pod": ([f"{s}-{r.getrandbits(36):09x}-{r.getrandbits(20):05x}" for s in SERVICES for _ in range(9)], 2.0),
-        "ns": (["shop", "shop-staging", "kube-system", "monitoring"], 2.0),
-        "svc": (list(SERVICES), 2.0),
-        "cid": (many(90, lambda: f"{r.getrandbits(256):064x}"), 2.0),
-        "uuid": (
-            many(
-                90,
-                lambda: (
-                    f"{r.getrandbits(32):08x}-{r.getrandbits(16):04x}-4{r.getrandbits(12):03x}-a{r.getrandbits(12):03x}-{r.getrandbits(48):012x}"
-                ),
-            ),
-            2.0,
-        ),
-        "keyprint": (many(30, lambda: f"{r.getrandbits(160):040x}"), 2.0),
-        "mac": (many(30, lambda: ":".join(f"{r.getrandbits(8):02x}" for _ in range(14))), 2.0),
-        "agent": (many(60, lambda: r.choice(AGENTS).format(r.randrange(98, 132), r.randrange(12))), 2.0),
+        "lan": (_many(150, lambda: _address(r, "10.", 24, 250, 250)), 2.5),
+        "visitor": (_many(4000, lambda: _address(r, r.choice(("81.", "185.", "203.", "45.")), 250, 250, 250)), 2.0),
+        "wan": (_many(2000, lambda: _address(r, "", 220, 250, 250, 250)), 2.0),
+        "nic": (["eth0", "eth1", "bond0", *_many(12, lambda: f"cali{r.getrandbits(44):011x}")], 2.0),
+        "mac": (_many(30, lambda: ":".join(f"{r.getrandbits(8):02x}" for _ in range(14))), 2.0),
+        "agent": (_many(60, lambda: r.choice(AGENTS).format(r.randrange(98, 132), r.randrange(12))), 2.0),
         "asset": (assets, 2.0),
         "referer": (["-"] * 30 + [f"https://www.example.com/{w}" for w in WORDS] * 2, 1.3),
         "verb": (["GET"] * 12 + ["POST"] * 4 + ["PUT", "DELETE", "HEAD"], 1.2),
         "hv": (["2.0", "1.1"], 1.3),
-        "word": (WORDS, 1.5),
-        "level": (["INFO ", "DEBUG", "INFO ", "WARN "], 1.5),
-        "jlevel": (["info", "info", "debug", "warn"], 1.5),
-        "class": (classes, 2.5),
-        "cause": (list(CAUSES), 2.0),
-        "frames": (
-            many(
-                70, lambda: "\n".join("\tat " + f for f in [*r.choices(own, k=r.randrange(2, 9)), *r.sample(LIBRARY, r.randrange(4, 11))])
-            ),
-            2.0,
-        ),
-        "jerror": (["ECONNREFUSED", "ETIMEDOUT", "EPIPE", "ENOTFOUND"], 2.0),
-        "jstack": (
-            many(
-                12,
-                lambda: "\\n".join(f"    at {w} (/srv/app/dist/{w}.js:{r.randrange(900)}:{r.randrange(60)})" for w in r.sample(WORDS, 5)),
-            ),
-            2.0,
-        ),
-        "wh": (["FRA1", "LEJ2", "WRO3"], 1.5),
-        "bool": (["true", "true", "false"], 1.0),
+    }
+
+
+def _people_and_machines(r: random.Random) -> Pools:
+    """Users, hosts, disks, units, and what auditd sees of them."""
+    return {
+        "user": ([f"{a}.{b}" for a, b in zip(PEOPLE, reversed(PEOPLE), strict=True)], 2.0),
+        "login": (["-"] * 60 + PEOPLE[:6], 1.0),
+        "host": ([f"{n}-{i:02}" for i in range(1, 8) for n in ("web", "db", "cache", "node")], 2.0),
+        "disk": (["sda", "sdb", "sdc", "nvme0n1", "dm-0"], 2.0),
+        "unit": ([f"{w}-{k}" for w in WORDS[:16] for k in ("refresh.service", "clean.timer", "agent.service")], 3.0),
+        "title": ([f"{w.capitalize()} the {v} {x}" for w, v, x in zip(WORDS, WORDS[7:], WORDS[13:], strict=False)], 2.0),
+        "daemon": (_many(14, lambda: str(r.randrange(600, 4000))), 2.0),
+        "keyprint": (_many(30, lambda: f"{r.getrandbits(160):040x}"), 2.0),
         "syscall": (["257", "59", "87", "263", "90"], 2.0),
         "yes": (["yes"] * 12 + ["no"], 1.0),
         "comm": (["sudo", "cat", "vim", "systemctl", "docker", "bash", "cp"], 1.5),
@@ -192,7 +167,53 @@ def pools(seed: str) -> dict[str, tuple[list[str], float]]:
         "context": ([f"system_u:system_r:{w}_t:s0" for w in ("sshd", "crond", "unconfined", "container", "httpd")], 2.0),
         "akey": (["access", "identity", "perm_mod", "exec"], 1.5),
         "avc": (["read", "write", "open", "getattr", "name_connect"], 1.5),
-        "proctitle": (many(40, lambda: " ".join(r.sample(WORDS, 3)).encode().hex().upper()), 2.0),
+        "proctitle": (_many(40, lambda: " ".join(r.sample(WORDS, 3)).encode().hex().upper()), 2.0),
+    }
+
+
+def _programs(r: random.Random) -> Pools:
+    """Pods, classes, stack traces, levels."""
+    classes = [f"com.example.shop.{w}.{w.capitalize()}{k}" for w in WORDS[:14] for k in ("Service", "Controller", "Repository", "Client")]
+    own = [
+        f"{c}.{m}({c.rsplit('.', 1)[1]}.java:{r.randrange(20, 400)})"
+        for c in classes
+        for m in r.sample(("handle", "find", "save", "call"), 3)
+    ]
+    return {
+        "pod": ([f"{s}-{r.getrandbits(36):09x}-{r.getrandbits(20):05x}" for s in SERVICES for _ in range(9)], 2.0),
+        "ns": (["shop", "shop-staging", "kube-system", "monitoring"], 2.0),
+        "svc": (list(SERVICES), 2.0),
+        "cid": (_many(90, lambda: f"{r.getrandbits(256):064x}"), 2.0),
+        "uuid": (
+            _many(
+                90,
+                lambda: (
+                    f"{r.getrandbits(32):08x}-{r.getrandbits(16):04x}-4{r.getrandbits(12):03x}-a{r.getrandbits(12):03x}-{r.getrandbits(48):012x}"
+                ),
+            ),
+            2.0,
+        ),
+        "word": (WORDS, 1.5),
+        "level": (["INFO ", "DEBUG", "INFO ", "WARN "], 1.5),
+        "jlevel": (["info", "info", "debug", "warn"], 1.5),
+        "class": (classes, 2.5),
+        "cause": (list(CAUSES), 2.0),
+        "frames": (
+            _many(
+                70, lambda: "\n".join("\tat " + f for f in [*r.choices(own, k=r.randrange(2, 9)), *r.sample(LIBRARY, r.randrange(4, 11))])
+            ),
+            2.0,
+        ),
+        "jerror": (["ECONNREFUSED", "ETIMEDOUT", "EPIPE", "ENOTFOUND"], 2.0),
+        "jstack": (
+            _many(
+                12,
+                lambda: "\\n".join(f"    at {w} (/srv/app/dist/{w}.js:{r.randrange(900)}:{r.randrange(60)})" for w in r.sample(WORDS, 5)),
+            ),
+            2.0,
+        ),
+        "wh": (["FRA1", "LEJ2", "WRO3"], 1.5),
+        "bool": (["true", "true", "false"], 1.0),
     }
 
 

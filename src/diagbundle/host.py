@@ -242,7 +242,7 @@ class Host:
             self._last = (parent, _descend(self.root, parent))
         descriptor = os.open(name, _FLAGS | os.O_NOFOLLOW, dir_fd=self._last[1])
         if (status := os.fstat(descriptor)).st_nlink > 1:
-            _refuse_planted(status, os.fstat(self._last[1]), descriptor)
+            _refuse_planted(status, os.fstat(self._last[1]), parent, descriptor)
         return descriptor
 
     def _lexists(self, path: str) -> bool:
@@ -288,7 +288,7 @@ class Host:
                 status = os.lstat(real)
             except OSError as error:
                 raise from_os_error(error) from None
-            found = (real, trusted and _only_root_writes(status))
+            found = (real, trusted and _only_root_writes(status, real))
         if len(self._directories) > REMEMBERED:
             self._directories.clear()
         self._directories[path] = found
@@ -344,9 +344,18 @@ def file_type(mode: int) -> str:
     return kinds.get(stat.S_IFMT(mode), "something else")
 
 
-def _only_root_writes(status: os.stat_result) -> bool:
+def _only_root_writes(status: os.stat_result, real: str) -> bool:
+    """Whether a directory is ours alone. The group's bit stands for the mask, too, where a list says who else may write."""
     ours = status.st_uid in (0, os.geteuid())
-    return ours and not status.st_mode & stat.S_IWOTH and (not status.st_mode & stat.S_IWGRP or status.st_gid == 0)
+    group = status.st_mode & stat.S_IWGRP and (status.st_gid != 0 or _has_list(real))
+    return ours and not status.st_mode & stat.S_IWOTH and not group
+
+
+def _has_list(real: str) -> bool:
+    try:
+        return bool(os.getxattr(real, "system.posix_acl_access", follow_symlinks=False))
+    except OSError:  # it has none, or its file system knows none
+        return False
 
 
 def _descend(root: str, real: str) -> int:
@@ -361,9 +370,9 @@ def _descend(root: str, real: str) -> int:
     return here
 
 
-def _refuse_planted(status: os.stat_result, directory: os.stat_result, descriptor: int) -> None:
+def _refuse_planted(status: os.stat_result, directory: os.stat_result, real: str, descriptor: int) -> None:
     """A hard link to somebody else's file, made by whoever may write to the directory, is not theirs to show us."""
-    anybody = status.st_uid in (0, os.geteuid()) and not _only_root_writes(directory)
+    anybody = status.st_uid in (0, os.geteuid()) and not _only_root_writes(directory, real)
     if stat.S_ISREG(status.st_mode) and (status.st_uid != directory.st_uid or anybody):
         os.close(descriptor)
         raise SourceDenied("a second name of another's file, in a directory that others can write to, is not read")

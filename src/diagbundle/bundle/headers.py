@@ -11,7 +11,7 @@ from diagbundle.errors import FormatError, IntegrityError
 
 _OCTAL = re.compile(rb" *([0-7]+)[ \0]*")
 _LARGE = re.compile(rb"[1-9][0-9]{9,17}")
-_PAX_KEYS = {b"path", b"size"}
+_PAX_KEYS = {b"path", b"size", b"hdrcharset"}
 _OWNER = [0o600, 0, 0]
 MAX_HEADER = 2 * BLOCK + MAX_PAX
 """Bytes of a header with the longest pax header."""
@@ -100,7 +100,9 @@ def _pax(data: bytes) -> dict[bytes, bytes]:
         if not equals or data[at + length - 1 : at + length] != b"\n" or key in found:
             raise FormatError("a pax header that cannot be read")
         if key not in _PAX_KEYS:
-            raise FormatError(f"a pax header with the key {shown(key[:40])!r}; allowed are path and size")
+            raise FormatError(f"a pax header with the key {shown(key[:40])!r}; allowed are path, size and hdrcharset")
+        if key == b"hdrcharset" and value != b"BINARY":
+            raise FormatError(f"a pax header with the character set {shown(value[:40])!r}; allowed is BINARY")
         found[key] = value
         at += length
     return found

@@ -186,11 +186,10 @@ def _be_a_good_guest() -> None:
     """Last in line for the processor and for the disks; all children inherit it."""
     import psutil
 
-    process = psutil.Process()
-    for polite in (lambda: os.nice(19), lambda: process.ionice(psutil.IOPRIO_CLASS_IDLE)):
+    for polite in (lambda: os.nice(19), lambda: psutil.Process().ionice(psutil.IOPRIO_CLASS_IDLE)):
         try:
             polite()
-        except (OSError, psutil.Error, AttributeError):  # a sandbox may forbid it: then as we are
+        except (OSError, psutil.Error, AttributeError):  # a sandbox may forbid it, or hide /proc: then as we are
             continue
 
 

@@ -15,6 +15,7 @@ INTERRUPTED = 130
 def main() -> None:
     """Entry point of the program."""
     _stand()
+    _speak_utf8()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -27,6 +28,12 @@ def _stand() -> None:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest free number: this one
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, mode, closefd=False, encoding="utf-8"))  # noqa: SIM115  # for the whole run
+
+
+def _speak_utf8() -> None:
+    """Begin again where names of files would be read in another encoding (LANG=de_DE): in a bundle they are the bytes that they are."""
+    if sys.getfilesystemencoding() != "utf-8" and sys.executable and "PYTHONUTF8" not in os.environ:
+        os.execve(sys.executable, sys.orig_argv, {**os.environ, "PYTHONUTF8": "1"})  # noqa: S606  # ourselves
 
 
 def run(words: list[str]) -> int:

@@ -62,8 +62,9 @@ class Rows:
             path = f"{OWN}/start/{path}"
         answers = answered(row)
         name, number = bundle_path(path), 1
-        while name in self.claimed:
-            if self.claimed[name] == answers:
+        for_last = "sample" not in row and f"{OWN}/start/{path}" in self.claimed  # a sample's last reading is to lie where people look
+        while name in self.claimed or (for_last and number == 1):
+            if self.claimed.get(name) == answers:
                 row.update(link=name, seconds=self.seconds())
                 self.packer.note(row)
                 return ""
