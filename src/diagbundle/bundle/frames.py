@@ -58,8 +58,12 @@ def beginning(packed: bytes, size: int) -> bytes:
         return b""
 
 
+HELD = 4
+"""Frames held at once, 32 MiB at most: the manifest is found from behind, then read from its beginning."""
+
+
 class Frames:
-    """The uncompressed stream of a file, read through its seek table. The last frame read is held."""
+    """The uncompressed stream of a file, read through its seek table. The last few frames read are held."""
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
@@ -71,7 +75,7 @@ class Frames:
             raise IntegrityError("the seek table does not add up to the size of the file")
         if not len(plain) or min(plain) == 0 or max(plain) > FRAME:
             raise FormatError(f"the seek table lists a frame without content, or of more than {FRAME:,} bytes")
-        self._held: tuple[int, bytes | BundleError] = (-1, b"")
+        self._held: dict[int, bytes | BundleError] = {}
 
     def pread(self, size: int, at: int) -> bytes:
         """Bytes of the file; fewer mean that it is cut."""
@@ -105,9 +109,11 @@ class Frames:
 
     def frame(self, index: int) -> bytes:
         """The checked content of a frame. A fault is remembered too: many members may share it."""
-        if self._held[0] != index:
-            self._held = (index, self._load(index))
-        content = self._held[1]
+        if index not in self._held:
+            if len(self._held) >= HELD:
+                del self._held[next(iter(self._held))]
+            self._held[index] = self._load(index)
+        content = self._held[index]
         if isinstance(content, BundleError):
             raise type(content)(str(content))
         return content

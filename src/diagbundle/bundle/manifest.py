@@ -41,17 +41,17 @@ def blocks(frames: Frames, start: int, size: int) -> Iterator[bytes]:
         raise IntegrityError("its manifest or SHA256SUMS ends in the middle of a line")
 
 
-def members_of(block: bytes, *, first: bool) -> Iterator[tuple[str, int, int]]:
+def members_of(block: bytes, *, first: bool) -> list[tuple[str, int, int]]:
     """Path, size and time of change (0: unknown) of the members that a block of lines names; the first line is the head."""
-    found = [(name.decode("ascii"), int(size), int(seconds)) for name, size, seconds in _MEMBER.findall(block)]
+    found = _MEMBER.findall(block)
     if len(found) == block.count(b'"header"'):
-        yield from found
-        return
-    for line in block.splitlines()[1 if first else 0 :]:
-        row = parse_row(line)
-        if "header" in row:
-            seconds = row.get("mtime")
-            yield row["path"], row["size"], int(seconds) if isinstance(seconds, int | float) and 0 < seconds < _FAR else 0
+        return [(name.decode("ascii"), int(size), int(seconds)) for name, size, seconds in found]
+    rows = [parse_row(line) for line in block.splitlines()[1 if first else 0 :]]
+    return [(row["path"], row["size"], _mtime(row.get("mtime"))) for row in rows if "header" in row]
+
+
+def _mtime(seconds: object) -> int:
+    return int(seconds) if isinstance(seconds, int | float) and 0 < seconds < _FAR else 0
 
 
 def is_odd(block: bytes) -> bool:

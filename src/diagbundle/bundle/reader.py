@@ -101,11 +101,11 @@ class Bundle:
         with self._named():
             yield from self._rows()
 
-    def listing(self) -> Iterator[tuple[str, int, int]]:
-        """Path, size and time of change of each member. Of lines as our writer makes them, only that much is read."""
+    def listing(self) -> Iterator[list[tuple[str, int, int]]]:
+        """Path, size and time of change of the members, many at a time. Of lines as our writer makes them, only that is read."""
         with self._named():
             for number, block in enumerate(self._blocks()):
-                yield from members_of(block, first=number == 0)
+                yield members_of(block, first=number == 0)
 
     def find(self, name: str) -> Row | None:
         """The row of the member that lies at this path below PREFIX. Searches bytes first: JSON is slow to read."""

@@ -13,8 +13,6 @@ from diagbundle.bundle.reader import Bundle
 from diagbundle.errors import UsageError
 
 Row = dict[str, Any]
-LINES = 2000
-"""Lines written at once."""
 RANK = ("failed", "timeout", "partial", "denied", "skipped", "absent")
 """The order in which what was not had is told: the most important first."""
 
@@ -22,13 +20,9 @@ RANK = ("failed", "timeout", "partial", "denied", "skipped", "absent")
 def plain(path: str) -> int:
     """Size, time and name of each member, without further questions."""
     with Bundle.open(path) as opened:
-        lines = []
-        for name, size, seconds in opened.listing():
-            lines.append(f"{size:>14,}  {_time(seconds)}  {shown(name)}\n")
-            if len(lines) >= LINES:
-                sys.stdout.write("".join(lines))
-                lines.clear()
-        sys.stdout.write("".join(lines))
+        for members in opened.listing():
+            lines = [f"{size:>14,}  {_time(seconds)}  {name if name.isprintable() else shown(name)}\n" for name, size, seconds in members]
+            sys.stdout.write("".join(lines))
     return 0
 
 
