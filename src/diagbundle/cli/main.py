@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 
@@ -61,6 +62,7 @@ def run(words: list[str]) -> int:
 
 def _dispatch(words: list[str]) -> int:
     """`list FILE` and `cat FILE PATH` are asked again and again: to import click would take longer than to answer them."""
+    gc.freeze()  # nothing that was imported is garbage
     if not any(word.startswith("-") for word in words):
         match words:
             case ["list", bundle]:

@@ -121,8 +121,8 @@ class Engine:
         """Everything in its order. Returns why it ended early, or ''."""
         self._refused()
         sampled = [collector for collector in self.request.collectors if collector.samples is not nothing]
+        first_reading = time.monotonic()  # each source waits as long for its turn in the last reading as it did in the first
         reason = self._run(self._samples(sampled, "start", SAMPLE_SECONDS))
-        first_reading = time.monotonic()
         jobs = [job for stage in STAGES for job in self._jobs(stage)]
         if reason:
             self.supervisor.give_up(jobs, reason)
