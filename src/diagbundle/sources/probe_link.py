@@ -21,6 +21,7 @@ _ETHERNET = 1  # ARPHRD_ETHER
 _EVERYBODY = b"\xff" * 6
 MAX_MACS = 8
 _LISTEN = 0.5
+_KNOWN = 0.5
 """Seconds that a second owner of an address has after the first answer."""
 
 
@@ -130,6 +131,8 @@ def _by_datagram(address: Address, way: Way, clock: Clock) -> dict[str, object]:
             entry = neighbour_of(scoped, way)
             if entry and entry.state in ("REACHABLE", "PERMANENT", "FAILED", "NOARP"):
                 break
+            if entry and entry.mac and time.monotonic() - started > _KNOWN:
+                break  # the kernel takes five seconds before it asks a neighbour again that it knows
     row: dict[str, object] = {"neighbour": f"{entry.state} {entry.mac}".strip() if entry else "", "ms": milliseconds(started)}
     if entry and entry.mac and entry.state not in ("FAILED", "INCOMPLETE"):
         return row | {"outcome": "answered", "detail": "" if entry.state == "REACHABLE" else "known, but not confirmed just now"}
