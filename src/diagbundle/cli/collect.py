@@ -65,7 +65,8 @@ def command(*, yes: bool, quiet: bool, as_json: bool, **flags: Any) -> int:
     who = ask_who(host)
     output = _output(settings, who)
     screen = Screen(quiet=quiet)
-    _statement(screen, settings, collectors, host, output)
+    if not quiet:  # it looks at the logs first, to tell their size
+        _statement(screen, settings, collectors, host, output)
     if not yes and not quiet and is_terminal(0) and is_terminal(2) and not _agreed():
         output.discard()
         say("Nothing was collected.")
