@@ -17,8 +17,8 @@ from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import PARTIAL_SUFFIX, SUFFIX
 from diagbundle.bundle.pack import Member
 from diagbundle.cli import options
-from diagbundle.cli.main import say
 from diagbundle.cli.screen import Screen, amount, is_terminal
+from diagbundle.cli.talk import say
 from diagbundle.collect.budget import room
 from diagbundle.collect.engine import Engine, Request, Result, who_is
 from diagbundle.collect.identity import ask

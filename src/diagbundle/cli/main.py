@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 
+from diagbundle.cli.talk import say
 from diagbundle.errors import DiagbundleError
 
 SIGPIPE = 13
@@ -76,10 +77,3 @@ def _dispatch(words: list[str]) -> int:
     from diagbundle.cli import group
 
     return group.run(words)
-
-
-def say(text: str) -> None:
-    """A line of talk, on standard error; nobody may be listening."""
-    with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
-        sys.stderr.flush()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from diagbundle.bundle.reader import Bundle
-from diagbundle.cli.main import say
+from diagbundle.cli.talk import say
 
 if TYPE_CHECKING:
     from diagbundle.bundle.manifest import Row

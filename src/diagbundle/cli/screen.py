@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.pack import Member
-from diagbundle.cli.main import say
+from diagbundle.cli.talk import say
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
