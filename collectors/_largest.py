@@ -172,13 +172,18 @@ def _to_walk(every: list[Mount]) -> list[Mount]:
 
 def _used(host: Host, mount: Mount) -> int:
     """Inodes in use, or a guess from the bytes where the file system counts none (btrfs)."""
-    row = space(host, mount)
-    size, free, inodes, left = (int(str(row.get(name) or 0)) for name in ("bytes", "bytes_free", "inodes", "inodes_free"))
+    size, free, inodes, left = _numbers(host, mount)
     return inodes - left if inodes else (size - free) >> 16
 
 
 def _fullness(host: Host, mount: Mount) -> float:
     """Share of bytes or of inodes in use, whichever is larger."""
+    size, free, inodes, left = _numbers(host, mount)
+    return max(1 - free / size if size else 0.0, 1 - left / inodes if inodes else 0.0)
+
+
+def _numbers(host: Host, mount: Mount) -> tuple[int, int, int, int]:
+    """Bytes, free bytes, inodes and free inodes; 0 for what is not known."""
     row = space(host, mount)
     size, free, inodes, left = (int(str(row.get(name) or 0)) for name in ("bytes", "bytes_free", "inodes", "inodes_free"))
-    return max(1 - free / size if size else 0.0, 1 - left / inodes if inodes else 0.0)
+    return size, free, inodes, left

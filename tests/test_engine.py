@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from asking import LIVE, asking
 
 from diagbundle.bundle.reader import Bundle
 from diagbundle.collect.engine import Engine, Request
@@ -17,13 +18,6 @@ from diagbundle.errors import OutputError
 from diagbundle.host import Host
 from diagbundle.model import Collector, Command, File, Stage, Table
 from diagbundle.testing import Silent
-
-LIVE = Host(live=True)
-
-
-def asking(*sources, name="probe", stage=Stage.STATE, samples=()):
-    more = {"samples": lambda _host: samples} if samples else {}
-    return Collector(name, "A collector of the test", lambda _host: iter(sources), stage=stage, **more)
 
 
 def intact(collected):

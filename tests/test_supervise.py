@@ -6,19 +6,14 @@ import signal
 import time
 
 import pytest
+from asking import LIVE, asking
 
 from diagbundle.bundle.reader import Bundle
 from diagbundle.collect import supervise
 from diagbundle.host import Host
 from diagbundle.model import Collector, Command, File, Stage, Table
 
-LIVE = Host(live=True)
 DEAF = {signal.SIGALRM, signal.SIGTERM}
-
-
-def asking(*sources, name="probe", stage=Stage.STATE, samples=()):
-    more = {"samples": lambda _host: samples} if samples else {}
-    return Collector(name, "A collector of the test", lambda _host: iter(sources), stage=stage, **more)
 
 
 def rows(collected):

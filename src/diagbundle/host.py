@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 from diagbundle.errors import SourceAbsent, SourceDenied, SourceError, SourceSkipped, from_os_error
 from diagbundle.model import Command, Outcome
 
+MAGIC = "*?["
+"""Characters that make a path a pattern."""
 MAX_LINKS = 40
 REMEMBERED = 50_000
 """Directories of which it is remembered where they are."""
@@ -97,11 +99,17 @@ class Host:
         except OSError as error:
             raise from_os_error(error) from None
 
+    def lstat(self, path: str) -> os.stat_result:
+        """What stands at the path itself: a link as a link. Raises `SourceError`."""
+        try:
+            return os.lstat(self._itself(path))
+        except OSError as error:
+            raise from_os_error(error) from None
+
     def readlink(self, path: str) -> str:
         """The text of a symbolic link, or '' where there is none."""
         try:
-            parent, name = os.path.split(path.rstrip("/"))
-            return os.readlink(os.path.join(self._directory(parent or "/")[0], name))
+            return os.readlink(self._itself(path))
         except (OSError, SourceError):
             return ""
 
@@ -116,7 +124,7 @@ class Host:
     def glob(self, pattern: str) -> Iterator[str]:
         """Paths that match, sorted within each directory. `**` descends without following links."""
         head, _, last = pattern.rpartition("/")
-        if not _has_magic(pattern):
+        if not has_magic(pattern):
             if self._lexists(pattern):
                 yield pattern
         elif last == "**":
@@ -247,10 +255,14 @@ class Host:
 
     def _lexists(self, path: str) -> bool:
         try:
-            parent, name = os.path.split(path)
-            return os.path.lexists(os.path.join(self._directory(parent or "/")[0], name))
+            return os.path.lexists(self._itself(path))
         except SourceError:
             return False
+
+    def _itself(self, path: str) -> str:
+        """Where the path's last component lies on this machine, not followed. Raises `SourceError`."""
+        parent, name = os.path.split(path.rstrip("/"))
+        return os.path.join(self._directory(parent or "/")[0], name)
 
     def _resolve(self, path: str) -> tuple[str, bool]:
         """Real path of what `path` leads to, and whether nobody but root could have changed the way there."""
@@ -299,7 +311,7 @@ class Host:
         return "/" + os.path.relpath(real, self.root) if self.root != "/" else real
 
     def _directories_of(self, pattern: str) -> Iterator[str]:
-        if not _has_magic(pattern):
+        if not has_magic(pattern):
             yield pattern or "/"
             return
         head, _, last = pattern.rpartition("/")
@@ -326,7 +338,7 @@ class Host:
         return []
 
     def _matching(self, directory: str, pattern: str) -> list[str]:
-        if not _has_magic(pattern):
+        if not has_magic(pattern):
             return [pattern] if self._lexists(_join(directory, pattern)) else []
         names = fnmatch.filter(self.listdir(directory), pattern)
         return names if pattern.startswith(".") else [name for name in names if not name.startswith(".") or pattern == "*"]
@@ -378,8 +390,9 @@ def _refuse_planted(status: os.stat_result, directory: os.stat_result, real: str
         raise SourceDenied("a second name of another's file, in a directory that others can write to, is not read")
 
 
-def _has_magic(pattern: str) -> bool:
-    return any(character in pattern for character in "*?[")
+def has_magic(path: str) -> bool:
+    """Whether a path is a pattern."""
+    return any(character in path for character in MAGIC)
 
 
 def _join(directory: str, name: str) -> str:

@@ -39,7 +39,7 @@ FOLDERS = (".", "/root", "/var/tmp", "/tmp")  # noqa: S108  # the file is create
 EXIT_PARTIAL = 3
 
 
-@click.command(short_help="Collect what an engineer needs into one file")
+@click.command
 @options.choice_options
 @click.option(
     "-o", "--output", metavar="PLACE", help="File or folder for the bundle; `-` writes it to standard output. Default: the current folder."
@@ -62,7 +62,7 @@ def command(*, yes: bool, quiet: bool, as_json: bool, **flags: Any) -> int:
     settings = options.load(flags)
     collectors, found = options.chosen(settings)
     host = options.host(settings)
-    who = ask_who(host)
+    who = who_is(host)
     output = _output(settings, who)
     screen = Screen(quiet=quiet)
     if not quiet:  # it looks at the logs first, to tell their size
@@ -86,11 +86,6 @@ def command(*, yes: bool, quiet: bool, as_json: bool, **flags: Any) -> int:
     _summary(screen, result)
     _tell(result, as_json=as_json)
     return 0 if result.complete else EXIT_PARTIAL
-
-
-def ask_who(host: Host) -> dict[str, Any]:
-    """Who this host is."""
-    return who_is(host)
 
 
 def _run(request: Request, output: FileOutput | PipeOutput, screen: Screen, who: dict[str, Any]) -> Result:

@@ -10,7 +10,7 @@ from diagbundle.bundle.escape import shown
 from diagbundle.collect.registry import find
 
 
-@click.command(short_help="List the collectors")
+@click.command
 @click.option("--collector", multiple=True, metavar="FILE", help="List a vendor's collector, too: a TOML file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def command(*, collector: tuple[str, ...], as_json: bool) -> int:

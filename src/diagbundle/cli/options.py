@@ -11,7 +11,7 @@ import click
 from diagbundle import config
 from diagbundle.collect import registry
 from diagbundle.errors import UsageError
-from diagbundle.host import Host
+from diagbundle.host import MAGIC, Host
 from diagbundle.model import Collector, File, Source, Stage
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -65,7 +65,7 @@ def include(paths: tuple[str, ...]) -> Collector:
 
 def _literal(path: str) -> str:
     """A path in which nothing is a pattern."""
-    return "".join(f"[{character}]" if character in "*?[" else character for character in path)
+    return "".join(f"[{character}]" if character in MAGIC else character for character in path)
 
 
 def host(settings: config.Config) -> Host:

@@ -17,7 +17,7 @@ from diagbundle.sources.never import NEVER
 WORDS = {"file": "reads", "command": "runs", "table": "computes", "probe": "asks the network"}
 
 
-@click.command(short_help="Show every item that would be collected")
+@click.command
 @options.choice_options
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def command(*, as_json: bool, **flags: Any) -> int:

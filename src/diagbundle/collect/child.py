@@ -19,8 +19,8 @@ from diagbundle.collect.clock import Clock, Stopped
 from diagbundle.collect.job import Job, World
 from diagbundle.collect.rows import Rows, cut_short, first_line, identity, line, meaning
 from diagbundle.collect.wire import DEAL, Sender, Slot
-from diagbundle.errors import SourceError, SourceSkipped, SourceTimeout, from_os_error
-from diagbundle.host import Host, file_type, no_fault
+from diagbundle.errors import SourceError, SourceSkipped, SourceTimeout
+from diagbundle.host import Host, file_type, has_magic, no_fault
 from diagbundle.model import Command, File, Outcome, Probe, Source, Table
 from diagbundle.sources.command import Running, Settings, run_held
 from diagbundle.sources.never import why_not_content
@@ -140,7 +140,7 @@ class Child:
     # -- files
 
     def _files(self, source: File) -> None:
-        if self.job.dealt or not any(character in source.path for character in "*?["):
+        if self.job.dealt or not has_magic(source.path):
             self._send(source, self._file)
             return
         self.packer.flush()  # a hang in looking does not cost what is had
@@ -157,7 +157,7 @@ class Child:
         self.host.unlisted = no_fault
         if not matches and not self.missed:
             self.rows.note("file", source.path, Outcome.ABSENT, "nothing matches")
-        if not self.job.dealt and (len(found) > DEAL_FILES or sum(size for _, size, _ in found) > DEAL_BYTES):
+        if len(found) > DEAL_FILES or sum(size for _, size, _ in found) > DEAL_BYTES:
             for start in range(0, len(found), DEAL_BATCH):
                 self.sender.value(DEAL, {"timeout": source.timeout, "files": found[start : start + DEAL_BATCH]})
             found = []
@@ -182,9 +182,9 @@ class Child:
             return
         self.slot.at(key("file", path), 10 + GRACE)
         try:
-            status = os.lstat(f"{self.host.root.rstrip('/')}{path}" if self.host.root != "/" else path)
-        except OSError as error:
-            self.rows.note("file", path, from_os_error(error).outcome, error.strerror or str(error))
+            status = self.host.lstat(path)
+        except SourceError as error:
+            self.rows.note("file", path, error.outcome, str(error))
             return
         if stat.S_ISREG(status.st_mode):
             found.append((path, status.st_size, status.st_mtime))

@@ -14,7 +14,7 @@ from typing import Any
 
 from diagbundle.bundle.format import OWN, name_bytes, name_fault
 from diagbundle.errors import UsageError
-from diagbundle.host import Host
+from diagbundle.host import Host, has_magic
 from diagbundle.model import Collector, Command, File, Probe, Source, Stage
 
 MAX_SIZE = 256 << 10
@@ -98,7 +98,7 @@ def _files(reader: _Reader) -> Iterable[Source]:
     reader.check(_FILE, required=("paths",))
     table = reader.table
     paths = table["paths"]
-    if ("at" in table or "also" in table) and (len(paths) > 1 or any(character in paths[0] for character in "*?[")):
+    if ("at" in table or "also" in table) and (len(paths) > 1 or has_magic(paths[0])):
         reader.refuse("at' and 'also", "go with a single path that has no * ? [ in it")
     return [File(path, **reader.chosen("timeout", "only_if", "at", "also")) for path in paths]
 

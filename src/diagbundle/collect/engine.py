@@ -173,9 +173,7 @@ class Engine:
 
     def _refused(self) -> None:
         for origin, reason in self.request.refused:
-            row: Member = {"collector": OWN, "kind": "collector", "source": origin, "outcome": Outcome.FAILED, "reason": reason}
-            self._row(row)
-            self.writer.row(row | {"started": round(time.time(), 3), "seconds": 0.0})
+            self.supervisor.row(OWN, "collector", origin, Outcome.FAILED, reason)
 
     # -- watching
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from diagbundle.collect.wire import let_go
+from diagbundle.errors import SourceError
 from diagbundle.host import Host
 
 SECONDS = 3.0
@@ -63,7 +64,7 @@ def ask(question: Callable[[], Any], seconds: float = SECONDS) -> Any:
 
 
 def _os_name(host: Host) -> str:
-    with suppress(Exception):  # a hostile os-release must not cost the bundle its head
+    with suppress(SourceError, OSError, ValueError):  # a hostile os-release must not cost the bundle its head
         text = host.read("/etc/os-release", 64 << 10).decode("utf-8", "replace")
         names = [line.split("=", 1)[1].strip().strip("\"'") for line in text.splitlines() if line.startswith("PRETTY_NAME=")]
         if names:

@@ -246,7 +246,7 @@ class Supervisor:
         kind, _, name = label.partition(":")
         job = worker.job
         if label not in worker.done:
-            self.row(job, kind if kind in ("file", "command", "table", "probe") else "collector", name, outcome, reason)
+            self.row(job.collector.name, kind if kind in ("file", "command", "table", "probe") else "collector", name, outcome, reason)
         job.skip |= worker.done | {label}
         job.timeout = worker.until - time.monotonic()
         if kind != "collector" and worker.restarts < MAX_RESTARTS and job.timeout > 0:
@@ -297,7 +297,7 @@ class Supervisor:
         self._forget(worker)
         if worker.ended and status == 0:
             return
-        self.row(worker.job, "collector", worker.job.collector.name, Outcome.PARTIAL, f"ended before it was done: {reason}")
+        self.row(worker.job.collector.name, "collector", worker.job.collector.name, Outcome.PARTIAL, f"ended before it was done: {reason}")
         if worker.job.dealt:
             worker.job.skip |= worker.done
             self.give_up([worker.job], reason)
@@ -317,9 +317,9 @@ class Supervisor:
 
     # -- small things
 
-    def row(self, job: Job, kind: str, name: str, outcome: Outcome, reason: str) -> None:
+    def row(self, collector: str, kind: str, name: str, outcome: Outcome, reason: str) -> None:
         """A row about something that has no answer."""
-        row: Member = {"collector": job.collector.name, "kind": kind, "source": name, "outcome": outcome, "reason": reason}
+        row: Member = {"collector": collector, "kind": kind, "source": name, "outcome": outcome, "reason": reason}
         row |= {"started": round(time.time(), 3), "seconds": 0.0}
         if kind == "command":
             row["source"] = name.split("\0")
@@ -334,11 +334,11 @@ class Supervisor:
     def _lost(self, job: Job, outcome: Outcome, reason: str) -> None:
         """A job that is not begun, or not gone on with."""
         if not job.dealt:
-            self.row(job, "collector", job.collector.name, outcome, reason)
+            self.row(job.collector.name, "collector", job.collector.name, outcome, reason)
             return
         for source in job.ask(self.world.host):
             if isinstance(source, File) and f"file:{source.path}" not in job.skip:
-                self.row(job, "file", source.path, outcome, reason)
+                self.row(job.collector.name, "file", source.path, outcome, reason)
 
     def _abandon(self, worker: Worker, reason: str, outcome: Outcome) -> None:
         if self._owner is worker:
