@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from diagbundle.errors import SourceAbsent, SourceDenied, SourceError, SourceSkipped, from_os_error
-from diagbundle.model import Command, Outcome
+from diagbundle.model import Answer, Command, Outcome
 
 MAGIC = "*?["
 """Characters that make a path a pattern."""
@@ -37,18 +37,6 @@ class Opening(NamedTuple):
     descriptor: int
     real: str
     status: os.stat_result
-
-
-@dataclass
-class Answer:
-    """What a command said, held in memory for a collector that looks at it."""
-
-    argv: tuple[str, ...]
-    outcome: Outcome = Outcome.COLLECTED
-    stdout: bytes = b""
-    exit: int | None = None
-    stderr: bytes = b""
-    reason: str = ""
 
 
 def absent_runner(command: Command) -> Answer:
@@ -94,17 +82,11 @@ class Host:
 
     def stat(self, path: str) -> os.stat_result:
         """`lstat` of what the path leads to. Raises `SourceError`."""
-        try:
-            return os.lstat(self._resolve(path)[0])
-        except OSError as error:
-            raise from_os_error(error) from None
+        return _status(self._resolve(path)[0])
 
     def lstat(self, path: str) -> os.stat_result:
         """What stands at the path itself: a link as a link. Raises `SourceError`."""
-        try:
-            return os.lstat(self._itself(path))
-        except OSError as error:
-            raise from_os_error(error) from None
+        return _status(self._itself(path))
 
     def readlink(self, path: str) -> str:
         """The text of a symbolic link, or '' where there is none."""
@@ -296,10 +278,7 @@ class Host:
             found = (path, True)
         else:
             real, trusted = self._resolve(path)
-            try:
-                status = os.lstat(real)
-            except OSError as error:
-                raise from_os_error(error) from None
+            status = _status(real)
             found = (real, trusted and _only_root_writes(status, real))
         if len(self._directories) > REMEMBERED:
             self._directories.clear()
@@ -342,6 +321,14 @@ class Host:
             return [pattern] if self._lexists(_join(directory, pattern)) else []
         names = fnmatch.filter(self.listdir(directory), pattern)
         return names if pattern.startswith(".") else [name for name in names if not name.startswith(".") or pattern == "*"]
+
+
+def _status(real: str) -> os.stat_result:
+    """`lstat` of a real path. Raises `SourceError`."""
+    try:
+        return os.lstat(real)
+    except OSError as error:
+        raise from_os_error(error) from None
 
 
 def file_type(mode: int) -> str:

@@ -12,7 +12,7 @@ from diagbundle.outcome import Outcome
 if TYPE_CHECKING:
     from diagbundle.host import Host
 
-__all__ = ["Collector", "Command", "Conditions", "File", "Outcome", "Probe", "Row", "Source", "Stage", "Table", "nothing"]
+__all__ = ["Answer", "Collector", "Command", "Conditions", "File", "Outcome", "Probe", "Row", "Source", "Stage", "Table", "nothing"]
 
 Row = Mapping[str, Any]
 """One computed row; becomes one line of JSON."""
@@ -95,6 +95,18 @@ class Probe(Conditions):
 
 Source = File | Command | Table | Probe
 """One question."""
+
+
+@dataclass
+class Answer:
+    """What a command said, held in memory for a collector that looks at it."""
+
+    argv: tuple[str, ...]
+    outcome: Outcome = Outcome.COLLECTED
+    stdout: bytes = b""
+    exit: int | None = None
+    stderr: bytes = b""
+    reason: str = ""
 
 
 def nothing(_host: Host) -> Iterable[Source]:

@@ -12,8 +12,8 @@ from typing import Any
 
 from diagbundle.bundle.format import MANIFEST, MAX_MANIFEST, mangle, name_bytes, name_fault
 from diagbundle.errors import FormatError, SourceDenied, SourceError, UsageError
-from diagbundle.host import MAX_TEXT, Answer, Host
-from diagbundle.model import Command, Outcome
+from diagbundle.host import MAX_TEXT, Host
+from diagbundle.model import Answer, Command, Outcome
 
 Row = Mapping[str, Any]
 Rows = dict[tuple[str, ...], list[Row]]

@@ -2,8 +2,8 @@
 
 import os
 
-from diagbundle.host import Answer, Host
-from diagbundle.model import Command, File, Outcome, Table
+from diagbundle.host import Host
+from diagbundle.model import Answer, Command, File, Outcome, Table
 
 
 def host_of(root, files=(), answers=(), links=()):

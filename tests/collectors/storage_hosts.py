@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from diagbundle.host import Answer, Host
-from diagbundle.model import Collector, Command, File, Outcome, Table
+from diagbundle.host import Host
+from diagbundle.model import Answer, Collector, Command, File, Outcome, Table
 
 
 def tree(root, files: dict[str, str]) -> str:

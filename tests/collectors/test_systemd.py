@@ -2,8 +2,7 @@ import pytest
 from storage_hosts import commands, files, host, rows, skipped
 
 from diagbundle.collectors.systemd import MAX_FAILED, systemd
-from diagbundle.host import Answer
-from diagbundle.model import Command, Outcome
+from diagbundle.model import Answer, Command, Outcome
 
 LIST = ("systemctl", "list-units")
 FAILED = ("systemctl", "list-units", "--failed", "--all", "--plain", "--no-legend")

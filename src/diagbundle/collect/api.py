@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from diagbundle.collect.registry import collector
 from diagbundle.errors import SourceDenied, SourceError
-from diagbundle.host import Answer, Host
-from diagbundle.model import Collector, Command, File, Outcome, Probe, Row, Source, Stage, Table
+from diagbundle.host import Host
+from diagbundle.model import Answer, Collector, Command, File, Outcome, Probe, Row, Source, Stage, Table
 from diagbundle.sources.x509 import certificates as read_certificates
 
 __all__ = [

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from diagbundle.collect.identity import ask
-from diagbundle.host import Answer, Host
-from diagbundle.model import Collector, Command, File, Outcome, Source, Table
+from diagbundle.host import Host
+from diagbundle.model import Answer, Collector, Command, File, Outcome, Source, Table
 from diagbundle.sources.never import why_never
 
 SECONDS = 15.0

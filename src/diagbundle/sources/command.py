@@ -13,8 +13,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 from diagbundle.errors import SourceAbsent, SourceDenied, SourceFailed
-from diagbundle.host import Answer
-from diagbundle.model import Command, Outcome
+from diagbundle.model import Answer, Command, Outcome
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin:/var/lib/rancher/rke2/bin:/opt/cni/bin"
 ENVIRONMENT = {
