@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from diagbundle.collect.api import Command, File, Host, Row, Source
 
@@ -187,7 +187,7 @@ def nerdctl_logs(talk: Talk) -> Iterator[Source]:
     for space in [space for space in names(talk.look(listing)) if space not in COVERED]:
         for ident in names(talk.look(nerdctl("-n", space, "ps", "-a", "-q", "--no-trunc"))):
             if not any(talk.host.glob(f"/var/lib/nerdctl/*/containers/{space}/{ident}/{ident}-json.log")):
-                yield from talk.ask(nerdctl("-n", space, "logs", "--timestamps", ident, timeout=600, limit=0))
+                yield from talk.ask(replace(nerdctl("-n", space, "logs", "--timestamps", ident, timeout=600, limit=0), both=True))
 
 
 def nerdctl_log_rows(host: Host, talk: Talk) -> Iterator[Row]:

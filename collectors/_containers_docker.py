@@ -116,7 +116,7 @@ def logs(talk: Talk, on_disk: list[Kept]) -> Iterator[Source]:
     known = {one.ident: one for one in on_disk}
     for ident in names(talk.look(IDS)):
         if not why_not_asked(talk.host, known.get(ident)):
-            yield from talk.ask(Command(("docker", "logs", "--timestamps", ident), timeout=600, limit=0, folder="docker"))
+            yield from talk.ask(Command(("docker", "logs", "--timestamps", ident), timeout=600, limit=0, both=True, folder="docker"))
 
 
 def why_not_asked(host: Host, one: Kept | None) -> str:

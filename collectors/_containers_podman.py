@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from diagbundle.collect.api import Command, File, Host, Row, Source
 
@@ -139,7 +139,7 @@ def logs(talk: Talk, owner: Owner) -> Iterator[Source]:
     """The logs that no file holds: mostly those in the journal."""
     for ident in names(talk.look(ids(owner))):
         if not _log_paths(talk.host, owner, ident):
-            yield from talk.ask(owner.command("logs", "--timestamps", ident, timeout=600, limit=0))
+            yield from talk.ask(replace(owner.command("logs", "--timestamps", ident, timeout=600, limit=0), both=True))
 
 
 def _log_paths(host: Host, owner: Owner, ident: str) -> list[str]:

@@ -18,7 +18,8 @@ MAY_IMPORT = {
     "errors": {"outcome"},
     "bundle.format": {"model", "errors"},
     "bundle": GROUND,
-    "host": {"model", "errors", "outcome"},
+    "trust": {"errors"},
+    "host": {"model", "errors", "outcome", "trust"},
     "saved": GROUND | {"host"},
     "config": GROUND,
     "sources": GROUND | {"host"},
@@ -36,6 +37,7 @@ BULKHEADS = {
     ("collect.child", "_send"): "one source becomes one entry",
     ("collect.child", "_rows"): "the same for a table, and what it had computed is kept",
     ("collect.child", "serve"): "a collector's own fault becomes one entry",
+    ("collect.rows", "said"): "an error that cannot say what it is",
     ("collect.plan", "_questions"): "a collector that cannot say what it would ask is named, and the plan goes on",
     ("collect.registry", "_made"): "a package that fails is refused and recorded",
 }

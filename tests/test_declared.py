@@ -32,6 +32,7 @@ each = "/sys/class/net/*"
 timeout = 2.5
 folder = "ethtool"
 limit = 0
+both = true
 
 [[sample]]
 paths = ["/proc/net/dev"]
@@ -56,7 +57,7 @@ def test_every_key_arrives(tmp_path):
         File("/etc/os-release", timeout=7, only_if="/etc"),
         File("/etc/*release", timeout=7, only_if="/etc"),
         File("/proc/uptime", at="uptime", also=("up",)),
-        Command(("ethtool", "-S", "{}"), each="/sys/class/net/*", timeout=2.5, folder="ethtool", limit=0),
+        Command(("ethtool", "-S", "{}"), each="/sys/class/net/*", timeout=2.5, folder="ethtool", limit=0, both=True),
         Probe("tcp", "db.example:5432", named_by="/etc/x/network.toml"),
     ]
     assert list(found.samples(host)) == [File("/proc/net/dev"), Command(("nstat", "-az"), also=("nstat",))]
@@ -105,6 +106,7 @@ REFUSED = {
     "timeout never": (ONE + "[[file]]\npaths = ['/x']\ntimeout = inf", "'timeout' must be a number of seconds", ""),
     "timeout is no number": (ONE + "[[file]]\npaths = ['/x']\ntimeout = nan", "'timeout' must be a number of seconds", ""),
     "timeout is true": (ONE + "[[file]]\npaths = ['/x']\ntimeout = true", "'timeout' must be a number of seconds", ""),
+    "both is no boolean": (ONE + "[[command]]\nargv = ['a']\nboth = 'yes'", "'both' must be true or false", ""),
     "limit below 0": (ONE + "[[command]]\nargv = ['a']\nlimit = -1", "'limit' must be a number of bytes", ""),
     "at with a glob": (ONE + "[[file]]\npaths = ['/x*']\nat = 'x'", "'at' and 'also' go with a single path", ""),
     "at with two paths": (ONE + "[[file]]\npaths = ['/x', '/y']\nat = 'x'", "'at' and 'also' go with a single path", ""),

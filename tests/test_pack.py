@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from diagbundle.bundle import pack
 from diagbundle.bundle.format import MAX_COMPONENT, bundle_path, header, mangle, name_bytes, name_fault
 from diagbundle.bundle.pack import Packer
-from diagbundle.bundle.writer import BundleWriter, drop_member
+from diagbundle.bundle.trim import drop_member
+from diagbundle.bundle.writer import BundleWriter
 from diagbundle.model import Outcome
 
 NAMES = st.lists(

@@ -13,9 +13,9 @@ import re
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
+from diagbundle import trust
 from diagbundle.errors import SourceAbsent, SourceDenied, SourceError, SourceSkipped, from_os_error
 from diagbundle.model import Answer, Command, Outcome
 
@@ -229,10 +229,14 @@ class Host:
             if self._last[1] >= 0:
                 os.close(self._last[1])
                 self._last = ("", -1)
-            self._last = (parent, _descend(self.root, parent))
+            self._last = (parent, trust.descend(self.root, parent))
         descriptor = os.open(name, _FLAGS | os.O_NOFOLLOW, dir_fd=self._last[1])
         if (status := os.fstat(descriptor)).st_nlink > 1:
-            _refuse_planted(status, os.fstat(self._last[1]), parent, descriptor)
+            try:
+                trust.refuse_planted(status, self._last[1], parent)
+            except SourceDenied:
+                os.close(descriptor)
+                raise
         return descriptor
 
     def _lexists(self, path: str) -> bool:
@@ -279,7 +283,7 @@ class Host:
         else:
             real, trusted = self._resolve(path)
             status = _status(real)
-            found = (real, trusted and _only_root_writes(status, real))
+            found = (real, trusted and trust.only_root_writes(status, real))
         if len(self._directories) > REMEMBERED:
             self._directories.clear()
         self._directories[path] = found
@@ -341,40 +345,6 @@ def file_type(mode: int) -> str:
         stat.S_IFLNK: "a link",
     }
     return kinds.get(stat.S_IFMT(mode), "something else")
-
-
-def _only_root_writes(status: os.stat_result, real: str) -> bool:
-    """Whether a directory is ours alone. The group's bit stands for the mask, too, where a list says who else may write."""
-    ours = status.st_uid in (0, os.geteuid())
-    group = status.st_mode & stat.S_IWGRP and (status.st_gid != 0 or _has_list(real))
-    return ours and not status.st_mode & stat.S_IWOTH and not group
-
-
-def _has_list(real: str) -> bool:
-    try:
-        return bool(os.getxattr(real, "system.posix_acl_access", follow_symlinks=False))
-    except OSError:  # it has none, or its file system knows none
-        return False
-
-
-def _descend(root: str, real: str) -> int:
-    """A descriptor of a directory, reached one component at a time, following no link: others may change things meanwhile."""
-    here = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    for component in PurePosixPath(os.path.relpath(real, root)).parts:
-        try:
-            below = os.open(component, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
-        finally:
-            os.close(here)
-        here = below
-    return here
-
-
-def _refuse_planted(status: os.stat_result, directory: os.stat_result, real: str, descriptor: int) -> None:
-    """A hard link to somebody else's file, made by whoever may write to the directory, is not theirs to show us."""
-    anybody = status.st_uid in (0, os.geteuid()) and not _only_root_writes(directory, real)
-    if stat.S_ISREG(status.st_mode) and (status.st_uid != directory.st_uid or anybody):
-        os.close(descriptor)
-        raise SourceDenied("a second name of another's file, in a directory that others can write to, is not read")
 
 
 def has_magic(path: str) -> bool:

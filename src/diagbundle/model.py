@@ -66,6 +66,8 @@ class Command(Conditions):
     """A glob: the command is asked once for every match, whose last component replaces `{}`."""
     limit: int = field(default=256 << 20, kw_only=True)
     """Bytes of output to keep; 0 for all there is."""
+    both: bool = field(default=False, kw_only=True)
+    """Whether standard error belongs to the answer, as in the log of a container."""
 
 
 @dataclass(frozen=True)

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import math
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import zstandard
-
 from diagbundle.bundle.format import END, FORMAT, FRAME, LEVEL, MANIFEST, SUMS, header, padding, seek_table, sums_line
 from diagbundle.bundle.pack import Frame, Member, compressor
+from diagbundle.bundle.trim import first_bytes, first_members
 from diagbundle.model import Outcome
 
 _JSON = json.JSONEncoder(separators=(",", ":")).encode
 Sink = Callable[[bytes | memoryview], object]
 """Takes bytes of the bundle, all of them or raises OSError."""
+OWN_SIZE = 64 << 10
+"""Compressed bytes that the tool's own members, headers and a sidecar may need besides the manifest."""
+PLACE = ("path", "header", "offset", "size", "sha256", "mtime")
+"""Keys of a row that say where its member lies."""
+SEEK_ENTRY = 12
+FILLING = 384
+"""Bytes of the bundle for a frame of zeros, at most."""
+
+
+class NoRoom(OSError):
+    """The bundle has reached its limit; nothing was written."""
 
 
 class _Pages:
@@ -27,26 +40,31 @@ class _Pages:
         self.size = 0
         self.sha = hashlib.sha256()
         self._lines: list[bytes] = []
-        self._gathered = 0
+        self.gathered = 0
+        """Bytes that are not compressed yet."""
+        self.packed = 0
+        """Bytes that are."""
 
     def add(self, line: bytes) -> None:
         self._lines.append(line)
-        self._gathered += len(line)
-        if self._gathered >= FRAME // 2:
-            self._turn()
+        self.gathered += len(line)
+        if self.gathered >= FRAME // 2:
+            self.turn()
 
-    def _turn(self) -> None:
+    def turn(self) -> None:
+        """Compress what has gathered."""
         page = b"".join(self._lines)
-        self._lines, self._gathered = [], 0
+        self._lines, self.gathered = [], 0
         self.sha.update(page)
         for start in range(0, len(page), FRAME):
             piece = page[start : start + FRAME]
             self.size += len(piece)
             self.frames.append((compressor().compress(piece), len(piece)))
+            self.packed += len(self.frames[-1][0])
 
     def close(self) -> None:
         if self._lines:
-            self._turn()
+            self.turn()
 
 
 class BundleWriter:
@@ -61,6 +79,8 @@ class BundleWriter:
         """Bytes of content so far: where the next frame begins in the uncompressed stream."""
         self.packed = 0
         """Bytes of the bundle so far."""
+        self.limit: float = math.inf
+        """Bytes that it may have in the end."""
         self.sha = hashlib.sha256()
         self.frames: list[tuple[int, int]] = []
         self._sink = sink
@@ -77,12 +97,20 @@ class BundleWriter:
     # -- frames
 
     def add(self, frame: Frame) -> None:
-        """Append one frame; its rows get their places in the stream. Frames of a large member must come together."""
-        if frame.begins is not None:
-            self._open, self._begun = frame.begins, self.plain
-            self._before = (self.packed, len(self.frames), self.sha.copy())
-        base = self.plain if self._open is None else self._begun
+        """Append one frame; its rows get their places in the stream. Frames of a large member must come together.
+
+        Raises OSError, and is as it was before, where there is no room for it.
+        """
+        if self._room(len(frame.packed), frame.begins) < len(frame.packed):
+            raise NoRoom(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._put(frame)
+
+    def _put(self, frame: Frame) -> None:
+        before = (self.packed, len(self.frames), self.sha.copy()) if frame.begins is not None else self._before
+        base = self._begun if self._open is not None else self.plain
         self._append(frame.packed, frame.plain)
+        if frame.begins is not None:
+            self._open, self._begun, self._before = frame.begins, base, before
         for row in frame.rows:
             self.row(row, base)
         if frame.rows:
@@ -93,8 +121,37 @@ class BundleWriter:
         """Whether a large member has begun and not ended."""
         return self._open is not None
 
+    def squeeze(self, frame: Frame, reason: str) -> list[Member]:
+        """As much of a frame as there is still room for. Rows of members that have none get this reason; they are returned."""
+        try:
+            lost = self._squeezed(frame, max(0, int(self._room(FRAME))))
+        except OSError:  # there is even less room than the system says
+            lost = self._squeezed(frame, 0)
+        for row in lost:
+            self._bare(row, reason)
+        return lost
+
+    def _squeezed(self, frame: Frame, room: int) -> list[Member]:
+        if self._open is not None:
+            left = self._open["offset"] + self._open["size"] - (self.plain - self._begun)
+            part = first_bytes(frame, room, left)
+            self._append(part.packed, part.plain)
+            return []
+        if frame.begins is not None:
+            return [frame.begins]
+        part, lost = first_members(frame, room)
+        self._put(part)
+        return lost
+
+    def _bare(self, row: Member, reason: str) -> None:
+        """A row whose member has no room."""
+        for name in PLACE:
+            row.pop(name, None)
+        row.update(outcome=Outcome.FAILED, reason=reason)
+        self.row(row)
+
     def retreat(self, reason: str) -> Member | None:
-        """Cut the bundle back to before the large member under way, for which there is no room. Its row, if there is one under way."""
+        """Cut the bundle back to before the large member under way, which cannot even be filled. Its row, if there is one under way."""
         row, self._open = self._open, None
         if row is None or self._cut is None:
             return None
@@ -102,10 +159,7 @@ class BundleWriter:
         self.packed, frames, self.sha = self._before
         del self.frames[frames:]
         self._cut(self.packed)
-        for key in ("path", "header", "offset", "size"):
-            del row[key]
-        row.update(outcome=Outcome.FAILED, reason=reason)
-        self.row(row)
+        self._bare(row, reason)
         return row
 
     def abandon(self, reason: str, outcome: Outcome) -> Member | None:
@@ -176,43 +230,30 @@ class BundleWriter:
         self.sha.update(data)
         self.packed += len(data)
 
-    # -- disk full
+    # -- room
 
-    def closing_size(self) -> int:
-        """Bytes that sealing will need, at most, judged generously."""
-        pages = sum(len(packed) for packed, _ in (*self._rows.frames, *self._sums.frames))
-        loose = self._rows._gathered + self._sums._gathered  # noqa: SLF001  # both classes live in this file
-        return pages + loose // 2 + 8 * len(self.frames) + (64 << 10)
+    def closing_size(self, begins: Member | None = None) -> int:
+        """Bytes that sealing will need, at most: manifest, sums, seek table, and what fills the large member under way, or this one."""
+        pages = (self._rows, self._sums)
+        filling = 0
+        if row := begins or self._open:
+            have = 0 if begins else self.plain - self._begun - row["offset"]
+            filling = FILLING * (2 + (row["size"] - have) // FRAME)
+        return sum(page.packed + page.gathered // 2 for page in pages) + SEEK_ENTRY * len(self.frames) + OWN_SIZE + filling
+
+    def _room(self, wanted: int, begins: Member | None = None) -> float:
+        """Bytes that a frame may have now; `wanted` is how many it would need."""
+        room = self.limit - self.packed - self.closing_size(begins)
+        if room < wanted:  # rows that are not compressed yet were judged generously: now it is worth knowing
+            for page in (self._rows, self._sums):
+                page.turn()
+            room = self.limit - self.packed - self.closing_size(begins)
+        return room
 
 
 def line(row: Mapping[str, Any]) -> bytes:
     """One line of the manifest."""
     return _JSON(row).encode() + b"\n"
-
-
-def drop_member(frame: Frame, unwanted: set[int], renamed: Mapping[int, str] | None = None, prefix: str = "") -> Frame:
-    """The same small frame without the members of these rows (by index); their rows lose their places. Others may get another name."""
-    plain = zstandard.ZstdDecompressor().decompress(frame.packed, max_output_size=FRAME) if frame.packed else b""
-    kept: list[bytes] = []
-    size = 0
-    for index, row in enumerate(frame.rows):
-        if "header" not in row:
-            continue
-        begin, data, end = row["header"], row["offset"], row["offset"] + row["size"] + padding(row["size"])
-        if index in unwanted:
-            row["link"] = row.pop("path")
-            for key in ("header", "offset", "size", "sha256"):
-                del row[key]
-            continue
-        head = plain[begin:data]
-        if renamed and index in renamed:
-            row["path"] = renamed[index]
-            head = header(f"{prefix}/{row['path']}", row["size"], row.get("mtime", 0))
-        row["header"], row["offset"] = size, size + len(head)
-        kept += (head, plain[data:end])
-        size += len(head) + end - data
-    joined = b"".join(kept)
-    return Frame(compressor().compress(joined) if joined else b"", len(joined), frame.rows)
 
 
 def answered(row: Member) -> str:

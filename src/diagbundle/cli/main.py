@@ -12,12 +12,14 @@ from diagbundle.errors import DiagbundleError
 
 SIGPIPE = 13
 INTERRUPTED = 130
+FOREIGN = ("PYTHONPATH", "PYTHONSTARTUP", "PYTHONINSPECT", "LD_PRELOAD", "LD_AUDIT")
+"""Variables by which something is loaded into every Python, or every program, that is started."""
 
 
 def main() -> None:
     """Entry point of the program."""
     _stand()
-    _speak_utf8()
+    _begin_clean()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -32,10 +34,16 @@ def _stand() -> None:
             setattr(sys, name, open(number, mode, closefd=False, encoding="utf-8"))  # noqa: SIM115  # for the whole run
 
 
-def _speak_utf8() -> None:
-    """Begin again where names of files would be read in another encoding (LANG=de_DE): in a bundle they are the bytes that they are."""
-    if sys.getfilesystemencoding() != "utf-8" and sys.executable and "PYTHONUTF8" not in os.environ:
-        os.execve(sys.executable, sys.orig_argv, {**os.environ, "PYTHONUTF8": "1"})  # noqa: S606  # ourselves
+def _begin_clean() -> None:
+    """Begin again where the caller's environment would change what we are.
+
+    Modules and libraries of somebody else's that would be loaded into us, and names of files read in another encoding
+    (LANG=de_DE): in a bundle they are the bytes that they are.
+    """
+    foreign = any(name in os.environ for name in FOREIGN)
+    if sys.executable and (foreign or sys.getfilesystemencoding() != "utf-8"):
+        environment = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+        os.execve(sys.executable, [sys.executable, "-P", "-X", "utf8", *sys.orig_argv[1:]], environment)  # noqa: S606  # ourselves
 
 
 def run(words: list[str]) -> int:

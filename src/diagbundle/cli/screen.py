@@ -57,12 +57,11 @@ class Screen:
     def __init__(self, *, quiet: bool) -> None:
         self.spoken: list[str] = []
         self._quiet = quiet
+        self._draws = not quiet and is_terminal(2)
         self._bars: Progress | None = None
         self._phases: dict[str, Phase] = {}
         self._running: list[tuple[str, str]] = []
         self._drawn = 0.0
-        if not quiet and is_terminal(2):
-            self._bars = _bars()
 
     def say(self, text: str = "") -> None:
         """A line to the admin, and to run.log."""
@@ -72,6 +71,8 @@ class Screen:
 
     def phase(self, phase: str, jobs: int) -> None:
         """So many jobs are to be done."""
+        if self._draws and self._bars is None:  # not before the admin has agreed: bars hide the cursor
+            self._bars = _bars()
         task = self._bars.add_task(NAMES[phase], total=jobs, now="") if self._bars is not None else None
         self._phases[phase] = Phase(jobs, time.monotonic(), task)
 

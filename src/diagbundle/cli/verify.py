@@ -110,7 +110,7 @@ def _sidecar(bundle: Bundle) -> str:
     stems = [bundle.path, *(bundle.path.removesuffix(suffix) for suffix in (SUFFIX, PARTIAL_SUFFIX) if bundle.path.endswith(suffix))]
     for path in (f"{stem}.sha256" for stem in stems):
         line = _first_bytes(path)
-        if line is None:
+        if not line:  # there is none, or whoever wrote it was killed before anything was in it
             continue
         match = re.match(rb"\\?([0-9a-f]{64}) [ *]", line)
         if not match or match[1].decode() != _sha256(bundle):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import resource
 import time
 from dataclasses import dataclass, field
 
@@ -11,7 +13,6 @@ RESERVE_MOST = 512 << 20
 """Free space that is left on the target: a twentieth of the file system, at most 512 MiB."""
 MEMORY_RESERVE = 48 << 20
 """Bytes of memory that the host must have to spare."""
-_CHECK_EVERY = 0.5
 
 
 @dataclass
@@ -23,34 +24,30 @@ class Budget:
     """Of the bundle, compressed; 0 for no limit."""
     folder: str = ""
     started: float = field(default_factory=time.monotonic)
-    _checked: float = 0.0
 
-    def why_stop(self, written: int, closing: int) -> str:
-        """Why nothing more may be collected, or ''. `closing` bytes are still needed to seal."""
+    def why_stop(self) -> str:
+        """Why nothing more may be collected, or ''."""
         if self.left() <= 0:
             return f"the run's time of {self.seconds:g} s was over"
-        if self.bytes and written + closing >= self.bytes:
-            return f"the bundle's limit of {self.bytes:,} bytes was reached"
-        now = time.monotonic()
-        if now - self._checked < _CHECK_EVERY:
-            return ""
-        self._checked = now
-        return self._space(closing) or self._memory()
+        return self._memory()
 
     def left(self) -> float:
         """Seconds that are left."""
         return self.started + self.seconds - time.monotonic()
 
-    def _space(self, closing: int) -> str:
-        if not self.folder:
-            return ""
-        try:
+    def most(self, written: int, held: int) -> tuple[float, str]:
+        """Bytes that the bundle may have in the end, and what limits it. So many are written, and so many more held for it already."""
+        limits = [(math.inf, "")]
+        if self.bytes:
+            limits.append((self.bytes, f"the bundle's limit of {self.bytes:,} bytes was reached"))
+        if (longest := resource.getrlimit(resource.RLIMIT_FSIZE)[0]) != resource.RLIM_INFINITY:
+            limits.append((longest, f"no file may be longer than {longest:,} bytes here (ulimit -f)"))
+        if self.folder:
             free, total = room(self.folder)
-        except OSError as error:
-            return f"the bundle's folder is gone: {self.folder}: {error.strerror}"
-        if free - closing < reserve(total):
-            return f"only {free:,} bytes are free on {self.folder}; the rest is left to the host"
-        return ""
+            keep = reserve(total)
+            text = f"{self.folder} is full: {free:,} bytes are free, of which {min(free, keep):,} are left to the host"
+            limits.append((written + free + held - keep, text))
+        return min(limits)
 
     def _memory(self) -> str:
         available = memory_available()

@@ -17,9 +17,9 @@ from diagbundle.bundle.pack import Member, Packer, Stream
 from diagbundle.bundle.writer import key
 from diagbundle.collect.clock import Clock, Stopped
 from diagbundle.collect.job import Job, World
-from diagbundle.collect.rows import Rows, cut_short, first_line, identity, line, meaning
-from diagbundle.collect.wire import DEAL, Sender, Slot
-from diagbundle.errors import SourceError, SourceSkipped, SourceTimeout
+from diagbundle.collect.rows import Rows, cut_short, first_line, identity, line, meaning, said
+from diagbundle.collect.wire import DEAL, DONE, Sender, Slot
+from diagbundle.errors import SourceError, SourceFailed, SourceSkipped, SourceTimeout
 from diagbundle.host import Host, file_type, has_magic, no_fault
 from diagbundle.model import Command, File, Outcome, Probe, Source, Table
 from diagbundle.sources.command import Running, Settings, run_held
@@ -49,8 +49,8 @@ class Child:
         self.redact, self.since = world.redact, world.since
         self.packer = Packer(world.prefix, sender.frame)
         self.rows = Rows(job, self.packer, world.claimed)
-        self.clock = Clock(job.timeout)
-        self.settings = Settings(world.mark, world.home, slot.group)
+        self.clock = Clock(job.timeout, lambda: os.getppid() != world.supervisor)
+        self.settings = Settings(world.mark, world.home, slot.group, world.hung)
         self.inodes: dict[tuple[int, int], str] = {}
         self.flushed = time.monotonic()
         self.missed = 0
@@ -78,9 +78,11 @@ class Child:
                 raise
             late = isinstance(error, SourceTimeout)
             outcome = Outcome.TIMEOUT if late else Outcome.FAILED
-            reason = "it did not end in time" if late else f"the collector failed: {type(error).__name__}: {error}"
+            reason = "it did not end in time" if late else f"the collector failed: {said(error)}"
             self.rows.note("collector", self.job.collector.name, outcome, reason)
         self.packer.flush()
+        if not self.clock.stopping:
+            self.sender.value(DONE, None)
         return not self.clock.stopping
 
     def fetch(self, source: Source) -> None:
@@ -301,7 +303,7 @@ class Child:
         if row["outcome"] is Outcome.COLLECTED and running.reason:
             row.update(outcome=running.outcome, reason=running.reason)
         row.update(seconds=self.rows.seconds(), exit=running.exit)
-        self._stderr(row, name, b"".join(self.redact(iter([running.stderr]))))
+        self._stderr(row, name, b"".join(self.redact(iter([running.stderr]))), running.stderr_size)
         if not stream.size and (running.exit or row["outcome"] is not Outcome.COLLECTED):
             outcome, reason = row["outcome"], row.get("reason")
             if outcome is Outcome.COLLECTED and _DENIED.search(running.stderr):
@@ -311,13 +313,15 @@ class Child:
         self.rows.copies(source, row, stream)
         return stream.close()
 
-    def _stderr(self, row: Member, name: str, stderr: bytes) -> None:
+    def _stderr(self, row: Member, name: str, stderr: bytes, size: int) -> None:
         if len(stderr) <= STDERR_IN_ROW:
             if stderr:
                 row["stderr"] = stderr.decode("utf-8", "replace")
             return
         row["stderr"] = stderr[:STDERR_IN_ROW].decode("utf-8", "replace")
         own = self.rows.begin("own", f"stderr of {' '.join(row['source'])}")
+        if size > len(stderr):
+            own.update(outcome=Outcome.PARTIAL, reason=f"its first {len(stderr):,} of {size:,} bytes")
         if place := self.rows.claim(own, f"{OWN}/stderr/{name.removeprefix(f'{OWN}/start/')}"):
             self.packer.small(place, stderr, own)
 
@@ -340,12 +344,15 @@ class Child:
         except Exception as error:  # bulkhead: one source; what it had computed is kept
             if self.packer.unfinished:
                 raise
-            row.update(outcome=Outcome.PARTIAL, reason=f"{type(error).__name__}: {error}")
+            row.update(outcome=Outcome.PARTIAL, reason=said(error))
         row["seconds"] = self.rows.seconds()
         self.rows.copies(source, row, stream)
         stream.close()
 
 
 def _lazily(ask: Callable[[Host], Iterable[T]], host: Host) -> Iterator[T]:
-    """Called only when the first item is wanted, which the clock watches."""
-    yield from ask(host)
+    """Called only when the first item is wanted, which the clock watches. Code that wants to end the process ends only itself."""
+    try:
+        yield from ask(host)
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise SourceFailed(f"it ended itself: {type(error).__name__}") from None

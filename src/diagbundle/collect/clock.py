@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TypeVar
 
@@ -32,7 +32,9 @@ class Clock:
     A tick costs less than setting an alarm for each of many thousand sources would.
     """
 
-    def __init__(self, seconds: float = math.inf) -> None:
+    def __init__(self, seconds: float = math.inf, orphaned: Callable[[], bool] = lambda: False) -> None:
+        self._orphaned = orphaned
+        """Whether whoever waits for our answers is gone: then we end, wherever we are."""
         self._until = time.monotonic() + seconds
         """When the time for all sources together is over."""
         self._deadline = 0.0
@@ -44,6 +46,8 @@ class Clock:
         signal.setitimer(signal.ITIMER_REAL, TICK, TICK)
 
     def _tick(self, _signal: int, frame: FrameType | None) -> None:
+        if self._orphaned():
+            raise Stopped
         if not self._armed or _at_border(frame):
             return
         if self.stopping:

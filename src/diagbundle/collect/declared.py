@@ -110,7 +110,7 @@ def _command(reader: _Reader) -> Iterable[Source]:
         reader.refuse("each", "goes with a {} in argv, which is replaced by the last part of each match")
     if "each" in reader.table and ("at" in reader.table or "also" in reader.table):
         reader.refuse("each", "cannot stand beside 'at' or 'also': its answers would have one name")
-    return [Command(argv, **reader.chosen("timeout", "folder", "each", "only_if", "at", "also", "limit"))]
+    return [Command(argv, **reader.chosen("timeout", "folder", "each", "only_if", "at", "also", "limit", "both"))]
 
 
 def _sample(reader: _Reader) -> Iterable[Source]:
@@ -218,6 +218,10 @@ def _limit(value: Any) -> str:
     return "" if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else "a number of bytes, 0 for all there is"
 
 
+def _both(value: Any) -> str:
+    return "" if isinstance(value, bool) else "true or false"
+
+
 def _at(value: Any) -> str:
     sound = _plain(value) and not name_fault(name_bytes(value)) and value.split("/")[0] != OWN
     return "" if sound else f"a relative path in the bundle, outside of {OWN}/"
@@ -248,5 +252,5 @@ def _suggested(name: str) -> str:
 _WORDS: dict[str, tuple[str, ...]] = {"stage": tuple(Stage), "needs": NEEDS, "kind": PROBES}
 _COMMON: dict[str, Check] = {"timeout": _timeout, "only_if": _path, "at": _at, "also": _also}
 _FILE: dict[str, Check] = {"paths": _paths, **_COMMON}
-_COMMAND: dict[str, Check] = {"argv": _argv, "folder": _folder, "each": _path, "limit": _limit, **_COMMON}
+_COMMAND: dict[str, Check] = {"argv": _argv, "folder": _folder, "each": _path, "limit": _limit, "both": _both, **_COMMON}
 _PROBE: dict[str, Check] = {"kind": _one_of(PROBES), "target": _line, "options": _options, "timeout": _timeout, "only_if": _path}

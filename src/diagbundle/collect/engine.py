@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections import Counter
@@ -13,7 +14,7 @@ from typing import Any, Protocol
 from diagbundle import __version__
 from diagbundle.bundle.format import OWN
 from diagbundle.bundle.pack import Member, Packer
-from diagbundle.bundle.writer import BundleWriter
+from diagbundle.bundle.writer import BundleWriter, NoRoom
 from diagbundle.collect.budget import Budget
 from diagbundle.collect.identity import ask, identity
 from diagbundle.collect.job import Job, Redact, World, passes_through
@@ -29,6 +30,8 @@ SAMPLE_SECONDS = 20.0
 LAST_WORDS = 1.5
 """Seconds for the last samples of a run that was ended."""
 SHOWN_LOSSES = 1000
+LOOK_EVERY = 0.25
+"""Seconds between two looks at what the host has to spare."""
 
 
 class Watcher(Protocol):
@@ -107,6 +110,9 @@ class Engine:
         )  # fmt: skip
         self.supervisor = Supervisor(self.writer, world, width, self._why_stop)
         self.supervisor.on_row = self._row
+        self.supervisor.on_full = self._full
+        self._limited_by = ""
+        self._looked = 0.0
         self.supervisor.on_job = lambda job, done: watcher.job(job.collector.name, job.phase, done=done)
 
     def run(self) -> Result:
@@ -115,6 +121,8 @@ class Engine:
             reason = self._collect()
         except OSError as error:
             reason = f"the bundle could not be written further: {error.strerror}"
+        finally:
+            self.supervisor.close()
         return self._seal(reason)
 
     def _collect(self) -> str:
@@ -179,7 +187,24 @@ class Engine:
 
     def _why_stop(self) -> str:
         self.watcher.progress(self.writer.packed, self.writer.plain)
-        return self.request.cancelled() or self.budget.why_stop(self.writer.packed, self.writer.closing_size())
+        if time.monotonic() - self._looked < LOOK_EVERY:
+            return self.request.cancelled()
+        self._keep_room()
+        self._looked = time.monotonic()
+        return self.request.cancelled() or self.budget.why_stop()
+
+    def _keep_room(self) -> None:
+        """What is left on the disk for evidence, besides what sealing will need."""
+        held = self.output.hold(self.writer.closing_size())
+        self.writer.limit, self._limited_by = self.budget.most(self.writer.packed, held)
+
+    def _full(self, error: OSError) -> str:
+        """The output takes no more. What was held back for the end may be used from now on."""
+        held = self.output.let_go()
+        if isinstance(error, NoRoom):
+            return self._limited_by
+        self.writer.limit = self.writer.packed + held
+        return f"the bundle could not be written further: {error.strerror}"
 
     def _row(self, row: Member) -> None:
         if row["outcome"] == Outcome.COLLECTED:
@@ -195,6 +220,8 @@ class Engine:
     def _seal(self, reason: str) -> Result:
         lost = sum(self.writer.outcomes[outcome] for outcome in Outcome if outcome.is_loss)
         why = reason or (f"{lost:,} items could not be had, or not whole" if lost else "")
+        self.output.let_go()
+        self.writer.limit = math.inf  # the room for what follows was kept
         try:
             self._own_members()
             self.writer.seal(self._head(why))

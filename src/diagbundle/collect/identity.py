@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from diagbundle.collect.manners import stay_polite
 from diagbundle.collect.wire import let_go
 from diagbundle.errors import SourceError
 from diagbundle.host import Host
@@ -35,6 +36,9 @@ def ask(question: Callable[[], Any], seconds: float = SECONDS) -> Any:
     if pid == 0:
         try:
             os.setsid()
+            stay_polite()
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.setitimer(signal.ITIMER_REAL, seconds + 1)  # also where whoever asked was killed
             write = let_go(write)
             answer = json.dumps(question()).encode()
             while answer:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from diagbundle.host import Host
 from diagbundle.model import Collector, File, Source
+from diagbundle.sources.hung import Hung
 
 DAY = 86_400
 BATCH_BYTES, BATCH_FILES = 48 << 20, 2000
@@ -33,6 +35,8 @@ class Job:
     timeout: float
     dealt: bool = False
     """Whether these are files that another child found behind a pattern."""
+    bytes: int = 0
+    """Size of the files that were dealt."""
     skip: set[str] = field(default_factory=set)
     """Keys of sources that are done, or that a child before this one hung at."""
 
@@ -53,6 +57,10 @@ class World:
     """In the environment of every command of this run."""
     home: str = "/"
     """Home directory of commands."""
+    hung: Hung = field(default_factory=Hung)
+    """What all children know of programs that do not answer."""
+    supervisor: int = field(default_factory=os.getpid)
+    """Whoever reads the answers: a child with another parent has lost it."""
 
 
 def deal(job: Job, files: Iterable[tuple[str, int, float]], timeout: float) -> list[Job]:
@@ -65,18 +73,18 @@ def deal(job: Job, files: Iterable[tuple[str, int, float]], timeout: float) -> l
         batch.append(path)
         size += length
         if size >= BATCH_BYTES or len(batch) >= BATCH_FILES:
-            jobs.append(_reading(job, batch, timeout))
+            jobs.append(_reading(job, batch, size, timeout))
             batch, size = [], 0
-    return [*jobs, _reading(job, batch, timeout)] if batch else jobs
+    return [*jobs, _reading(job, batch, size, timeout)] if batch else jobs
 
 
-def _reading(job: Job, paths: list[str], timeout: float) -> Job:
+def _reading(job: Job, paths: list[str], size: int, timeout: float) -> Job:
     """A job that reads these files for a collector."""
 
     def ask(_host: Host) -> Iterator[File]:
         return (File(path, timeout=timeout) for path in paths)
 
-    return replace(job, ask=ask, dealt=True, skip=set())
+    return replace(job, ask=ask, dealt=True, bytes=size, skip=set())
 
 
 def _age(seconds: float) -> int:

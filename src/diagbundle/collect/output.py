@@ -20,6 +20,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 _NEEDED = 2 << 20
 """Free bytes below which beginning is pointless."""
 _READ = 1 << 20
+_HOLD_MORE = 64 << 10
 SIDECAR = ".sha256"
 _PIECE = 4096
 """Bytes that a pipe takes at once without making us wait, where it says that it is ready (PIPE_BUF)."""
@@ -89,6 +90,8 @@ class FileOutput:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._held, self._holds = -1, 0
+        """Descriptor of the file that holds room for the end, and its size."""
         self.folder = os.path.dirname(os.path.abspath(path))
         self.part = path.removesuffix(SUFFIX) + UNFINISHED_SUFFIX
         finals = (path, path.removesuffix(SUFFIX) + PARTIAL_SUFFIX)
@@ -116,6 +119,26 @@ class FileOutput:
                 os.ftruncate(self._file, before)
                 os.lseek(self._file, before, os.SEEK_SET)
             raise
+
+    def hold(self, size: int) -> int:
+        """Keep so many bytes of the file system, in a file without a name, so that there is room for the end. Returns how many."""
+        try:
+            if self._held < 0:
+                self._held = os.open(self.folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            if size > self._holds:
+                os.posix_fallocate(self._held, self._holds, size + _HOLD_MORE - self._holds)
+                self._holds = size + _HOLD_MORE
+        except OSError:  # a file system that cannot do it, or that has no room: what is left to the host must do
+            pass
+        return self._holds
+
+    def let_go(self) -> int:
+        """Give back what was held. Returns how many bytes."""
+        held, self._holds = self._holds, 0
+        if self._held >= 0:
+            os.close(self._held)
+            self._held = -1
+        return held
 
     def cut(self, size: int) -> None:
         """Back to this length."""
@@ -199,6 +222,14 @@ class PipeOutput:
         except OSError as error:
             raise OutputError(f"the bundle could not be written to the pipe: {error.strerror}", "nothing usable was written") from None
         self._size += len(data)
+
+    def hold(self, _size: int) -> int:
+        """A pipe has no room that could be kept."""
+        return 0
+
+    def let_go(self) -> int:
+        """Nothing was held."""
+        return 0
 
     def seal(self, sha256: str, *, complete: bool, check: bool = True) -> Sealed:  # noqa: ARG002  # the same call as a file's
         """Nothing is left to do."""

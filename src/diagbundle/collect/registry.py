@@ -8,23 +8,18 @@ from __future__ import annotations
 import importlib
 import os
 import stat
-import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from itertools import chain
 
 from diagbundle.collect import declared
+from diagbundle.collect.packages import GROUP, collectors_in, offered
 from diagbundle.errors import UsageError
 from diagbundle.host import Host
 from diagbundle.model import Collector, Source, Stage, nothing
 
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-
 PACKAGE = "diagbundle.collectors"
-GROUP = "diagbundle.collectors"
-"""Entry point group in which other packages offer collectors."""
 DROP_INS = "/etc/diagbundle/collectors.d"
 
 Asking = Callable[[Host], Iterable[Source]]
@@ -82,7 +77,7 @@ def find(extra_files: Iterable[str] = (), drop_in_folder: str = DROP_INS, only: 
     A drop-in or a package that cannot be taken is recorded and the rest goes on; a file that was named by hand must be taken.
     """
     registry = Registry()
-    for origin, make in (*_ours(only), *_from_packages(), *_drop_ins(drop_in_folder)):
+    for origin, make in chain(_ours(only), offered(), _drop_ins(drop_in_folder)):
         for found in _made(registry, origin, make):
             registry.add(found)
     for path in extra_files:
@@ -121,7 +116,7 @@ Found = tuple[str, Callable[[], Iterable[Collector]]]
 
 
 def _made(registry: Registry, origin: str, make: Callable[[], Iterable[Collector]]) -> list[Collector]:
-    """What `make` gives. A bulkhead: it runs code of other packages, and a fault in one must not cost the others."""
+    """What `make` gives. A bulkhead: a fault in one collector must not cost the others."""
     try:
         return list(make())
     except UsageError as error:
@@ -172,54 +167,7 @@ def _of_toml(contents: Callable[[], bytes], origin: str) -> list[Collector]:
 def _of_module(name: str, origin: str) -> list[Collector]:
     module = importlib.import_module(name)
     # A collector that a module imported from another one is the other's.
-    return [replace(found, origin=origin) for found in _collectors_in(vars(module).values()) if found.origin in (name, "")]
-
-
-def _collectors_in(values: Iterable[Any]) -> list[Collector]:
-    return [value for value in values if isinstance(value, Collector)]
-
-
-def _from_packages() -> Iterator[Found]:
-    """Collectors that installed packages offer as entry points."""
-    if not _is_offered():
-        return
-    from importlib.metadata import entry_points  # noqa: PLC0415 - 40 ms, for a group that is mostly empty
-
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
-        origin = f"entry point {entry.name} = {entry.value}"
-        yield origin, partial(_loaded, entry, origin)
-
-
-def _is_offered() -> bool:
-    """Whether any installed package names our group: a look at the files that `importlib.metadata` would parse."""
-    for folder in sys.path:
-        try:
-            names = [name for name in os.listdir(folder) if name.endswith((".dist-info", ".egg-info"))]
-        except OSError:
-            continue
-        for name in names:
-            try:
-                if f"[{GROUP}]".encode() in _contents(os.path.join(folder, name, "entry_points.txt")):
-                    return True
-            except OSError:
-                continue
-    return False
-
-
-def _loaded(entry: EntryPoint, origin: str) -> list[Collector]:
-    return _given(entry.load(), origin)
-
-
-def _given(what: Any, origin: str) -> list[Collector]:
-    """Collectors of an entry point: one, a module of them, a list, or a function that returns any of these."""
-    if isinstance(what, Collector):
-        return [replace(what, origin=origin)]
-    if callable(what):
-        return _given(what(), origin)
-    found = _collectors_in(vars(what).values() if hasattr(what, "__spec__") else what)
-    if not found:
-        raise UsageError("it gives no collector")
-    return [replace(one, origin=origin) for one in found]
+    return [replace(found, origin=origin) for found in collectors_in(vars(module).values()) if found.origin in (name, "")]
 
 
 def _drop_ins(folder: str) -> Iterator[Found]:
@@ -255,7 +203,7 @@ def trusted_file(path: str) -> Collector:
     path = os.path.abspath(path)
     if not path.endswith(".toml"):
         raise UsageError(
-            f"a collector file must be TOML and end in .toml: {path}", hint="Python collectors come as packages with an entry point"
+            f"a collector file must be TOML and end in .toml: {path}", hint=f"Python comes as a package with an entry point in {GROUP}"
         )
     folder = os.path.dirname(path)
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -13,6 +13,9 @@ from diagbundle.collect.job import Job
 from diagbundle.errors import SourceError, from_os_error
 from diagbundle.model import Command, File, Outcome, Source, Table
 
+LONGEST = 4 << 10
+"""Characters of a word in a row of the manifest: of a reason, a name, an argument."""
+MOST_WORDS = 256
 COPY_LIMIT = 4 << 20
 """Bytes of an answer of which copies are kept (`also`)."""
 
@@ -87,10 +90,24 @@ class Rows:
 def meaning(error: Exception) -> tuple[Outcome, str]:
     """Outcome and reason of a source that raised this."""
     if isinstance(error, SourceError):
-        return error.outcome, str(error)
-    if isinstance(error, OSError):
-        return from_os_error(error).outcome, error.strerror or str(error)
-    return Outcome.FAILED, f"{type(error).__name__}: {error}"
+        return error.outcome, shortened(str(error))
+    if isinstance(error, OSError) and error.strerror:
+        return from_os_error(error).outcome, shortened(error.strerror)
+    return Outcome.FAILED, said(error)
+
+
+def said(error: Exception) -> str:
+    """An error of somebody's code in words; it may not even be able to say what it is."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001  # bulkhead: the error's own code
+        text = "(it cannot be put into words)"
+    return shortened(f"{type(error).__name__}: {text}")
+
+
+def shortened(text: str) -> str:
+    """A text that fits into a row."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ... ({len(text):,} characters)"
 
 
 def cut_short(row: Member, error: SourceError, have: int) -> None:
@@ -113,9 +130,10 @@ def first_line(text: bytes) -> str:
 def identity(source: Source) -> tuple[str, str | list[str]]:
     """Kind and name of a source, as they stand in its row."""
     if isinstance(source, File):
-        return "file", source.key or source.path
+        return "file", shortened(source.key or source.path)
     if isinstance(source, Command):
-        return "command", list(source.argv)
+        more = [f"... ({len(source.argv):,} words)"] if len(source.argv) > MOST_WORDS else []
+        return "command", [shortened(word) for word in source.argv[:MOST_WORDS]] + more
     if isinstance(source, Table):
-        return "table", source.name
-    return "probe", f"{source.kind} {source.target}"
+        return "table", shortened(source.name)
+    return "probe", shortened(f"{source.kind} {source.target}")

@@ -15,11 +15,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from diagbundle.bundle.format import bundle_path, header
-from diagbundle.bundle.pack import Frame, Member, compressor
-from diagbundle.bundle.writer import BundleWriter, answered, drop_member, key
+from diagbundle.bundle.pack import Frame, Member
+from diagbundle.bundle.writer import BundleWriter, key
 from diagbundle.collect.job import Job, World, deal
-from diagbundle.collect.wire import DEAL, FRAME
+from diagbundle.collect.names import Names
+from diagbundle.collect.wire import DEAL, DONE, FRAME, Garbled, Message
 from diagbundle.collect.worker import KILL_GRACE, Worker, begin, kill_group
 from diagbundle.model import File, Outcome, Stage
 from diagbundle.sources.never import why_never
@@ -42,40 +42,47 @@ class Supervisor:
 
     def __init__(self, writer: BundleWriter, world: World, width: int, watch: Callable[[], str]) -> None:
         self.writer, self.world, self.width, self.watch = writer, world, width, watch
+        self.names = Names(writer.prefix, writer.names)
         self.workers: list[Worker] = []
         self.jobs: deque[Job] = deque()
         self.left_behind: list[int] = []
+        self.full = ""
+        """Why the output takes no more, once it does not."""
+        self.unread = 0
+        """Bytes of files that were not begun for want of room."""
         self._owner: Worker | None = None
         self._ready = selectors.DefaultSelector()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whoever started us may ignore it: then nobody would know how a child ended
         why_never("/")  # its expressions are compiled here, once, and not in each child
         self.on_row: Callable[[Member], None] = lambda _row: None
         self.on_job: Callable[[Job, bool], None] = lambda _job, _done: None
+        self.on_full: Callable[[OSError], str] = lambda error: f"the bundle could not be written further: {error.strerror}"
+        """Told when the output takes no more; gives back what was kept for the end, and says why."""
 
     def run(self, jobs: list[Job]) -> str:
         """All jobs to their end. Returns why it was ended before, or ''; no child is left then, whatever happens."""
         self.jobs.extend(jobs)
         try:
             return self._run()
-        except OSError as error:
-            reason = f"the bundle could not be written further: {error.strerror}"
-            self._give_way(reason)
-            return reason
         except BaseException:
             for worker in self.workers:
                 worker.kill()
             raise
 
+    def close(self) -> None:
+        """Give back what it listens with; it runs nothing more."""
+        self._ready.close()
+
     def _run(self) -> str:
         while self.jobs or self.workers:
-            if reason := self.watch():
+            if reason := self.full or self.watch():
                 self._stop(reason)
                 return reason
             while self.jobs and self._has_place(self.jobs[0]):
                 self._spawn(self.jobs.popleft())
             self._listen(TICK)
             self._judge()
-        return ""
+        return self.full
 
     def _has_place(self, job: Job) -> bool:
         """Whether a job may begin now. Commands let a processor idle, so there is one place more; reading logs does not."""
@@ -102,7 +109,7 @@ class Supervisor:
         began = time.monotonic()
         for one, _ in ready:
             worker: Worker = one.data
-            message = worker.received.read(worker.pipe)
+            message = self._received(worker)
             worker.heard = time.monotonic()
             if isinstance(message, EOFError):
                 worker.ended = True
@@ -114,6 +121,15 @@ class Supervisor:
         self._write_waiting()
         if (away := time.monotonic() - began) > TICK:
             self._excuse(self.workers, away)
+
+    def _received(self, worker: Worker) -> Message | EOFError | None:
+        """Its next message. One that makes no sense is its last."""
+        try:
+            return worker.received.read(worker.pipe)
+        except Garbled:
+            worker.fault = "what its reader sent makes no sense: something else has written into its pipe"
+            worker.kill()
+            return EOFError()
 
     def _excuse(self, workers: Iterable[Worker], seconds: float) -> None:
         """For so long nobody listened, because the output was slow or another's: that is not held against them."""
@@ -134,6 +150,8 @@ class Supervisor:
     def _message(self, worker: Worker, kind: int, meta: Any, packed: bytes | memoryview, plain: int) -> None:
         if kind == DEAL:
             self._deal(worker.job, meta)
+        elif kind == DONE:
+            worker.finished = True
         elif kind == FRAME:
             frame = Frame(packed, plain, *(meta["rows"], meta["begins"]) if meta else ())
             if self._owner in (None, worker) and not worker.waiting:
@@ -144,43 +162,34 @@ class Supervisor:
 
     def _write(self, worker: Worker, frame: Frame) -> None:
         """One frame into the bundle; a large member keeps the output to itself until it is whole."""
+        if worker.dropping:
+            worker.dropping = not frame.rows
+            return
         for row in frame.rows:
             self.on_row(row)
             worker.done.add(key(row["kind"], row["source"]))
         if frame.begins is not None:
-            frame, worker.renamed = self._unique(frame)
+            frame, worker.renamed = self.names.unique(frame)
         elif self._owner is not worker:
-            frame = self._without_twins(frame)
+            frame = self.names.without_twins(frame)
         elif frame.rows:
             frame.rows[0].update(worker.renamed)
-        self.writer.add(frame)
+        try:
+            if not self.full:
+                self.writer.add(frame)
+        except OSError as error:
+            self.full = self.on_full(error)
+        if self.full:
+            self._squeeze(worker, frame)
         self._owner = worker if self.writer.in_member else None
 
-    def _unique(self, frame: Frame) -> tuple[Frame, Member]:
-        """The first frame of a large member, with another name where this one is taken; its header is all it holds."""
-        begins = frame.begins or {}
-        name = self._free_name(begins["path"])
-        if name == begins["path"]:
-            return frame, {}
-        head = header(f"{self.writer.prefix}/{name}", begins["size"], begins.get("mtime", 0))
-        change = {"path": name, "offset": len(head)}
-        return Frame(compressor().compress(head), len(head), begins=begins | change), change
-
-    def _without_twins(self, frame: Frame) -> Frame:
-        """Small members whose names are taken: left out where the same was asked there, else with another name."""
-        taken = {i: row for i, row in enumerate(frame.rows) if "header" in row and row["path"] in self.writer.names}
-        if not taken:
-            return frame
-        twice = {i for i, row in taken.items() if self.writer.names[row["path"]] == answered(row)}
-        renamed = {i: self._free_name(row["path"]) for i, row in taken.items() if i not in twice}
-        return drop_member(frame, twice, renamed, self.writer.prefix)
-
-    def _free_name(self, path: str) -> str:
-        name, number = path, 1
-        while name in self.writer.names:
-            number += 1
-            name = bundle_path(f"{path}.{number}")
-        return name
+    def _squeeze(self, worker: Worker, frame: Frame) -> None:
+        """The output takes no more: what there is still room for, and rows for the rest."""
+        worker.dropping = (frame.begins is not None or self.writer.in_member) and not frame.rows
+        for row in self.writer.squeeze(frame, self.full):
+            self.on_row(row)
+            worker.done.add(key(row["kind"], row["source"]))
+        self._end_member(worker, self.full, Outcome.PARTIAL)
 
     def _write_waiting(self) -> None:
         """Frames that had to wait, in the order in which they came."""
@@ -221,12 +230,12 @@ class Supervisor:
         """The pipe is closed, and all that came through it is written: the child is done, or died, or was killed."""
         status = self._reap(worker)
         _, group, label = worker.slot.read()
-        outcome, reason = Outcome.FAILED, f"its reader ended unexpectedly ({_died(status)})"
+        outcome, reason = Outcome.FAILED, worker.fault or f"its reader ended before it was done ({_died(status)})"
         if worker.hung_at:
             label, outcome, reason = worker.hung_at, Outcome.TIMEOUT, LATE
         self._abandon(worker, reason, Outcome.PARTIAL if worker.hung_at else outcome)
         self._forget(worker)
-        if status == 0:
+        if status == 0 and worker.finished:
             self.on_job(worker.job, True)  # noqa: FBT003  # done
         else:
             kill_group(group)
@@ -295,25 +304,12 @@ class Supervisor:
         status = self._reap(worker)
         self._abandon(worker, reason, Outcome.PARTIAL)
         self._forget(worker)
-        if worker.ended and status == 0:
+        if worker.ended and status == 0 and worker.finished:
             return
         self.row(worker.job.collector.name, "collector", worker.job.collector.name, Outcome.PARTIAL, f"ended before it was done: {reason}")
         if worker.job.dealt:
             worker.job.skip |= worker.done
             self.give_up([worker.job], reason)
-
-    def _give_way(self, reason: str) -> None:
-        """The output takes no more: end all children, and cut back to whole members."""
-        if row := self.writer.retreat(reason):
-            self.on_row(row)
-        self._owner = None
-        for worker in list(self.workers):
-            worker.kill()
-            worker.waiting.clear()
-            worker.ended = False
-            self._finish(worker, reason)
-        self.give_up(self.jobs, reason)
-        self.jobs.clear()
 
     # -- small things
 
@@ -332,9 +328,11 @@ class Supervisor:
             self._lost(job, Outcome.SKIPPED, f"{NOT_ASKED}{reason}")
 
     def _lost(self, job: Job, outcome: Outcome, reason: str) -> None:
-        """A job that is not begun, or not gone on with."""
-        if not job.dealt:
-            self.row(job.collector.name, "collector", job.collector.name, outcome, reason)
+        """A job that is not begun, or not gone on with. Where there is no room for a row of each file, it gets one for all."""
+        if not job.dealt or self.full:
+            what = f"{reason}: {job.bytes:,} bytes of files" if job.dealt else reason
+            self.unread += job.bytes
+            self.row(job.collector.name, "collector", job.collector.name, outcome, what)
             return
         for source in job.ask(self.world.host):
             if isinstance(source, File) and f"file:{source.path}" not in job.skip:
@@ -342,11 +340,21 @@ class Supervisor:
 
     def _abandon(self, worker: Worker, reason: str, outcome: Outcome) -> None:
         if self._owner is worker:
-            if row := self.writer.abandon(reason, outcome):
-                self.on_row(row)
-                worker.done.add(key(row["kind"], row["source"]))
+            self._end_member(worker, reason, outcome)
             self._owner = None
             self._write_waiting()
+
+    def _end_member(self, worker: Worker, reason: str, outcome: Outcome) -> None:
+        """Fill the large member under way; where even that has no room, cut the bundle back to before it."""
+        try:
+            row = self.writer.abandon(reason, outcome)
+        except OSError as error:
+            self.full = self.full or self.on_full(error)
+            row = self.writer.retreat(self.full)
+        if row:
+            self.unread += (row.get("size", 0) - row.get("short", 0)) if self.full else 0
+            self.on_row(row)
+            worker.done.add(key(row["kind"], row["source"]))
 
     def _reap(self, worker: Worker) -> int | None:
         status = worker.reap()

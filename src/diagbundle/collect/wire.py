@@ -6,25 +6,33 @@ when the child no longer answers.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import mmap
 import os
+import stat
 import struct
 import time
 from typing import Any
 
 from diagbundle.bundle.pack import Frame
 
-_HEAD = struct.Struct("<BIII")
+_HEAD = struct.Struct("<8sBIII")
 _SLOT = struct.Struct("<dIH")
 _SLOT_SIZE = 1 << 16
-FRAME, DEAL, ANSWER = 1, 2, 3
-"""Kinds of message: a finished frame; files to be dealt out to several children; the answer of a single question."""
+FRAME, DEAL, DONE = 1, 2, 3
+"""Kinds of message: a finished frame; files to be dealt out to several children; the last one of a child that came to its end."""
+_MOST_META, _MOST_PACKED = 64 << 20, 16 << 20
+"""Bytes of a message's JSON and of its frame, at most."""
 
 
 Message = tuple[int, Any, "bytes | memoryview", int]
 """Kind, meta, packed bytes, plain size."""
+
+
+class Garbled(Exception):
+    """What came through the pipe is no message of ours: a collector has written into it, too."""
 
 
 class Slot:
@@ -72,9 +80,8 @@ class Slot:
 class Sender:
     """The child's end of the pipe. Blocks while the supervisor is busy; that time is not held against a source."""
 
-    def __init__(self, descriptor: int, slot: Slot) -> None:
-        self._descriptor = descriptor
-        self._slot = slot
+    def __init__(self, descriptor: int, slot: Slot, word: bytes) -> None:
+        self._descriptor, self._slot, self._word = descriptor, slot, word
 
     def frame(self, frame: Frame) -> None:
         """Hand a frame to the supervisor."""
@@ -87,7 +94,8 @@ class Sender:
 
     def _send(self, kind: int, meta: Any, packed: bytes | memoryview, plain: int) -> None:
         text = json.dumps(meta, separators=(",", ":")).encode() if meta is not None else b""
-        parts = [memoryview(_HEAD.pack(kind, len(text), len(packed), plain)), memoryview(text), memoryview(packed)]
+        head = _HEAD.pack(self._word, kind, len(text), len(packed), plain)
+        parts = [memoryview(part) for part in (head, text, packed, self._word)]
         started = time.monotonic()
         while parts:
             sent = os.writev(self._descriptor, parts)
@@ -100,9 +108,9 @@ class Sender:
 
 
 def let_go(keep: int) -> int:
-    """Close every descriptor but one, and return that; 0, 1 and 2 become ends of pipes that lead nowhere."""
+    """Close every descriptor but one, and return that; 0, 1 and 2 lead nowhere."""
     keep = fcntl.fcntl(keep, fcntl.F_DUPFD_CLOEXEC, 3) if keep < 3 else keep  # noqa: PLR2004  # the three standard ones may have been closed
-    read, write = os.pipe()
+    read, write = _nowhere()
     for standard, end in ((0, read), (1, write), (2, write)):
         os.dup2(end, standard)
     os.closerange(3, keep)
@@ -110,11 +118,23 @@ def let_go(keep: int) -> int:
     return keep
 
 
+def _nowhere() -> tuple[int, int]:
+    """Two descriptors, to read nothing and to write to nobody. On a sick host `/dev/null` may be anything."""
+    with contextlib.suppress(OSError):
+        null = os.open(os.devnull, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        status = os.fstat(null)
+        if stat.S_ISCHR(status.st_mode) and status.st_rdev == os.makedev(1, 3):
+            return null, null
+    return os.pipe()
+
+
 class Received:
     """The supervisor's end: bytes in, messages out. What is read goes where it stays: large frames are not copied again."""
 
-    def __init__(self) -> None:
-        self._head: tuple[int, int, int, int] | None = None
+    def __init__(self, word: bytes) -> None:
+        self._word = word
+        """Stands before and behind each message: only so are bytes noticed that somebody else has put between."""
+        self._head: tuple[bytes, int, int, int, int] | None = None
         self._into = memoryview(bytearray(_HEAD.size))
         self._have = 0
 
@@ -124,7 +144,7 @@ class Received:
         return self._head is not None or self._have > 0
 
     def read(self, pipe: int) -> Message | EOFError | None:
-        """What is there, without waiting for more: a whole message, None for a part of one, or the end of all."""
+        """What is there, without waiting for more: a whole message, None for a part of one, or the end of all. Raises `Garbled`."""
         got = os.readv(pipe, [self._into[self._have :]])
         if not got:
             return EOFError()
@@ -132,14 +152,20 @@ class Received:
         if self._have < len(self._into):
             return None
         if self._head is None:
-            self._head = _HEAD.unpack(self._into)
-            _, texts, packs, _ = self._head
-            self._into, self._have = memoryview(bytearray(texts + packs)), 0
-            return None if texts + packs else self._whole()
-        return self._whole()
+            self._head = word, _, texts, packs, _ = _HEAD.unpack(self._into)
+            if word != self._word or texts > _MOST_META or packs > _MOST_PACKED:
+                raise Garbled
+            self._into, self._have = memoryview(bytearray(texts + packs + len(word))), 0
+            return None
+        return self._whole(*self._head[1:])
 
-    def _whole(self) -> Message:
-        kind, texts, _, plain = self._head or (0, 0, 0, 0)
+    def _whole(self, kind: int, texts: int, packs: int, plain: int) -> Message:
         body, self._head = self._into, None
         self._into, self._have = memoryview(bytearray(_HEAD.size)), 0
-        return kind, json.loads(bytes(body[:texts])) if texts else None, body[texts:], plain
+        if body[texts + packs :] != self._word:
+            raise Garbled
+        try:
+            meta = json.loads(bytes(body[:texts])) if texts else None
+        except (ValueError, RecursionError):
+            raise Garbled from None
+        return kind, meta, body[texts : texts + packs], plain

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from diagbundle.bundle.pack import Frame, Member
 from diagbundle.collect.child import Child
 from diagbundle.collect.job import Job, World
+from diagbundle.collect.manners import stay_polite
 from diagbundle.collect.wire import Received, Sender, Slot, let_go
 
 KILL_GRACE = 1.0
@@ -32,9 +33,9 @@ class Worker:
     pid: int
     pipe: int
     slot: Slot
+    received: Received
     until: float
     """Monotonic time at which the job's own time is over."""
-    received: Received = field(default_factory=Received)
     waiting: deque[Frame] = field(default_factory=deque)
     waiting_bytes: int = 0
     done: set[str] = field(default_factory=set)
@@ -42,12 +43,18 @@ class Worker:
     heard: float = 0.0
     ended: bool = False
     """Whether its pipe is closed."""
+    finished: bool = False
+    """Whether it said that it came to its end."""
+    fault: str = ""
+    """What is wrong with what it sent."""
     listening: bool = False
     restarts: int = 0
     kept_waiting: float = 0.0
     """Since when it is not listened to, because another child has the output."""
     hung_at: str = ""
     """What it was at when it was killed for not answering."""
+    dropping: bool = False
+    """Whether the rest of its large member is thrown away, because the output has no room for it."""
     renamed: Member = field(default_factory=dict)
     """What changes in the row of the large member under way, because another child took its name meanwhile."""
 
@@ -80,12 +87,11 @@ class Worker:
 
 def begin(job: Job, world: World) -> Worker:
     """Start a child on a job. Raises OSError where no process can be had."""
-    slot = Slot()
+    slot, word = Slot(), time.time_ns().to_bytes(8, "little")
     read, write = os.pipe2(os.O_CLOEXEC)
     with contextlib.suppress(OSError):
         fcntl.fcntl(read, _SET_PIPE_SIZE, PIPE_SIZE)
     slot.at(f"collector:{job.collector.name}", job.timeout)
-    gc.freeze()  # so that looking for garbage does not copy the pages that the children share
     try:
         pid = os.fork()
     except OSError:
@@ -94,22 +100,25 @@ def begin(job: Job, world: World) -> Worker:
         slot.close()
         raise
     if pid == 0:
-        _be_child(job, world, write, slot)
+        _be_child(job, world, slot, write, word)
     os.close(write)
     now = time.monotonic()
-    return Worker(job, pid, read, slot, now + job.timeout, heard=now)
+    return Worker(job, pid, read, slot, Received(word), now + job.timeout, heard=now)
 
 
-def _be_child(job: Job, world: World, write: int, slot: Slot) -> None:
+def _be_child(job: Job, world: World, slot: Slot, write: int, word: bytes) -> None:
     """Never returns: whatever happens, the child ends here."""
     code = 1
+    gc.freeze()  # here and not before the fork: looking for garbage copies no shared page, and the parent still finds its own
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
         os.setsid()
-        done = Child(job, world, Sender(let_go(write), slot), slot).serve()
+        stay_polite()
+        done = Child(job, world, Sender(let_go(write), slot, word), slot).serve()
         code = 0 if done else STOPPED
     finally:
+        kill_group(slot.read()[1])  # the command under way, where we end before it
         os._exit(code)
 
 

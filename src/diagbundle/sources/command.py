@@ -10,10 +10,11 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from diagbundle.errors import SourceAbsent, SourceDenied, SourceFailed
+from diagbundle.errors import SourceAbsent, SourceDenied, SourceFailed, SourceTimeout
 from diagbundle.model import Answer, Command, Outcome
+from diagbundle.sources.hung import SHORT, Hung
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin:/var/lib/rancher/rke2/bin:/opt/cni/bin"
 ENVIRONMENT = {
@@ -23,6 +24,8 @@ ENVIRONMENT = {
 MARK = "DIAGBUNDLE_RUN"
 """In the environment of everything that we start: by this, what got away from its process group is found."""
 STDERR_KEPT = 256 << 10
+STDERR_MOST = 64 << 20
+"""Bytes of errors after which a program is ended: nobody reads them, and taking them costs the host."""
 LINGER = 0.5
 """Seconds that are waited for the output's end after the program has ended: something else may hold the pipe."""
 _CHUNK = 1 << 18
@@ -38,6 +41,7 @@ class Settings:
     home: str = "/"
     on_group: Callable[[int], None] = lambda _group: None
     """Told the process group that runs now, 0 when it has ended: whoever must kill us can kill that, too."""
+    hung: Hung = field(default_factory=Hung)
 
 
 class Running:
@@ -48,16 +52,21 @@ class Running:
         self.settings = settings
         self.exit: int | None = None
         self.stderr = b""
+        """What it said on standard error, as far as it is kept; `stderr_size` is how long it was."""
+        self.stderr_size = 0
         self.outcome = Outcome.COLLECTED
         self.reason = ""
 
     def chunks(self) -> Generator[bytes]:
         """Standard output as it comes. Raises `SourceError` if the program cannot be started."""
+        silence = self.settings.hung.patience(self.command.argv[0], self.command.timeout)
+        if not silence:
+            raise SourceTimeout(f"not asked again: {self.command.argv[0]} did not end in time before")
         process = self._start()
         deadline = time.monotonic() + self.command.timeout
         kept = 0
         try:
-            for chunk in self._read(process, deadline):
+            for chunk in self._read(process, deadline, silence):
                 if self.command.limit and kept + len(chunk) > self.command.limit:
                     yield chunk[: self.command.limit - kept]
                     self._ended_early(Outcome.PARTIAL, f"its output was cut at {self.command.limit:,} bytes")
@@ -67,7 +76,7 @@ class Running:
         finally:
             self._end(process)
         if self.outcome is Outcome.TIMEOUT and kept:
-            self._ended_early(Outcome.PARTIAL, f"it did not end within {self.command.timeout:g} s; what it said until then was kept")
+            self._ended_early(Outcome.PARTIAL, f"{self.reason}; what it said until then was kept")
 
     def _start(self) -> subprocess.Popen[bytes]:
         nothing, closed = os.pipe()
@@ -75,7 +84,8 @@ class Running:
         environment = ENVIRONMENT | {"HOME": self.settings.home, MARK: self.settings.mark}
         try:
             process = subprocess.Popen(
-                [find(self.command.argv[0]), *self.command.argv[1:]], stdin=nothing, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                [find(self.command.argv[0]), *self.command.argv[1:]], stdin=nothing, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT if self.command.both else subprocess.PIPE,
                 cwd="/", env=environment, process_group=0, bufsize=0,
             )  # fmt: skip
         except OSError as error:
@@ -87,20 +97,20 @@ class Running:
         self.settings.on_group(process.pid)
         return process
 
-    def _read(self, process: subprocess.Popen[bytes], deadline: float) -> Iterator[bytes]:
-        """Chunks of standard output; standard error is kept aside, both until their end or the deadline."""
-        assert process.stdout and process.stderr  # noqa: S101, PT018  # both are pipes
-        out, err = process.stdout.fileno(), process.stderr.fileno()
-        with contextlib.suppress(OSError):
-            fcntl.fcntl(out, _SET_PIPE_SIZE, 1 << 20)
+    def _read(self, process: subprocess.Popen[bytes], deadline: float, silence: float) -> Iterator[bytes]:
+        """Chunks of standard output; standard error is kept aside. Until their end, the deadline, or so many seconds without a byte."""
+        pipes = [pipe.fileno() for pipe in (process.stdout, process.stderr) if pipe]
+        out = pipes[0]
         with selectors.DefaultSelector() as ready:
-            ready.register(out, selectors.EVENT_READ)
-            ready.register(err, selectors.EVENT_READ)
-            ended = 0.0
+            for pipe in pipes:
+                with contextlib.suppress(OSError):
+                    fcntl.fcntl(pipe, _SET_PIPE_SIZE, 1 << 20)
+                ready.register(pipe, selectors.EVENT_READ)
+            ended, heard = 0.0, time.monotonic()
             while ready.get_map():
                 now = time.monotonic()
-                if now >= deadline:
-                    return self._ended_early(Outcome.TIMEOUT, f"it did not end within {self.command.timeout:g} s")
+                if now >= min(deadline, heard + silence):
+                    return self._late(now - heard, given_up=now < deadline)
                 if not ended and process.poll() is not None:
                     ended = now
                 if ended and now - ended >= LINGER:
@@ -110,12 +120,29 @@ class Running:
                         ready.unregister(key.fd)
                     elif key.fd == out:
                         yield chunk
-                    else:
-                        self.stderr = (self.stderr + chunk)[:STDERR_KEPT]
+                    elif not self._complaint(chunk):
+                        return None
+                    heard = time.monotonic()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(max(0.0, deadline - time.monotonic()))
+            process.wait(max(0.0, min(deadline, heard + silence) - time.monotonic()))
             return None
-        return self._ended_early(Outcome.TIMEOUT, f"it did not end within {self.command.timeout:g} s")
+        return self._late(time.monotonic() - heard, given_up=time.monotonic() < deadline)
+
+    def _complaint(self, chunk: bytes) -> bool:
+        """Standard error: its beginning is kept. Whether there may be more of it."""
+        self.stderr += chunk[: STDERR_KEPT - len(self.stderr)]
+        self.stderr_size += len(chunk)
+        if self.stderr_size > STDERR_MOST:
+            self._ended_early(Outcome.PARTIAL, f"it was ended after {STDERR_MOST:,} bytes on standard error")
+        return self.stderr_size <= STDERR_MOST
+
+    def _late(self, silent: float, *, given_up: bool) -> None:
+        """Its time is over. Who said nothing for a while hangs; who is still speaking is only slow."""
+        limit = self.command.timeout
+        if silent > min(limit / 2, SHORT - 1):
+            self.settings.hung.add(self.command.argv[0])
+        nothing = f"it said nothing for {silent:.0f} s, and programs hang on this host"
+        self._ended_early(Outcome.TIMEOUT, nothing if given_up else f"it did not end within {limit:g} s")
 
     def _ended_early(self, outcome: Outcome, reason: str) -> None:
         self.outcome, self.reason = outcome, reason
