@@ -50,6 +50,13 @@ def mounts(host: Host, *, autofs: bool = False) -> list[Mount]:
     return [mount for mount in map(_mount, text.split("\n")) if mount and (autofs or mount.type != "autofs")]
 
 
+def automounts(host: Host) -> list[str]:
+    """Directories on which the automounter waits for somebody to look."""
+    every = mounts(host, autofs=True)
+    used = {mount.point for mount in every if mount.type != "autofs"}
+    return [mount.point for mount in every if mount.type == "autofs" and mount.point not in used]
+
+
 def _mount(line: str) -> Mount | None:
     left, separator, right = line.partition(" - ")
     first, last = left.split(" "), right.split(" ")
@@ -69,8 +76,8 @@ def _decoded(text: str) -> str:
 def split(every: list[Mount]) -> tuple[list[Mount], list[Mount]]:
     """Mounts that answer at once, and those that may not: remote ones and what is mounted below them."""
     tops = tuple(mount.point.rstrip("/") + "/" for mount in every if mount.is_remote and mount.point != "/")
-    remote = [mount for mount in every if mount.is_remote or mount.point.startswith(tops)]
-    return [mount for mount in every if mount not in remote], remote
+    remote = {mount.number: mount for mount in every if mount.is_remote or mount.point.startswith(tops)}
+    return [mount for mount in every if mount.number not in remote], list(remote.values())
 
 
 def hidden(every: list[Mount]) -> set[int]:

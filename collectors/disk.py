@@ -11,7 +11,7 @@ from diagbundle.collect.api import Command, File, Host, Source, Stage, Table, co
 
 from ._largest import WALK_SECONDS, largest
 from ._look import spelled
-from ._mounts import Mount, hidden, is_elsewhere, mounts, space, split
+from ._mounts import Mount, automounts, hidden, is_elsewhere, mounts, space, split
 
 MAX_REMOTE = 60
 """Network mounts that are asked; each dead one costs its deadline."""
@@ -202,6 +202,8 @@ def _remote(host: Host) -> Iterator[Source]:
     """One table for each file system that may never answer, so that each has its own deadline."""
     names: dict[str, int] = {}
     devices: set[str] = set()
+    for point in automounts(host):
+        yield File(f"{point.rstrip('/')}/*", skip="an automount: a look would mount something, and its daemon may not answer")
     for mount in split(mounts(host))[1]:
         if mount.device in devices:
             continue

@@ -74,12 +74,13 @@ def kind_of(target: str) -> str:
 def _holder(host: Host, pid: int) -> Holder | None:
     """A process without its descriptors; None if it is gone."""
     head, _, tail = host.text(f"/proc/{pid}/stat").rpartition(")")
-    if not head:
+    fields = tail.split()
+    if len(fields) < 20 or not fields[19].isdecimal():
         return None
     uid = re.search(r"^Uid:\t(\d+)", host.text(f"/proc/{pid}/status"), re.MULTILINE)
     limit = re.search(r"^Max open files +(\S+) +(\S+)", host.text(f"/proc/{pid}/limits"), re.MULTILINE)
     soft, hard = limit.groups() if limit else ("", "")
-    return Holder(pid, int(tail.split()[19]), head.partition("(")[2], uid[1] if uid else "", soft, hard)
+    return Holder(pid, int(fields[19]), head.partition("(")[2], uid[1] if uid else "", soft, hard)
 
 
 def _open_files(host: Host, holder: Holder) -> None:

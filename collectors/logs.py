@@ -12,8 +12,8 @@ from diagbundle.collect.api import Command, File, Host, Row, Source, Stage, Tabl
 from ._look import globbed, spelled, status
 from ._mounts import mounts, split
 
-LONG = 600.0
-"""Seconds without a byte after which a log is given up."""
+WHOLE = 600.0
+"""Seconds for the journal as text."""
 VENDORS = """
 /opt/*/{log,logs,var/log,var/logs}/** /srv/*/{log,logs}/** /usr/local/*/{log,logs}/** /usr/local/{log,logs}/** /var/opt/*/{log,logs}/**
 /var/opt/*/*/{log,logs}/** /var/lib/{*/log,*/logs}/** /usr/share/tomcat*/logs/* /usr/share/{elasticsearch,kibana,logstash}/logs/*
@@ -86,8 +86,8 @@ def samples(_host: Host) -> Iterator[Source]:
 @collector(title="Every log, whole, rotated ones too", stage=Stage.LOGS, samples=samples)
 def logs(host: Host) -> Iterator[Source]:
     """What a reboot would lose first, then /var/log, then what lies elsewhere."""
-    yield File("/run/log/journal/**", timeout=LONG)
-    yield File("/var/log/**", timeout=LONG, follow=True)
+    yield File("/run/log/journal/**")
+    yield File("/var/log/**", follow=True)
     yield from _journal(host)
     yield from _accounting(host)
     yield Command(
@@ -101,7 +101,7 @@ def logs(host: Host) -> Iterator[Source]:
     for path in (*elsewhere(host), *_vendors(host)):
         if path not in done:
             done.add(path)
-            yield File(path, timeout=LONG)
+            yield File(path)
 
 
 # -- the journal
@@ -116,7 +116,7 @@ def _journal(host: Host) -> Iterator[Source]:
     yield Command((*plain, "--boot", "-p", "err", "-o", "short-iso-precise"), skip=reason, timeout=120)
     whole: tuple[tuple[str, ...], ...] = (("--boot",), ("--boot", "-o", "export"), ("--boot", "-1", "-o", "export"), ())
     for choice in whole:
-        yield Command((*plain, *choice), skip=reason, timeout=LONG, limit=2 << 30)
+        yield Command((*plain, *choice), skip=reason, timeout=WHOLE, limit=2 << 30)
 
 
 def _accounting(host: Host) -> Iterator[Source]:
@@ -256,6 +256,9 @@ def sizes(host: Host) -> Iterator[Row]:
     remote = _remote(host)
     opened = (path for path, _ in _open(host) if not is_data(path) and not path.startswith(remote))
     for path in (*host.glob("/var/log/**"), *sorted(set(opened))):
+        target = host.readlink(path)
+        if target and os.path.normpath(f"{os.path.dirname(path)}/{target}" if target[0] != "/" else target).startswith(remote):
+            continue
         about = status(host, path)
         if about is None or not stat.S_ISREG(about.st_mode):
             continue

@@ -8,6 +8,7 @@ not our right), never zero.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -20,6 +21,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from diagbundle.collect.api import Command, Host, Row, Source, Stage, Table, collector
+
+from ._mounts import mounts, split
 
 PATIENCE = 5.0
 """Seconds for one process, before the child that reads it is left behind."""
@@ -188,7 +191,7 @@ def _read_all(host: Host, pids: list[int], pipe: int) -> None:
     # A child that gets stuck outlives us; nobody may wait for the end of a pipe that it holds open.
     os.closerange(0, pipe)
     os.closerange(pipe + 1, 1 << 20)
-    quiet = dataclasses.replace(host, step=lambda _directory: None)
+    quiet = dataclasses.replace(host, step=lambda _directory: contextlib.nullcontext())
     for pid in pids:
         line = memoryview(json.dumps(_deep(quiet, pid)).encode() + b"\n")
         while line:
@@ -301,4 +304,6 @@ def process(host: Host) -> Iterator[Source]:
     if host.readlink("/bin/ps").endswith("busybox"):
         yield Command(("ps", "-o", "pid,ppid,user,stat,vsz,rss,time,args"))
     # -S 2: seconds that lsof gives a file system to answer. Its +M would start rpcbind, so that only the name says it.
-    yield Command(("lsof", "-n", "-P", "-l", "-w", "-S", "2"), at="sos_commands/process/lsof_M_-n_-l_-c", timeout=60)
+    # -e: mounts that may never answer are not asked at all.
+    dead = [word for mount in split(mounts(host))[1] for word in ("-e", mount.point)]
+    yield Command(("lsof", "-n", "-P", "-l", "-w", "-S", "2", *dead), at="sos_commands/process/lsof_M_-n_-l_-c", timeout=30)

@@ -38,6 +38,7 @@ BULKHEADS = {
     ("collect.child", "_rows"): "the same for a table, and what it had computed is kept",
     ("collect.child", "serve"): "a collector's own fault becomes one entry",
     ("collect.rows", "said"): "an error that cannot say what it is",
+    ("collect.packages", "_told"): "a package of a vendor that fails says why",
     ("collect.plan", "_questions"): "a collector that cannot say what it would ask is named, and the plan goes on",
     ("collect.registry", "_made"): "a package that fails is refused and recorded",
 }

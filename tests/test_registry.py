@@ -1,7 +1,6 @@
 """Collectors are found in four places; what is not safe or not sound is refused and named, and the rest goes on."""
 
 import os
-import sys
 
 import pytest
 
@@ -108,60 +107,6 @@ def test_two_of_one_name_are_an_error_that_names_both_places(folder, tmp_path):
     with pytest.raises(UsageError) as caught:
         find([second], drop_in_folder=str(folder))
     assert str(caught.value) == f"two collectors are called 'acme_x': {first} and {second}"
-
-
-# -- entry points
-
-
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """A stand-in for an installed package: its code and what its metadata says."""
-
-    def installed(entry_points, code):
-        (tmp_path / "acme_pkg.py").write_text("from diagbundle.collect.api import *\n" + code)
-        info = tmp_path / "acme-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text("[diagbundle.collectors]\n" + entry_points)
-        monkeypatch.syspath_prepend(str(tmp_path))
-        sys.modules.pop("acme_pkg", None)
-
-    yield installed
-    sys.modules.pop("acme_pkg", None)
-
-
-ASKING = "@collector(title='Acme live')\ndef acme_live(host):\n    yield File('/acme')\n"
-
-
-@pytest.mark.parametrize(
-    ("value", "code"),
-    [
-        ("acme_pkg:acme_live", ASKING),
-        ("acme_pkg", ASKING),
-        ("acme_pkg:give", ASKING + "def give():\n    return [acme_live]\n"),
-        ("acme_pkg:give", ASKING + "def give():\n    return acme_live\n"),
-    ],
-    ids=["a collector", "a module", "a function giving a list", "a function giving one"],
-)
-def test_an_entry_point_gives_collectors(package, value, code):
-    package(f"acme = {value}\n", code)
-    registry = find(drop_in_folder="")
-    assert registry.collectors["acme_live"].title == "Acme live"
-    assert registry.collectors["acme_live"].origin == f"entry point acme = {value}"
-    assert registry.refused == []
-
-
-def test_an_entry_point_that_fails_is_recorded_and_the_rest_goes_on(package):
-    package("a = acme_missing\nb = acme_pkg:acme_live\nc = acme_pkg:nobody\nd = acme_pkg:EMPTY\ne = acme_pkg:bad\n",
-            ASKING + "EMPTY = ()\ndef bad():\n    raise ZeroDivisionError('by hand')\n")  # fmt: skip
-    registry = find(drop_in_folder="")
-    assert "acme_live" in registry.collectors
-    assert [(origin, reason.split(":")[0]) for origin, reason in registry.refused] == [
-        ("entry point a = acme_missing", "ModuleNotFoundError"),
-        ("entry point c = acme_pkg:nobody", "AttributeError"),
-        ("entry point d = acme_pkg:EMPTY", "it gives no collector"),
-        ("entry point e = acme_pkg:bad", "ZeroDivisionError"),
-    ]
 
 
 # -- choosing

@@ -81,7 +81,7 @@ def _from_file(path: str, *, required: bool) -> dict[str, Any]:
         raise UsageError(f"there is no configuration file: {path}") from None
     except OSError as error:
         raise UsageError(f"the configuration file cannot be read: {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"the configuration file is not TOML: {path}: {error}") from None
     return {key: _typed(key, value, path) for key, value in given.items()}
 

@@ -12,6 +12,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -44,8 +45,9 @@ def absent_runner(command: Command) -> Answer:
     return Answer(command.argv, Outcome.ABSENT, reason="commands cannot be run on this host")
 
 
-def no_step(_what: str) -> None:
-    """Told of every directory that is about to be listed; may refuse by raising a `SourceError`."""
+def no_step(_directory: str) -> AbstractContextManager[object]:
+    """Told of every directory before it is looked at for the first time, or listed; may refuse by raising a `SourceError`."""
+    return nullcontext()
 
 
 def no_fault(_directory: str, _error: SourceError) -> None:
@@ -60,7 +62,7 @@ class Host:
     runner: Callable[[Command], Answer] = absent_runner
     live: bool = False
     """Whether this is the running system: the engine then runs commands itself, in the child that asks."""
-    step: Callable[[str], None] = no_step
+    step: Callable[[str], AbstractContextManager[object]] = no_step
     unlisted: Callable[[str, SourceError], None] = no_fault
     _answers: dict[tuple[str, ...], Answer] = field(default_factory=dict, repr=False)
     _directories: dict[str, tuple[str, bool]] = field(default_factory=dict, repr=False)
@@ -98,8 +100,9 @@ class Host:
     def listdir(self, path: str) -> list[str]:
         """Names in a directory, sorted; empty where it cannot be listed."""
         try:
-            self.step(path)
-            return sorted(os.listdir(self._directory(path)[0]))
+            real = self._directory(path)[0]
+            with self.step(path):
+                return sorted(os.listdir(real))
         except (OSError, SourceError) as error:
             return self._unlisted(path, error)
 
@@ -123,8 +126,8 @@ class Host:
         while pending:
             here = pending.pop()
             try:
-                self.step(here)
-                with os.scandir(self._directory(here)[0]) as entries:
+                real = self._directory(here)[0]
+                with self.step(here), os.scandir(real) as entries:
                     found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
             except (OSError, SourceError) as error:
                 found = self._unlisted(here, error)
@@ -153,6 +156,7 @@ class Host:
 
     def _open(self, path: str) -> tuple[int, str]:
         """Most paths are no links: those are opened before anything else is asked."""
+        _speakable(path)
         if self.root == "/" and _KERNEL.match(path):  # the kernel's own links may be followed: /proc/mounts is one
             return os.open(path, _FLAGS), path
         parent, _, name = path.rpartition("/")
@@ -247,11 +251,12 @@ class Host:
 
     def _itself(self, path: str) -> str:
         """Where the path's last component lies on this machine, not followed. Raises `SourceError`."""
-        parent, name = os.path.split(path.rstrip("/"))
+        parent, name = os.path.split(_speakable(path).rstrip("/"))
         return os.path.join(self._directory(parent or "/")[0], name)
 
     def _resolve(self, path: str) -> tuple[str, bool]:
         """Real path of what `path` leads to, and whether nobody but root could have changed the way there."""
+        _speakable(path)
         if ".." in path:
             path = _normal(path)
         if self.root == "/" and _KERNEL.match(path):
@@ -274,6 +279,7 @@ class Host:
         """Real path of a directory and whether the way there can be trusted; remembered."""
         if path in self._directories:
             return self._directories[path]
+        _speakable(path)
         if ".." in path:
             path = _normal(path)
         if path in ("", "/"):
@@ -281,8 +287,9 @@ class Host:
         elif self.root == "/" and _KERNEL.match(path + "/"):
             found = (path, True)
         else:
-            real, trusted = self._resolve(path)
-            status = _status(real)
+            with self.step(path):
+                real, trusted = self._resolve(path)
+                status = _status(real)
             found = (real, trusted and trust.only_root_writes(status, real))
         if len(self._directories) > REMEMBERED:
             self._directories.clear()
@@ -307,8 +314,8 @@ class Host:
 
     def _below(self, directory: str) -> Iterator[str]:
         try:
-            self.step(directory)
-            with os.scandir(self._directory(directory)[0]) as entries:
+            real = self._directory(directory)[0]
+            with self.step(directory), os.scandir(real) as entries:
                 names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
         except (OSError, SourceError) as error:
             names = self._unlisted(directory, error)
@@ -350,6 +357,16 @@ def file_type(mode: int) -> str:
 def has_magic(path: str) -> bool:
     """Whether a path is a pattern."""
     return any(character in path for character in MAGIC)
+
+
+def _speakable(path: str) -> str:
+    """The path, if the kernel can be asked about it. Raises `SourceAbsent`."""
+    try:
+        if b"\0" not in os.fsencode(path):
+            return path
+    except UnicodeEncodeError:  # half a character, from somebody's JSON
+        pass
+    raise SourceAbsent("no file can have this name")
 
 
 def _join(directory: str, name: str) -> str:

@@ -70,9 +70,12 @@ def name_fault(name: bytes) -> str:
 def bundle_path(path: str) -> str:
     """The path in a bundle for a natural path, another one where that breaks the rules for names."""
     natural = path.lstrip("/")
-    if name_fault(name_bytes(natural)):
-        return f"{OWN}/renamed/{hashlib.sha256(name_bytes(natural)).hexdigest()[:16]}"
-    return natural
+    return renamed(natural) if name_fault(name_bytes(natural)) else natural
+
+
+def renamed(path: str) -> str:
+    """Where an answer lies that cannot lie where it should."""
+    return f"{OWN}/renamed/{hashlib.sha256(name_bytes(path)).hexdigest()[:16]}"
 
 
 def padding(size: int) -> int:

@@ -18,6 +18,8 @@ from diagbundle.bundle.headers import MAX_HEADER, header_length, parse_header
 from diagbundle.errors import BundleError, FormatError, IntegrityError, UsageError
 
 MAX_FRAMES = 1 << 24
+MAX_PACKED = FRAME + (1 << 20)
+"""Bytes that a frame of the largest content may have, with room."""
 MAGIC = struct.pack("<I", ZSTD_MAGIC)
 _OTHERS = {b"\x1f\x8b": "a gzip file", b"\xfd7zXZ": "an xz file", b"BZh": "a bzip2 file", b"PK\x03\x04": "a zip file"}
 _DECODER = zstandard.ZstdDecompressor()
@@ -75,6 +77,8 @@ class Frames:
             raise IntegrityError("the seek table does not add up to the size of the file")
         if not len(plain) or min(plain) == 0 or max(plain) > FRAME:
             raise FormatError(f"the seek table lists a frame without content, or of more than {FRAME:,} bytes")
+        if max(packed) > MAX_PACKED:
+            raise FormatError(f"the seek table lists a frame of {max(packed):,} bytes; allowed are {MAX_PACKED:,}")
         self._held: dict[int, bytes | BundleError] = {}
 
     def pread(self, size: int, at: int) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from diagbundle.bundle.escape import shown
-from diagbundle.bundle.format import BLOCK, name_bytes
+from diagbundle.bundle.format import BLOCK, MAX_NAME, name_bytes
 from diagbundle.bundle.frames import Frames
 from diagbundle.errors import FormatError, IntegrityError
 
@@ -28,16 +28,18 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 def blocks(frames: Frames, start: int, size: int) -> Iterator[bytes]:
     """Whole lines, a frame's worth at a time."""
-    rest = b""
+    rest: list[bytes] = []  # joined only where a line ends: frames may be as small as a byte
+    length = 0
     for piece in frames.read(start, size):
-        block = rest + piece if rest else piece
-        end = block.rfind(b"\n") + 1
-        rest = block[end:]
-        if len(rest) > MAX_LINE:
-            raise FormatError(f"a line of more than {MAX_LINE:,} bytes in its manifest or SHA256SUMS")
+        end = piece.rfind(b"\n") + 1
         if end:
-            yield block[:end]
-    if rest:
+            yield b"".join((*rest, piece[:end]))
+            rest, length = [], 0
+        rest.append(piece[end:])
+        length += len(piece) - end
+        if length > MAX_LINE:
+            raise FormatError(f"a line of more than {MAX_LINE:,} bytes in its manifest or SHA256SUMS")
+    if length:
         raise IntegrityError("its manifest or SHA256SUMS ends in the middle of a line")
 
 
@@ -94,7 +96,8 @@ def parse_row(line: bytes) -> Row:
     row = {key: value for key, value in parse_object(line).items() if value is not None}
     place = [row.get(key, -1) for key in ("header", "offset", "size")]
     path, sha = row.get("path", ""), row.get("sha256", "")
-    if not isinstance(path, str) or not _is_name(path) or not isinstance(sha, str) or (sha and not _SHA256.fullmatch(sha)):
+    named = isinstance(path, str) and len(path) <= 2 * MAX_NAME and _is_name(path)
+    if not named or not isinstance(sha, str) or (sha and not _SHA256.fullmatch(sha)):
         raise FormatError(f"a row of its manifest has a path or checksum that is none: {shown(line[:200])}")
     if "header" in row:
         sound = all(type(number) is int and 0 <= number < _FAR for number in place)

@@ -17,7 +17,9 @@ from diagbundle.bundle.format import BLOCK, END, FORMAT, MANIFEST, MAX_MANIFEST,
 from diagbundle.bundle.frames import open_file, open_frames
 from diagbundle.bundle.headers import Header, header_length, parse_header
 from diagbundle.bundle.manifest import Row, blocks, is_odd, lines_with, members_of, parse_object, parse_row, split
+from diagbundle.bundle.names import Names
 from diagbundle.errors import BundleError, FormatError, IntegrityError
+from diagbundle.outcome import Outcome
 
 Progress = Callable[[int, int], None]
 """Told of bytes done and bytes in all."""
@@ -29,6 +31,7 @@ MAX_LISTED = 1000
 SALVAGE = "`diagbundle salvage` gets out what is whole; or ask for the file again"
 FOREIGN = "`tar -tf` shows what is in it, if it is an archive"
 
+OUTCOMES = tuple(Outcome)  # no set: a row may hold a list there, which has no hash
 _LOSSES = ("failed", "timeout", "partial")
 
 
@@ -53,6 +56,13 @@ class Report:
         self.members = self.broken = 0
         self.outcomes: Counter[str] = Counter()
         self.damages: list[Damage] = []
+
+    def count(self, row: Row) -> None:
+        """Count how an asking ended."""
+        outcome = row.get("outcome")
+        if outcome not in OUTCOMES:
+            raise FormatError(f"a row of its manifest has an outcome that is none: {shown(str(outcome)[:200])}")
+        self.outcomes[outcome] += 1
 
     def lose(self, number: int, row: Row, why: str) -> None:
         """Note a damaged member."""
@@ -213,10 +223,12 @@ class Bundle:
         with self._named():
             head = self.head
             report = Report(self.frames.plain[-1], len(self.frames), complete=head["complete"], reason=str(head.get("reason") or ""))
-            names = {hash(name_bytes(SUMS)), hash(name_bytes(MANIFEST))}
+            names = Names()
+            names.add(name_bytes(SUMS))
+            names.add(name_bytes(MANIFEST))
             sums, end = self._sums(report), 0
             for row in self._rows():
-                report.outcomes[str(row.get("outcome"))] += 1
+                report.count(row)
                 if "header" in row:
                     report.members += 1
                     self._place(row, end, names, report)
@@ -228,18 +240,16 @@ class Bundle:
             progress(report.bytes, report.bytes)
             return report
 
-    def _place(self, row: Row, end: int, names: set[int], report: Report) -> None:
+    def _place(self, row: Row, end: int, names: Names, report: Report) -> None:
         """Rows tile the stream, and no name stands twice."""
         where = f"member {report.members:,} of {self.head['members']:,} ({shown(row['path'])})"
         if row["header"] != end:
             raise IntegrityError(f"{where} begins at byte {row['header']:,}, but the one before it ends at byte {end:,}")
         if report.members > MAX_MEMBERS:
             raise FormatError(f"more than {MAX_MEMBERS:,} members")
-        # hashes, not names: five million names would not fit; keyed anew in every process, they do not meet by chance or intent
-        key = hash(name_bytes(row["path"]))
-        if key in names:
-            raise FormatError(f"{where} has a name that stands twice")
-        names.add(key)
+        fault = names.add(name_bytes(row["path"]))
+        if fault:
+            raise FormatError(f"{where} has a name {fault}")
 
     def _check(self, row: Row, sums: Iterator[bytes] | None, report: Report) -> Iterator[bytes] | None:
         """Header, data, padding and the line of SHA256SUMS of one member."""

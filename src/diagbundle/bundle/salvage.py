@@ -8,14 +8,12 @@ from typing import Protocol
 
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import BLOCK, FRAME, MAX_MEMBERS, SKIPPABLE, padding
-from diagbundle.bundle.frames import MAGIC, beginning, foreign_start, frame_content, open_file
+from diagbundle.bundle.frames import MAGIC, MAX_PACKED, beginning, foreign_start, frame_content, open_file
 from diagbundle.bundle.headers import Header, header_length, parse_header
 from diagbundle.bundle.reader import Progress, no_progress
 from diagbundle.errors import BundleError, FormatError, IntegrityError
 
 STEP = 256 << 10
-MAX_PACKED = FRAME + (1 << 20)
-"""Bytes that a frame of the largest content may have, with room."""
 PATIENCE = 256 << 20
 """Bytes that may be read in vain while looking for the next sound frame, besides four times the file."""
 MAX_LISTED = 1000

@@ -6,6 +6,7 @@ import errno
 import fnmatch
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from diagbundle.bundle.escape import shown
+from diagbundle.bundle.format import MAX_DEPTH
 from diagbundle.bundle.headers import Header
 from diagbundle.bundle.manifest import Row
 from diagbundle.bundle.reader import Bundle, Progress, no_progress
@@ -82,6 +84,7 @@ class Target:
         if not self.wanted(path.decode("utf-8", "surrogateescape")):
             return False
         self.open(prefix.decode("utf-8", "surrogateescape"))
+        self.room(header.size)  # folders, and files of a byte, cost more than the stream says
         parts = path.split(b"/")
         try:
             parent = self._directory(parts[:-1])
@@ -142,9 +145,13 @@ class Target:
     def room(self, size: int) -> None:
         """Refuse to begin what cannot end."""
         disk = os.fstatvfs(self._root)
-        free = disk.f_bavail * disk.f_frsize
-        if size > free:
-            raise OutputError(f"not enough room in {shown(self.done.directory)}: {size:,} bytes are needed, {free:,} are free")
+        free = max(0, disk.f_bavail - disk.f_blocks // 100) * disk.f_frsize  # the last hundredth is left to others
+        if size > free or (disk.f_files and disk.f_favail < MAX_DEPTH):
+            have = f"{free:,} are free" if size > free else f"only {disk.f_favail:,} more files may be made there"
+            raise OutputError(
+                f"not enough room in {shown(self.done.directory)}: {size:,} bytes are needed, {have}",
+                f"{self.done.files:,} whole files are there",
+            )
 
     def _directory(self, parts: list[bytes]) -> int:
         """A descriptor of a directory below the root, made where missing; the last one is kept, for members come in groups."""
@@ -183,13 +190,25 @@ def _step(fd: int, part: bytes) -> int:
 
 
 def _new_directory(path: str) -> int:
+    made = False
     with suppress(FileExistsError):
         os.mkdir(path, 0o700)
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    if os.listdir(fd):
+        made = True
+    fd = os.open(path.rstrip("/") or "/", _DIRECTORY)  # a slash at the end would follow a link
+    if fault := _fault(fd, made=made):
         os.close(fd)
-        raise UsageError(f"the directory is not empty: {shown(path)}", "name a new one with -o DIRECTORY")
+        raise UsageError(f"the directory {fault}: {shown(path)}", "name a new one with -o DIRECTORY")
     return fd
+
+
+def _fault(fd: int, *, made: bool) -> str:
+    """Why nothing is unpacked there, or ''. One that was there before may have been laid there by somebody else."""
+    info = os.fstat(fd)
+    if not made and info.st_uid != os.geteuid():
+        return "belongs to another user"
+    if not made and info.st_mode & stat.S_IWOTH:
+        return "can be written to by everybody"
+    return "is not empty" if os.listdir(fd) else ""
 
 
 def unpack(bundle: Bundle, target: str = "", only: Sequence[str] = (), progress: Progress = no_progress) -> Unpacked:

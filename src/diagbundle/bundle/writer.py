@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from diagbundle.bundle.format import END, FORMAT, FRAME, LEVEL, MANIFEST, SUMS, header, padding, seek_table, sums_line
+from diagbundle.bundle.format import END, FORMAT, FRAME, LEVEL, MANIFEST, OWN, SUMS, header, padding, seek_table, sums_line
 from diagbundle.bundle.pack import Frame, Member, compressor
 from diagbundle.bundle.trim import first_bytes, first_members
 from diagbundle.model import Outcome
@@ -19,6 +19,8 @@ from diagbundle.model import Outcome
 _JSON = json.JSONEncoder(separators=(",", ":")).encode
 Sink = Callable[[bytes | memoryview], object]
 """Takes bytes of the bundle, all of them or raises OSError."""
+RESERVED = (MANIFEST, SUMS, *(f"{OWN}/{name}" for name in ("README.txt", "config.json", "run.log")))
+"""Names that are the bundle's own, whatever lies on a host or is asked for."""
 OWN_SIZE = 64 << 10
 """Compressed bytes that the tool's own members, headers and a sidecar may need besides the manifest."""
 PLACE = ("path", "header", "offset", "size", "sha256", "mtime")
@@ -72,7 +74,7 @@ class BundleWriter:
 
     def __init__(self, sink: Sink, prefix: str, cut: Callable[[int], None] | None = None) -> None:
         self.prefix = prefix
-        self.names: dict[str, str] = {}
+        self.names: dict[str, str] = dict.fromkeys(RESERVED, "own")
         self.outcomes: Counter[str] = Counter()
         self.members = 0
         self.plain = 0

@@ -21,13 +21,15 @@ from diagbundle.cli.screen import Screen, amount, is_terminal
 from diagbundle.cli.talk import say
 from diagbundle.collect.budget import room
 from diagbundle.collect.engine import Engine, Request, Result, who_is
-from diagbundle.collect.identity import ask
-from diagbundle.collect.output import FileOutput, PipeOutput, bundle_name, choose_folder
+from diagbundle.collect.guard import Guard
+from diagbundle.collect.identity import ask_or_do
+from diagbundle.collect.output import ANSWER_WITHIN, FileOutput, PipeOutput, bundle_name, choose_folder, not_taken
 from diagbundle.collect.plan import plan
 from diagbundle.collect.registry import is_ours
 from diagbundle.errors import UsageError
 from diagbundle.host import Host
 from diagbundle.model import Collector
+from diagbundle.sources.command import MARK
 
 LOSSES_SHOWN = 12
 SIGNALS = {
@@ -63,26 +65,37 @@ def command(*, yes: bool, quiet: bool, as_json: bool, **flags: Any) -> int:
     collectors, found = options.chosen(settings)
     host = options.host(settings)
     who = who_is(host)
-    output = _output(settings, who)
+    place = _place(settings, who)
     screen = Screen(quiet=quiet)
     if not quiet:  # it looks at the logs first, to tell their size
-        _statement(screen, settings, collectors, host, output)
+        _statement(screen, settings, collectors, host, place)
     if not yes and not quiet and is_terminal(0) and is_terminal(2) and not _agreed():
-        output.discard()
         say("Nothing was collected.")
         return 1
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _be_a_good_guest()
+    os.environ[MARK] = mark = f"{os.getpid()}-{time.time_ns()}"
+    guard = Guard(say, place)
+    cancelled = _signals()  # before there is a file: until here a signal ends us at once, and nothing is left
     request = Request(
         collectors=collectors, host=host, case=settings.case, timeout=config.seconds(settings.timeout),
         collector_timeout=config.seconds(settings.collector_timeout), sample_interval=config.seconds(settings.sample_interval),
         max_bytes=config.size(settings.max_size), probes="reachability" not in settings.without,
         since=time.time() - config.seconds(settings.since) if settings.since else 0.0, width=settings.width,
-        cancelled=_signals(), refused=found.refused, config=settings.shown() | {"collectors": [collector.name for collector in collectors]},
+        cancelled=cancelled, alive=guard.alive, refused=found.refused, mark=mark,
+        config=settings.shown() | {"collectors": [collector.name for collector in collectors]},
         talk=lambda: "\n".join(screen.spoken) + "\n",
     )  # fmt: skip
+    return guard.run(lambda: _collect(request, place, screen, who, as_json=as_json))
+
+
+def _collect(request: Request, place: str, screen: Screen, who: dict[str, Any], *, as_json: bool) -> int:
+    """The run itself, and what is said about it. Returns the exit code."""
+    output = PipeOutput(os.dup(1)) if place == "-" else FileOutput(place)
     result = _run(request, output, screen, who)
+    for number in SIGNALS:  # it is sealed: whoever is impatient now is still to learn how it ended
+        signal.signal(number, signal.SIG_IGN)
     _summary(screen, result)
     _tell(result, as_json=as_json)
     return 0 if result.complete else EXIT_PARTIAL
@@ -99,37 +112,38 @@ def _run(request: Request, output: FileOutput | PipeOutput, screen: Screen, who:
         screen.close()
 
 
-def _output(settings: config.Config, who: dict[str, Any]) -> FileOutput | PipeOutput:
-    """Where it goes, decided and tried before anything is collected."""
-    if settings.output == "-":
+def _place(settings: config.Config, who: dict[str, Any]) -> str:
+    """The file to write, or `-`: decided and tried before anything is collected."""
+    place = settings.output
+    if place == "-":
         if is_terminal(1):
             raise UsageError("a bundle is not written to a terminal: --output -", "send it somewhere: diagbundle collect -o - > FILE")
-        return PipeOutput(os.dup(1))
-    place = settings.output
-    if place and not os.path.isdir(place) and not place.endswith("/"):
+        return place
+    is_folder = ask_or_do(lambda: os.path.isdir(place), ANSWER_WITHIN) is not False
+    if place and not is_folder and not place.endswith("/"):
         if not place.endswith(SUFFIX) or place.endswith(PARTIAL_SUFFIX):
             missing = "" if os.path.isdir(os.path.dirname(os.path.abspath(place))) else "the folder does not exist, and "
             raise UsageError(
                 f"{missing}the name of a bundle ends in {SUFFIX}: {place}",
                 f"name an existing folder, or a file like {_stem(place)}{SUFFIX}",
             )
-        folder = choose_folder((os.path.dirname(place) or ".",))
-        return FileOutput(os.path.abspath(place))
+        choose_folder((os.path.dirname(place) or ".",))
+        return not_taken(os.path.abspath(place))
     folder = choose_folder((place,) if place else FOLDERS)
-    return FileOutput(os.path.join(os.path.abspath(folder), bundle_name(who["name"], settings.case, time.time()) + SUFFIX))
+    return not_taken(os.path.join(os.path.abspath(folder), bundle_name(who["name"], settings.case, time.time()) + SUFFIX))
 
 
 def _stem(place: str) -> str:
     return place.split(".tar", 1)[0]
 
 
-def _statement(screen: Screen, settings: config.Config, collectors: list[Collector], host: Host, output: FileOutput | PipeOutput) -> None:
+def _statement(screen: Screen, settings: config.Config, collectors: list[Collector], host: Host, place: str) -> None:
     """What will be read, what never, where it goes: before anything is collected."""
     names = {collector.name for collector in collectors}
-    logs = ask(lambda: _log_size(host), 2.0) if "logs" in names else None
+    logs = ask_or_do(lambda: _log_size(host), 2.0) if "logs" in names else None
     about = f" (about {amount(logs)})" if logs else ""
     reads = f"system state, configuration, all logs{about}, container logs" if not settings.only else ", ".join(sorted(names))
-    free = f"({amount(room(output.folder)[0])} free)" if output.folder else "standard output"
+    free = f"({amount(room(os.path.dirname(place))[0])} free)" if place != "-" else "standard output"
     probes = _probes(settings, collectors, host)
     lines = [
         f"diagbundle {__version__} collects what an engineer needs to find a fault on this server, into one file.", "",
@@ -137,7 +151,7 @@ def _statement(screen: Screen, settings: config.Config, collectors: list[Collect
         f"  probes   {probes or 'nothing over the network'}", *["           `--without reachability` leaves them out"] * bool(probes),
         "  never    private keys, password databases, credentials, memory of processes",
         "  hides    nothing yet: this version does not remove passwords from logs and configuration",
-        f"  writes   {shown(output.path)} {free}" if output.folder else f"  writes   {free}",
+        f"  writes   {shown(place)} {free}" if place != "-" else f"  writes   {free}",
         "  sends    nothing. The file stays here until you pass it on.", "",
     ]  # fmt: skip
     for line in lines:
@@ -173,7 +187,9 @@ def _signals() -> Any:
     """A function that says which signal asked us to end, or ''."""
     got: list[int] = []
     for number in SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGTERM:
+        if (
+            signal.getsignal(number) is not signal.SIG_IGN or number != signal.SIGHUP
+        ):  # which nohup wants ignored; a script's `&` ignores SIGINT
             signal.signal(number, lambda signal_number, _frame: got.append(signal_number))
     return lambda: SIGNALS[signal.Signals(got[0])] if got else ""
 
@@ -204,6 +220,10 @@ def _summary(screen: Screen, result: Result) -> None:
         screen.say(f"  not whole: {shown(result.reason)}")
     _losses(screen, [row for row in result.losses if row["outcome"] != "denied"], "could not be had, or not whole")
     _losses(screen, [row for row in result.losses if row["outcome"] == "denied"], "were denied")
+    for pid, name, gone in result.swept:
+        screen.say(
+            f"  a command had left a process running, {'which was ended' if gone else 'which cannot be ended'}: {shown(name)} ({pid})"
+        )
     if result.left_behind:
         screen.say(
             f"  {len(result.left_behind)} readers are stuck in the kernel and were left behind: {', '.join(map(str, result.left_behind))}"
@@ -231,7 +251,16 @@ def _tell(result: Result, *, as_json: bool) -> None:
             "path": sealed.path, "size": sealed.size, "sha256": sealed.sha256, "complete": result.complete, "reason": result.reason or None,
             "outcomes": result.outcomes, "seconds": round(result.seconds, 3), "losses": result.losses,
         }  # fmt: skip
-        text = json.dumps(outcome, indent=1)
-        click.echo(text, err=sealed.path == "-")
+        _print(json.dumps(outcome, indent=1), to_stderr=sealed.path == "-")
     elif sealed.path != "-":
-        click.echo(sealed.path)
+        _print(sealed.path)
+
+
+def _print(text: str, *, to_stderr: bool = False) -> None:
+    """To whoever listens. The bundle is sealed: that nobody does is worth a word, and not another exit."""
+    try:
+        click.echo(text, err=to_stderr)
+        sys.stdout.flush()
+    except OSError as error:
+        say(f"diagbundle: standard output takes nothing: {error.strerror}")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else what is left would be tried again at exit

@@ -30,8 +30,13 @@ def choice(bundle: str, pattern: tuple[str, ...], *, long: bool, missing: bool, 
     """The rows that were asked for, in the form that was asked for."""
     with Bundle.open(bundle) as opened:
         rows = _chosen(opened.rows(), pattern, missing=missing, as_json=as_json)
-        if missing:
-            rows = iter(sorted(rows, key=_rank))
+        if missing:  # a pass for each rank: a stranger's rows may be too many to be sorted
+            rows = (
+                row
+                for rank in range(len(RANK) + 1)
+                for row in _chosen(opened.rows(), pattern, missing=missing, as_json=as_json)
+                if _rank(row) == rank
+            )
         count = 0
         for count, row in enumerate(rows, 1):  # noqa: B007 - counted for what follows
             sys.stdout.write(_line(row, long=long, missing=missing, as_json=as_json))
@@ -82,11 +87,15 @@ def _name(row: Row) -> str:
     return _source(row).lstrip("/")
 
 
-@lru_cache(1024)
 def _time(seconds: object) -> str:
-    """Minutes suffice here; 0 is unknown."""
+    """Minutes suffice here; 0 is unknown, and so is what is no number."""
+    return _minutes(seconds) if isinstance(seconds, int | float) else _minutes(0)
+
+
+@lru_cache(1024)
+def _minutes(seconds: float) -> str:
     try:
-        if isinstance(seconds, int | float) and seconds > 0:
+        if seconds > 0:
             return time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(seconds))
     except (OverflowError, ValueError, OSError):
         pass

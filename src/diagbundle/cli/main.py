@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 
+from diagbundle.bundle.escape import shown
 from diagbundle.cli.talk import say
 from diagbundle.errors import DiagbundleError
 
@@ -52,9 +53,9 @@ def run(words: list[str]) -> int:
         code = _dispatch(words)
         sys.stdout.flush()
     except DiagbundleError as error:
-        say(f"diagbundle: {error}")
+        say(f"diagbundle: {shown(str(error))}")  # words of the command line stand in it, too: a shell writes names of files there
         if error.hint:
-            say(f"hint: {error.hint}")
+            say(f"hint: {shown(error.hint)}")
         return error.exit_code
     except BrokenPipeError:
         # Whoever read our output has gone: nothing more to say, and nothing to flush at exit.
@@ -62,7 +63,11 @@ def run(words: list[str]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 128 + SIGPIPE
     except OSError as error:
-        say(f"diagbundle: the system refused: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
+        what = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+        say(f"diagbundle: the system refused: {shown(what)}")
+        return 1
+    except MemoryError:
+        say("diagbundle: there is not enough memory")
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -48,7 +48,7 @@ def _as_json(planned: list[Planned], settings: config.Config, found: Registry) -
 def _lines(planned: list[Planned], settings: config.Config, found: Registry) -> list[str]:
     lines = ["What `diagbundle collect` would do on this server. Nothing has been collected, and nothing is sent anywhere.", ""]
     for one in planned:
-        lines += [f"{one.collector.name}: {one.collector.title}"]
+        lines += [shown(f"{one.collector.name}: {one.collector.title}")]
         lines += [f"  looks first with   {shown(look)}" for look in dict.fromkeys(one.looks)]
         lines += [_line(item) for item in one.items]
         lines += [f"  {shown(one.fault)}"] if one.fault else []

@@ -17,6 +17,10 @@ AROUND = 3
 """Lines shown before and after the one that is wanted."""
 WIDTH = 4000
 """Bytes of a line that are shown."""
+STRETCH = 64 << 10
+"""Bytes made harmless at once; each may become an object of its own on the way."""
+NEAR = 20_000
+"""Names among which one that is nearly right is looked for."""
 
 
 def member(bundle: str, path: str) -> int:
@@ -55,9 +59,11 @@ def _missing(bundle: Bundle, path: str) -> Exception:
     from diagbundle.errors import UsageError
 
     paths: list[str] = []
+    last = path.rsplit("/", 1)[-1]
     for row in bundle.rows():
         if "header" in row:
-            paths.append(row["path"])
+            if len(paths) < NEAR or (len(paths) < 2 * NEAR and last in row["path"]):
+                paths.append(row["path"])
         elif row.get("source") in (path, f"/{path}"):
             if isinstance(row.get("link"), str):
                 return UsageError(
@@ -83,13 +89,13 @@ def _close(path: str, paths: list[str]) -> list[str]:
 def _pieces(bundle: Bundle, row: Row) -> Iterator[bytes]:
     """The data of a member, and of the parts that follow it."""
     yield from bundle.content(row)
-    number = 1
-    while row.get("part") == 1:
-        number += 1
-        following = bundle.find(f"{row['path']}.part{number:04d}")
-        if following is None or following.get("part") != number:
-            return
-        yield from bundle.content(following)
+    if row.get("part") != 1:
+        return
+    number = 2
+    for following in bundle.rows():  # in one pass, for they follow each other, and a forger may have made a million
+        if following.get("part") == number and following.get("path") == f"{row['path']}.part{number:04d}" and "header" in following:
+            yield from bundle.content(following)
+            number += 1
 
 
 def _escaped(pieces: Iterator[bytes]) -> None:
@@ -99,7 +105,8 @@ def _escaped(pieces: Iterator[bytes]) -> None:
 
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     for piece in pieces:
-        sys.stdout.write(shown(decoder.decode(piece), keep="\n\t"))
+        for at in range(0, len(piece), STRETCH):
+            sys.stdout.write(shown(decoder.decode(piece[at : at + STRETCH]), keep="\n\t"))
     sys.stdout.write(shown(decoder.decode(b"", final=True), keep="\n\t"))
 
 

@@ -31,6 +31,7 @@ def command(ctx: click.Context, bundle: str, output: str) -> None:
     \b
     Exit status: 0 nothing is missing after all; 4 something is missing, as told.
     """  # noqa: D301 - click reads the backslash-b
+    from diagbundle.bundle.escape import shown
     from diagbundle.bundle.salvage import salvage
     from diagbundle.bundle.unpack import unpack_damaged
     from diagbundle.cli.verify import watched
@@ -44,7 +45,7 @@ def command(ctx: click.Context, bundle: str, output: str) -> None:
         found, broken = salvage(bundle, Names(), watched("looking")), 0
     tell_losses(found)
     if output:
-        click.echo(output)
+        click.echo(shown(output))
     ctx.exit(0 if found.whole and not broken else DAMAGED)
 
 

@@ -7,7 +7,7 @@ import re
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from diagbundle.bundle.pack import Member, Packer, Stream
 from diagbundle.bundle.writer import key
 from diagbundle.collect.clock import Clock, Stopped
 from diagbundle.collect.job import Job, World
-from diagbundle.collect.rows import Rows, cut_short, first_line, identity, line, meaning, said
+from diagbundle.collect.rows import Rows, cut_short, first_line, identity, line, meaning, not_too_slow, said
 from diagbundle.collect.wire import DEAL, DONE, Sender, Slot
 from diagbundle.errors import SourceError, SourceFailed, SourceSkipped, SourceTimeout
 from diagbundle.host import Host, file_type, has_magic, no_fault
@@ -25,10 +25,15 @@ from diagbundle.model import Command, File, Outcome, Probe, Source, Table
 from diagbundle.sources.command import Running, Settings, run_held
 from diagbundle.sources.never import why_not_content
 from diagbundle.sources.read import Opened, open_file
+from diagbundle.sources.sound import unsound
 
 T = TypeVar("T")
 GRACE = 2.0
 """Seconds after its deadline in which a child may end a source by itself."""
+MOST_SOURCES = 100_000
+"""Questions of one collector: a generator without end would fill the manifest."""
+OPENING = 10.0
+"""Seconds in which a file must be open, and a directory answer: waiting longer is for what has begun to answer."""
 FLUSH_AFTER = 0.1
 """Seconds after which gathered small answers are handed on, so that a hang does not cost them."""
 DEAL_BYTES, DEAL_FILES = 32 << 20, 1500
@@ -53,6 +58,8 @@ class Child:
         self.settings = Settings(world.mark, world.home, slot.group, world.hung)
         self.inodes: dict[tuple[int, int], str] = {}
         self.flushed = time.monotonic()
+        self.now = ("", 0.0)
+        """What it is at, and until when."""
         self.missed = 0
         """Folders that the pattern under way leads into and that could not be listed."""
 
@@ -66,11 +73,15 @@ class Child:
         deadline = time.monotonic() + self.job.timeout
         label = f"collector:{self.job.collector.name}"
         try:
-            self.slot.at(label, self.job.timeout + GRACE)
-            for source in self.clock.each(_lazily(self.job.ask, self.host), self.job.timeout, total=True):
+            self.at(label, self.job.timeout + GRACE)
+            for number, source in enumerate(self.clock.each(_lazily(self.job.ask, self.host), self.job.timeout, total=True)):
+                if number >= MOST_SOURCES:
+                    reason = f"it asks for more than {MOST_SOURCES:,} sources; the rest was not asked"
+                    self.rows.note("collector", self.job.collector.name, Outcome.PARTIAL, reason)
+                    break
                 self.fetch(source)
                 self._hand_on()
-                self.slot.at(label, deadline - time.monotonic() + GRACE)
+                self.at(label, deadline - time.monotonic() + GRACE)
         except Stopped:
             pass
         except Exception as error:  # bulkhead: a collector's own code
@@ -87,7 +98,9 @@ class Child:
 
     def fetch(self, source: Source) -> None:
         """Every piece of evidence behind one source."""
-        if reason := self._why_not(source):
+        if fault := unsound(source):
+            self.rows.note("collector", self.job.collector.name, Outcome.FAILED, f"it asks for something that cannot be asked: {fault}")
+        elif reason := self._why_not(source):
             self.rows.note(*identity(source), Outcome.SKIPPED, reason)
         elif isinstance(source, File):
             self._files(source)
@@ -114,7 +127,8 @@ class Child:
         asked = key(kind, name)
         if asked in self.job.skip:
             return
-        self.slot.at(asked, source.timeout + GRACE)
+        opening = min(source.timeout, OPENING) if isinstance(source, File) else source.timeout
+        self.at(asked, opening + GRACE)
         self.rows.start()
         row = self.rows.begin(kind, name)
         try:
@@ -127,17 +141,29 @@ class Child:
                 raise
             self.rows.without_member(row, *meaning(error))
 
+    def at(self, label: str, seconds: float) -> None:
+        """It is at this now, for so many seconds at most."""
+        self.now = (label, time.monotonic() + seconds)
+        self.slot.at(label, seconds)
+
     def _hand_on(self) -> None:
         """What has gathered for a while is handed on."""
         if time.monotonic() - self.flushed > FLUSH_AFTER:
             self.packer.flush()
             self.flushed = time.monotonic()
 
-    def _step(self, directory: str) -> None:
+    @contextmanager
+    def _step(self, directory: str) -> Iterator[None]:
+        """A directory is looked at: if it never answers, it is to be known which one, and not asked again."""
         asked = key("directory", directory)
         if asked in self.job.skip:
-            raise SourceTimeout("this directory did not answer before")
-        self.slot.at(asked, 10 + GRACE)
+            raise SourceTimeout(f"{directory} did not answer before")
+        label, until = self.now
+        self.at(asked, OPENING + GRACE)
+        try:
+            yield
+        finally:
+            self.at(label, until - time.monotonic())
 
     # -- files
 
@@ -149,7 +175,7 @@ class Child:
         top = re.split(r"[^/]*[*?\[]", source.path, maxsplit=1)[0]
         found: list[tuple[str, int, float]] = []
         links: list[str] = []
-        self.slot.at(f"glob:{source.path}", self.job.timeout)
+        self.at(f"glob:{source.path}", self.job.timeout)
         matches = self.missed = 0
         self.host.unlisted = self._unlisted
         for path in self.host.glob(source.path):
@@ -182,7 +208,7 @@ class Child:
         """One match of a pattern: to be read, a link, or something that is only named."""
         if key("file", path) in self.job.skip:
             return
-        self.slot.at(key("file", path), 10 + GRACE)
+        self.at(key("file", path), OPENING + GRACE)
         try:
             status = self.host.lstat(path)
         except SourceError as error:
@@ -197,6 +223,10 @@ class Child:
 
     def _link(self, source: File, path: str, top: str) -> None:
         """A link found by a pattern: only named where its end lies below the same folder, or is a folder."""
+        asked = key("file", path)
+        if asked in self.job.skip:
+            return None
+        self.at(asked, OPENING + GRACE)
         target = self.host.readlink(path)
         try:
             real = self.host.path(path)
@@ -214,8 +244,9 @@ class Child:
         return self.rows.without_member(row, Outcome.SKIPPED, reason)
 
     def _file(self, source: File, row: Member) -> None:
-        with self.clock.limit(source.timeout):
+        with self.clock.limit(min(source.timeout, OPENING)):
             opened = open_file(self.host, source.path)
+        self.at(key("file", row["source"]), source.timeout + GRACE)
         with closing(opened):
             if opened.is_link and (target := self.host.readlink(source.path)):
                 row["target"] = target
@@ -257,7 +288,7 @@ class Child:
         if (opened.size or 0) < GROUP and (reason := why_not_content(first)):
             raise SourceSkipped(reason)
         stream = self.packer.stream(name, row, opened.size)
-        self._fill(stream, first, pieces, source.timeout + GRACE)
+        self._fill(stream, first, not_too_slow(pieces, opened.size), source.timeout + GRACE)
         if opened.size is not None and stream.size < opened.size and row["outcome"] is Outcome.COLLECTED:
             row.update(outcome=Outcome.PARTIAL, reason=f"it shrank while it was read: {stream.size:,} of {opened.size:,} bytes")
         row["seconds"] = self.rows.seconds()

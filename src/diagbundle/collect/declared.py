@@ -24,7 +24,7 @@ PROBES = ("arp", "dns", "http", "mtu", "ntp", "ports", "proxy", "tcp", "tls")
 PROBE_OPTIONS = ("dev", "name", "proxy", "starttls")
 NEEDS = ("anyone", "root")
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _FOLDER = re.compile(r"[A-Za-z0-9_][\w.-]{0,63}", re.ASCII)
 
 Table = Mapping[str, Any]
@@ -58,21 +58,21 @@ def contents(descriptor: int, path: str) -> bytes:
 def parse(data: bytes, origin: str) -> Collector:
     """The collector that these bytes declare; `origin` is its file, whose name it bears. Raises `UsageError`."""
     name = os.path.basename(origin).removesuffix(".toml")
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise UsageError(
             f"a collector file must be called like its collector, in small letters, digits and _: {origin}",
             hint=f"call it '{_suggested(name)}.toml'",
         )
     try:
         table = tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{origin} is not TOML: {error}") from None
-    return _collector(name, _Reader(origin, "", table))
+    return _collector(name, Reader(origin, "", table))
 
 
-def _collector(name: str, reader: _Reader) -> Collector:
-    reader.check({"title": _line, "stage": _one_of(tuple(Stage)), "folder": _folder, "needs": _one_of(NEEDS), "default": _flag,
-                  "file": _tables, "command": _tables, "sample": _tables, "probe": _tables}, required=("title",))  # fmt: skip
+def _collector(name: str, reader: Reader) -> Collector:
+    reader.check({"title": _line, "stage": one_of(tuple(Stage)), "folder": is_folder, "needs": one_of(NEEDS), "default": is_flag,
+                  "file": are_tables, "command": are_tables, "sample": are_tables, "probe": are_tables}, required=("title",))  # fmt: skip
     table = reader.table
     sources = (*_each(reader, "file", _files), *_each(reader, "command", _command), *_each(reader, "probe", _probe))
     samples = tuple(_each(reader, "sample", _sample))
@@ -89,12 +89,12 @@ def _always(sources: tuple[Source, ...]) -> Callable[[Host], Iterable[Source]]:
     return lambda _host: sources
 
 
-def _each(reader: _Reader, key: str, make: Callable[[_Reader], Iterable[Source]]) -> Iterable[Source]:
+def _each(reader: Reader, key: str, make: Callable[[Reader], Iterable[Source]]) -> Iterable[Source]:
     for number, table in enumerate(reader.table.get(key, ()), 1):
-        yield from make(_Reader(reader.origin, f"[[{key}]] {number}: ", table))
+        yield from make(Reader(reader.origin, f"[[{key}]] {number}: ", table))
 
 
-def _files(reader: _Reader) -> Iterable[Source]:
+def _files(reader: Reader) -> Iterable[Source]:
     reader.check(_FILE, required=("paths",))
     table = reader.table
     paths = table["paths"]
@@ -103,7 +103,7 @@ def _files(reader: _Reader) -> Iterable[Source]:
     return [File(path, **reader.chosen("timeout", "only_if", "at", "also")) for path in paths]
 
 
-def _command(reader: _Reader) -> Iterable[Source]:
+def _command(reader: Reader) -> Iterable[Source]:
     reader.check(_COMMAND, required=("argv",))
     argv = tuple(reader.table["argv"])
     if ("each" in reader.table) != any("{}" in word for word in argv):
@@ -113,7 +113,7 @@ def _command(reader: _Reader) -> Iterable[Source]:
     return [Command(argv, **reader.chosen("timeout", "folder", "each", "only_if", "at", "also", "limit", "both"))]
 
 
-def _sample(reader: _Reader) -> Iterable[Source]:
+def _sample(reader: Reader) -> Iterable[Source]:
     if "paths" in reader.table and "argv" in reader.table:
         reader.refuse("paths' and 'argv", "cannot stand in one [[sample]]")
     if "paths" not in reader.table and "argv" not in reader.table:
@@ -122,14 +122,14 @@ def _sample(reader: _Reader) -> Iterable[Source]:
     return _files(reader) if "paths" in reader.table else _command(reader)
 
 
-def _probe(reader: _Reader) -> Iterable[Source]:
+def _probe(reader: Reader) -> Iterable[Source]:
     reader.check(_PROBE, required=("kind", "target"))
     options = tuple(sorted(reader.table.get("options", {}).items()))
     kind, target = reader.table["kind"], reader.table["target"]
     return [Probe(kind, target, named_by=reader.origin, options=options, **reader.chosen("timeout", "only_if"))]
 
 
-class _Reader:
+class Reader:
     """One table of the file, and how to name it in an error."""
 
     def __init__(self, origin: str, place: str, table: Table) -> None:
@@ -178,19 +178,23 @@ def _line(value: Any) -> str:
     return "" if _plain(value) and value.strip() else "one line of text"
 
 
-def _flag(value: Any) -> str:
+def is_flag(value: Any) -> str:
+    """Whether it is a boolean, and what is wanted."""
     return "" if isinstance(value, bool) else "true or false"
 
 
-def _one_of(words: tuple[str, ...]) -> Check:
+def one_of(words: tuple[str, ...]) -> Check:
+    """A check for one of these words."""
     return lambda value: "" if isinstance(value, str) and value in words else "one of " + ", ".join(words)
 
 
-def _folder(value: Any) -> str:
+def is_folder(value: Any) -> str:
+    """Whether it may be the name of a folder of commands, and what is wanted."""
     return "" if isinstance(value, str) and _FOLDER.fullmatch(value) else "the name of a folder: letters, digits, _ - ."
 
 
-def _tables(value: Any) -> str:
+def are_tables(value: Any) -> str:
+    """Whether these are tables, and what is wanted."""
     return "" if isinstance(value, list) and all(isinstance(item, dict) for item in value) else "a table with two brackets, as in [[file]]"
 
 
@@ -252,5 +256,5 @@ def _suggested(name: str) -> str:
 _WORDS: dict[str, tuple[str, ...]] = {"stage": tuple(Stage), "needs": NEEDS, "kind": PROBES}
 _COMMON: dict[str, Check] = {"timeout": _timeout, "only_if": _path, "at": _at, "also": _also}
 _FILE: dict[str, Check] = {"paths": _paths, **_COMMON}
-_COMMAND: dict[str, Check] = {"argv": _argv, "folder": _folder, "each": _path, "limit": _limit, "both": _both, **_COMMON}
-_PROBE: dict[str, Check] = {"kind": _one_of(PROBES), "target": _line, "options": _options, "timeout": _timeout, "only_if": _path}
+_COMMAND: dict[str, Check] = {"argv": _argv, "folder": is_folder, "each": _path, "limit": _limit, "both": _both, **_COMMON}
+_PROBE: dict[str, Check] = {"kind": one_of(PROBES), "target": _line, "options": _options, "timeout": _timeout, "only_if": _path}

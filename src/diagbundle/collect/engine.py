@@ -16,10 +16,11 @@ from diagbundle.bundle.format import OWN
 from diagbundle.bundle.pack import Member, Packer
 from diagbundle.bundle.writer import BundleWriter, NoRoom
 from diagbundle.collect.budget import Budget
-from diagbundle.collect.identity import ask, identity
+from diagbundle.collect.identity import ask_or_do, identity
 from diagbundle.collect.job import Job, Redact, World, passes_through
 from diagbundle.collect.output import FileOutput, PipeOutput, Sealed, bundle_name, prefix_of
 from diagbundle.collect.supervise import NOT_ASKED, Supervisor
+from diagbundle.collect.sweep import sweep
 from diagbundle.errors import OutputError
 from diagbundle.host import Host
 from diagbundle.model import Collector, Outcome, Probe, Source, Stage, nothing
@@ -30,6 +31,8 @@ SAMPLE_SECONDS = 20.0
 LAST_WORDS = 1.5
 """Seconds for the last samples of a run that was ended."""
 SHOWN_LOSSES = 1000
+KERNEL = {"/proc": "/proc/self/stat", "/sys": "/sys/class"}
+"""Where the kernel tells what it knows, and what must be there."""
 LOOK_EVERY = 0.25
 """Seconds between two looks at what the host has to spare."""
 
@@ -71,8 +74,12 @@ class Request:
     redact: Redact = passes_through
     cancelled: Callable[[], str] = lambda: ""
     """Why the run is to end now, or ''."""
+    alive: Callable[[], None] = lambda: None
+    """Called again and again, as a sign of life."""
     refused: list[tuple[str, str]] = field(default_factory=list)
     """Collectors that were not taken, and why."""
+    mark: str = "0"
+    """In the environment of everything that is started for this run."""
     config: dict[str, Any] = field(default_factory=dict)
     talk: Callable[[], str] = lambda: ""
     """What was said on the screen, for run.log."""
@@ -90,6 +97,8 @@ class Result:
     """Rows that people should hear of: lost, and (for those who are not root) denied."""
     seconds: float
     left_behind: list[int]
+    swept: list[tuple[int, str, bool]]
+    """Processes that a command had left running: number, name, whether they could be ended."""
 
 
 class Engine:
@@ -97,6 +106,7 @@ class Engine:
 
     def __init__(self, request: Request, output: FileOutput | PipeOutput, watcher: Watcher, who: dict[str, Any]) -> None:
         self.request, self.output, self.watcher, self.who = request, output, watcher, who
+        output.alive = request.alive
         self.created = time.time()
         named = output.path != "-"
         prefix = prefix_of(output.path) if named else bundle_name(who["name"], request.case, self.created)
@@ -106,7 +116,7 @@ class Engine:
         width = request.width or min(4, len(os.sched_getaffinity(0)))
         world = World(
             request.host, prefix, self.writer.names, request.redact, request.since,
-            mark=f"{os.getpid()}-{time.time_ns()}", home="/root" if os.geteuid() == 0 else "/",
+            mark=request.mark, home="/root" if os.geteuid() == 0 else "/",
         )  # fmt: skip
         self.supervisor = Supervisor(self.writer, world, width, self._why_stop)
         self.supervisor.on_row = self._row
@@ -127,6 +137,7 @@ class Engine:
 
     def _collect(self) -> str:
         """Everything in its order. Returns why it ended early, or ''."""
+        self._blind()
         self._refused()
         sampled = [collector for collector in self.request.collectors if collector.samples is not nothing]
         first_reading = time.monotonic()  # each source waits as long for its turn in the last reading as it did in the first
@@ -179,6 +190,13 @@ class Engine:
             return sources
         return lambda host: (source for source in sources(host) if not isinstance(source, Probe))
 
+    def _blind(self) -> None:
+        """Where the kernel's own files are not to be seen, most of what is asked for will be absent: that is no answer."""
+        host = self.request.host
+        for place, sight in KERNEL.items() if host.live and host.root == "/" else ():
+            if not os.path.exists(sight):
+                self.supervisor.row(OWN, "file", place, Outcome.FAILED, f"{place} is not mounted: what the kernel tells there is missing")
+
     def _refused(self) -> None:
         for origin, reason in self.request.refused:
             self.supervisor.row(OWN, "collector", origin, Outcome.FAILED, reason)
@@ -186,6 +204,7 @@ class Engine:
     # -- watching
 
     def _why_stop(self) -> str:
+        self.request.alive()
         self.watcher.progress(self.writer.packed, self.writer.plain)
         if time.monotonic() - self._looked < LOOK_EVERY:
             return self.request.cancelled()
@@ -220,6 +239,10 @@ class Engine:
     def _seal(self, reason: str) -> Result:
         lost = sum(self.writer.outcomes[outcome] for outcome in Outcome if outcome.is_loss)
         why = reason or (f"{lost:,} items could not be had, or not whole" if lost else "")
+        swept = sweep(self.request.mark)
+        for pid, name, gone in swept:
+            what = "was left running by a command of this run, and ended" if gone else "was left running by a command, and cannot be ended"
+            self.supervisor.row(OWN, "own", f"process {pid}, {name}", Outcome.SKIPPED, f"it {what}")
         self.output.let_go()
         self.writer.limit = math.inf  # the room for what follows was kept
         try:
@@ -231,7 +254,7 @@ class Engine:
             raise OutputError(f"the bundle could not be finished: {self.output.path}: {error.strerror}", hint) from None
         counts = {str(outcome): count for outcome, count in self.writer.outcomes.items()}
         seconds = time.monotonic() - self.budget.started
-        return Result(sealed, not why, why, counts, self.losses, seconds, self.supervisor.left_behind)
+        return Result(sealed, not why, why, counts, self.losses, seconds, self.supervisor.left_behind, swept)
 
     def _head(self, reason: str) -> dict[str, Any]:
         who = dict(self.who)
@@ -281,4 +304,4 @@ def who_is(host: Host) -> dict[str, Any]:
         "uid": os.geteuid(),
         "zone": "",
     }
-    return ask(lambda: identity(host)) or bare
+    return ask_or_do(lambda: identity(host)) or bare

@@ -11,28 +11,39 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from diagbundle.collect.manners import stay_polite
+from diagbundle.collect.manners import speak_alone, stay_polite
 from diagbundle.collect.wire import let_go
 from diagbundle.errors import SourceError
 from diagbundle.host import Host
 
 SECONDS = 3.0
+_LONGEST = 64 << 20
+"""Bytes of an answer that are read."""
 
 
 def identity(host: Host) -> dict[str, Any]:
     """Name, operating system, kernel, machine, boot id, zone; '' for what cannot be had."""
     kernel = os.uname()
+    named = "" if host.live else host.text("/etc/hostname").strip()
     return {
-        "name": host.text("/proc/sys/kernel/hostname").strip() or host.text("/etc/hostname").strip() or kernel.nodename,
+        "name": host.text("/proc/sys/kernel/hostname").strip() or named or kernel.nodename,
         "os": _os_name(host), "kernel": host.text("/proc/sys/kernel/osrelease").strip() or kernel.release, "machine": kernel.machine,
         "boot_id": host.text("/proc/sys/kernel/random/boot_id").strip(), "uid": os.geteuid(), "zone": _zone(host),
     }  # fmt: skip
 
 
 def ask(question: Callable[[], Any], seconds: float = SECONDS) -> Any:
-    """The answer of a function that may hang, from a child; None if there is none in time. It must be JSON."""
+    """The answer of a function that may hang, from a child; None if there is none in time. It must be JSON.
+
+    Raises OSError where no process is to be had.
+    """
     read, write = os.pipe()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        os.close(read)
+        os.close(write)
+        raise
     if pid == 0:
         try:
             os.setsid()
@@ -40,6 +51,7 @@ def ask(question: Callable[[], Any], seconds: float = SECONDS) -> Any:
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.setitimer(signal.ITIMER_REAL, seconds + 1)  # also where whoever asked was killed
             write = let_go(write)
+            speak_alone(write)
             answer = json.dumps(question()).encode()
             while answer:
                 answer = answer[os.write(write, answer) :]
@@ -53,7 +65,9 @@ def ask(question: Callable[[], Any], seconds: float = SECONDS) -> Any:
             if not (chunk := os.read(read, 1 << 16)):
                 return json.loads(answer) if answer else None
             answer += chunk
-    except ValueError:
+            if len(answer) > _LONGEST:
+                break
+    except (ValueError, RecursionError):  # a collector has written into the pipe
         pass
     finally:
         os.close(read)
@@ -65,6 +79,14 @@ def ask(question: Callable[[], Any], seconds: float = SECONDS) -> Any:
                     break
                 time.sleep(0.01)
     return None
+
+
+def ask_or_do(question: Callable[[], Any], seconds: float = SECONDS) -> Any:
+    """The same for a question of our own: where no process is to be had, an answer that may take long is better than none."""
+    try:
+        return ask(question, seconds)
+    except OSError:
+        return question()
 
 
 def _os_name(host: Host) -> str:

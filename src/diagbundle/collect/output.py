@@ -9,17 +9,24 @@ import os
 import re
 import select
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from diagbundle.bundle.format import MAX_COMPONENT, PARTIAL_SUFFIX, SUFFIX, UNFINISHED_SUFFIX
 from diagbundle.bundle.reader import Bundle
 from diagbundle.collect.budget import reserve, room
+from diagbundle.collect.identity import ask_or_do
 from diagbundle.errors import BundleError, OutputError
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 _NEEDED = 2 << 20
 """Free bytes below which beginning is pointless."""
 _READ = 1 << 20
+_SYNC_EVERY = 64 << 20
+"""Bytes after which the disk is given time to take them: a slow one would fall minutes behind, and fill the host's memory."""
+ANSWER_WITHIN = 10.0
+"""Seconds in which a folder must answer."""
 _HOLD_MORE = 64 << 10
 SIDECAR = ".sha256"
 _PIECE = 4096
@@ -48,7 +55,8 @@ def choose_folder(candidates: tuple[str, ...]) -> str:
     """The first folder that can be written and has room. Raises `OutputError`, naming each and why not."""
     faults = []
     for folder in candidates:
-        fault = folder_fault(folder)
+        fault = ask_or_do(partial(folder_fault, folder), ANSWER_WITHIN)
+        fault = f"it did not answer within {ANSWER_WITHIN:g} s" if fault is None else fault
         if not fault:
             return folder
         faults.append(f"{folder} ({fault})")
@@ -68,11 +76,27 @@ def folder_fault(folder: str) -> str:
         if not os.access(folder, os.W_OK | os.X_OK):
             return "it may not be written"
         free, total = room(folder)
+        with contextlib.suppress(OSError):  # a frozen disk answers until one writes; not every file system knows files without names
+            os.close(_nameless(folder))
     except OSError as error:
         return error.strerror or str(error)
     if free - reserve(total) < _NEEDED:
         return f"only {free:,} bytes are free"
     return ""
+
+
+def not_taken(path: str) -> str:
+    """The path, if nothing stands there that would have to be overwritten. Raises `OutputError`."""
+    finals = (path, path.removesuffix(SUFFIX) + PARTIAL_SUFFIX)
+    for taken in (*finals, *(final + SIDECAR for final in finals)):
+        if os.path.lexists(taken):
+            raise OutputError(f"the file is there already, and is not overwritten: {taken}", "name another one with --output FILE")
+    return path
+
+
+def _nameless(folder: str) -> int:
+    """A file without a name in a folder. Raises OSError, also where the file system knows no such files."""
+    return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
 
 
 @dataclass
@@ -92,12 +116,12 @@ class FileOutput:
         self.path = path
         self._held, self._holds = -1, 0
         """Descriptor of the file that holds room for the end, and its size."""
+        self._unsynced = 0
+        self.alive: Callable[[], None] = lambda: None
+        """Called while much is written or read."""
         self.folder = os.path.dirname(os.path.abspath(path))
         self.part = path.removesuffix(SUFFIX) + UNFINISHED_SUFFIX
-        finals = (path, path.removesuffix(SUFFIX) + PARTIAL_SUFFIX)
-        for taken in (*finals, *(final + SIDECAR for final in finals)):
-            if os.path.lexists(taken):
-                raise OutputError(f"the file is there already, and is not overwritten: {taken}", "name another one with --output FILE")
+        not_taken(path)
         try:
             self._file = os.open(self.part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             os.fchmod(self._file, 0o600)
@@ -119,12 +143,17 @@ class FileOutput:
                 os.ftruncate(self._file, before)
                 os.lseek(self._file, before, os.SEEK_SET)
             raise
+        self._unsynced += len(data)
+        if self._unsynced >= _SYNC_EVERY:
+            self._unsynced = 0
+            os.fdatasync(self._file)
+            os.posix_fadvise(self._file, 0, 0, os.POSIX_FADV_DONTNEED)  # the host's own files are what its cache is for
 
     def hold(self, size: int) -> int:
         """Keep so many bytes of the file system, in a file without a name, so that there is room for the end. Returns how many."""
         try:
             if self._held < 0:
-                self._held = os.open(self.folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+                self._held = _nameless(self.folder)
             if size > self._holds:
                 os.posix_fallocate(self._held, self._holds, size + _HOLD_MORE - self._holds)
                 self._holds = size + _HOLD_MORE
@@ -176,6 +205,7 @@ class FileOutput:
         os.lseek(self._file, 0, os.SEEK_SET)
         while chunk := os.read(self._file, _READ):
             digest.update(chunk)
+            self.alive()
         fault = "its checksum differs" if digest.hexdigest() != sha256 else ""
         try:
             with Bundle.open(self.part) as bundle:
@@ -207,14 +237,14 @@ class PipeOutput:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._size = 0
+        self.alive: Callable[[], None] = lambda: None
 
     def write(self, data: bytes | memoryview) -> None:
         """All of it, or `OutputError`: what a reader has of a part of it cannot be taken back."""
         view = memoryview(data)
         try:
             while view:
-                if not select.select([], [self._descriptor], [], STALLED)[1]:
-                    raise OutputError(f"whoever reads the bundle has taken nothing for {STALLED:g} s", "nothing usable was written")
+                self._wait()
                 with contextlib.suppress(BlockingIOError):
                     view = view[os.write(self._descriptor, view[:_PIECE]) :]
         except BrokenPipeError:
@@ -222,6 +252,14 @@ class PipeOutput:
         except OSError as error:
             raise OutputError(f"the bundle could not be written to the pipe: {error.strerror}", "nothing usable was written") from None
         self._size += len(data)
+
+    def _wait(self) -> None:
+        """Until the reader takes more."""
+        deadline = time.monotonic() + STALLED
+        while not select.select([], [self._descriptor], [], 1.0)[1]:
+            self.alive()
+            if time.monotonic() > deadline:
+                raise OutputError(f"whoever reads the bundle has taken nothing for {STALLED:g} s", "nothing usable was written")
 
     def hold(self, _size: int) -> int:
         """A pipe has no room that could be kept."""

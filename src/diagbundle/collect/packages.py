@@ -11,7 +11,7 @@ from functools import partial, reduce
 from importlib import import_module
 from typing import Any
 
-from diagbundle.collect.declared import _NAME, MAX_SIZE, NEEDS, Check, _flag, _folder, _one_of, _Reader, _tables
+from diagbundle.collect.declared import MAX_SIZE, NAME, NEEDS, Check, Reader, are_tables, is_flag, is_folder, one_of
 from diagbundle.errors import UsageError
 from diagbundle.host import Host
 from diagbundle.model import Collector, Source, Stage, nothing
@@ -35,8 +35,8 @@ def offered() -> Iterator[Offer]:
 
 def load(value: str) -> list[Collector]:
     """What an entry point gives. Runs code of strangers: for children only."""
-    module, _, names = value.partition("[")[0].strip().partition(":")
-    return _given(reduce(getattr, filter(None, names.split(".")), import_module(module)))
+    module, _, names = value.partition("[")[0].partition(":")
+    return _given(reduce(getattr, filter(None, names.strip().split(".")), import_module(module.strip())))
 
 
 def collectors_in(values: Iterable[Any]) -> list[Collector]:
@@ -102,16 +102,17 @@ def _asked(value: str, origin: str, ends: float) -> list[Collector]:
 
     began = time.monotonic()
     seconds = max(LEAST, (ends - began) / 2)
-    told = ask(partial(_told, value), seconds)
+    try:
+        told = ask(partial(_told, value), seconds)
+    except OSError as error:
+        raise UsageError(f"it was not loaded: no process could be started for that: {error.strerror}") from None
     if not isinstance(told, dict):
         late = time.monotonic() - began >= seconds
-        raise UsageError(
-            f"it did not load within {seconds:.1f} s" if late else "it did not load: its code ended the process, or spoke for us"
-        )
-    _Reader(origin, "", told).check(_TOLD, required=tuple(_TOLD))
+        raise UsageError(f"it did not load within {seconds:.1f} s" if late else "it did not load: its code ended or disturbed the process")
+    Reader(origin, "", told).check(_TOLD, required=tuple(_TOLD))
     if told["fault"] or not told["collectors"]:
         raise UsageError(told["fault"] or "it gives no collector")
-    return [_collector(value, _Reader(origin, f"collector {number}: ", table)) for number, table in enumerate(told["collectors"], 1)]
+    return [_collector(value, Reader(origin, f"collector {number}: ", table)) for number, table in enumerate(told["collectors"], 1)]
 
 
 def _told(value: str) -> dict[str, Any]:
@@ -119,7 +120,7 @@ def _told(value: str) -> dict[str, Any]:
     try:
         told = {"fault": "", "collectors": [_plainly(found) for found in load(value)]}
         size = len(json.dumps(told))
-    except BaseException as error:  # noqa: BLE001 - bulkhead: code of strangers, which may call for the end, too
+    except Exception as error:  # noqa: BLE001 - bulkhead: code of strangers; one that calls for the end, ends the child
         from diagbundle.collect.rows import said  # noqa: PLC0415 - as above
 
         return {"fault": said(error), "collectors": []}
@@ -132,7 +133,7 @@ def _plainly(found: Collector) -> dict[str, Any]:
     return {key: value if isinstance(value, str | bool) else [type(value).__name__] for key, value in fields.items()}
 
 
-def _collector(value: str, reader: _Reader) -> Collector:
+def _collector(value: str, reader: Reader) -> Collector:
     """In the main process: a collector whose code is loaded by the child that is to ask it."""
     reader.check(_HEAD, required=tuple(_HEAD))
     table = reader.table
@@ -158,19 +159,19 @@ def _title(value: Any) -> str:
 
 
 def _name(value: Any) -> str:
-    return "" if isinstance(value, str) and _NAME.fullmatch(value) else "a word of small letters, digits and _, at most 64"
+    return "" if isinstance(value, str) and NAME.fullmatch(value) else "a word of small letters, digits and _, at most 64"
 
 
 def _folder_or_none(value: Any) -> str:
-    return "" if value == "" else _folder(value)
+    return "" if value == "" else is_folder(value)
 
 
 def _text(value: Any) -> str:
     return "" if isinstance(value, str) else "text"
 
 
-_TOLD: dict[str, Check] = {"fault": _text, "collectors": _tables}
+_TOLD: dict[str, Check] = {"fault": _text, "collectors": are_tables}
 _HEAD: dict[str, Check] = {
-    "name": _name, "title": _title, "stage": _one_of(tuple(Stage)), "folder": _folder_or_none, "needs": _one_of(NEEDS),
-    "default": _flag, "waits": _flag, "samples": _flag,
+    "name": _name, "title": _title, "stage": one_of(tuple(Stage)), "folder": _folder_or_none, "needs": one_of(NEEDS),
+    "default": is_flag, "waits": is_flag, "samples": is_flag,
 }  # fmt: skip

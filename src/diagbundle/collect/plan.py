@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from diagbundle.collect.identity import ask
@@ -13,6 +14,8 @@ from diagbundle.model import Answer, Collector, Command, File, Outcome, Source, 
 from diagbundle.sources.never import why_never
 
 SECONDS = 15.0
+MOST = 10_000
+"""Questions of one collector that a plan shows."""
 
 
 @dataclass
@@ -29,8 +32,12 @@ def plan(collectors: Iterable[Collector], host: Host, *, probes: bool, seconds: 
     """Every item of every collector; one that does not answer in so many seconds says so."""
     planned = []
     for collector in collectors:
-        answer = ask(partial(_questions, collector, host, probes=probes), seconds)
-        if answer is None:
+        try:
+            answer = ask(partial(_questions, collector, host, probes=probes), seconds)
+        except OSError as error:
+            planned.append(Planned(collector, fault=f"no process could be started to ask it: {error.strerror}"))
+            continue
+        if not (isinstance(answer, dict) and {"items", "looks", "fault"} <= answer.keys()):
             planned.append(Planned(collector, fault=f"it could not say within {seconds:g} s what it would ask"))
         else:
             planned.append(Planned(collector, answer["items"], answer["looks"], answer["fault"]))
@@ -50,7 +57,7 @@ def _questions(collector: Collector, host: Host, *, probes: bool) -> dict[str, A
     fault = ""
     for sample, sources in ((True, collector.samples), (False, collector.sources)):
         try:
-            for source in sources(planning):
+            for source in islice(sources(planning), MOST):
                 item = _item(source, planning)
                 if probes or item["kind"] != "probe":
                     items.append(item | {"sample": True} if sample else item)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from diagbundle.bundle.format import OWN, bundle_path
 from diagbundle.bundle.pack import Member, Packer, Stream
 from diagbundle.bundle.writer import answered
 from diagbundle.collect.job import Job
-from diagbundle.errors import SourceError, from_os_error
+from diagbundle.errors import SourceError, SourceTimeout, from_os_error
 from diagbundle.model import Command, File, Outcome, Source, Table
 
 LONGEST = 4 << 10
 """Characters of a word in a row of the manifest: of a reason, a name, an argument."""
 MOST_WORDS = 256
+SLOW, SLOWEST = 40.0, 2 << 20
+"""Seconds that any file may take, and bytes a second that a long one must come with."""
 COPY_LIMIT = 4 << 20
 """Bytes of an answer of which copies are kept (`also`)."""
 
@@ -113,6 +116,18 @@ def shortened(text: str) -> str:
 def cut_short(row: Member, error: SourceError, have: int) -> None:
     """An answer that ended early: some of it is kept."""
     row.update(outcome=Outcome.PARTIAL if have else error.outcome, reason=f"{error}; {have:,} bytes were had")
+
+
+def not_too_slow(pieces: Iterator[bytes], size: int | None) -> Iterator[bytes]:
+    """The pieces of a file, as long as the disk gives them at some pace: a sick one is not to keep the run from all that comes after it."""
+    left = SLOW + (size or 0) / SLOWEST
+    while left > 0:
+        began = time.monotonic()
+        if (piece := next(pieces, None)) is None:
+            return
+        left -= time.monotonic() - began  # without what the piece then waits for
+        yield piece
+    raise SourceTimeout(f"the disk gave less than {SLOWEST >> 20} MiB a second")
 
 
 def line(row: Any) -> bytes:

@@ -18,7 +18,7 @@ from typing import Any
 from diagbundle.bundle.pack import Frame, Member
 from diagbundle.bundle.writer import BundleWriter, key
 from diagbundle.collect.job import Job, World, deal
-from diagbundle.collect.names import Names
+from diagbundle.collect.twins import Twins
 from diagbundle.collect.wire import DEAL, DONE, FRAME, Garbled, Message
 from diagbundle.collect.worker import KILL_GRACE, Worker, begin, kill_group
 from diagbundle.model import File, Outcome, Stage
@@ -33,6 +33,8 @@ TICK = 0.2
 PATIENCE = 10.0
 """Seconds for a child whose message has begun to come in, or that was kept waiting: it may lack processor time, but does not hang."""
 LATE = "it did not answer in time"
+KINDS = {"directory": "file", "glob": "file"} | {kind: kind for kind in ("file", "command", "table", "probe")}
+"""What a child was at, and what that is in a row of the manifest."""
 NOT_ASKED = "not asked: "
 """How the reason of a job begins that was given up before it began."""
 
@@ -42,7 +44,7 @@ class Supervisor:
 
     def __init__(self, writer: BundleWriter, world: World, width: int, watch: Callable[[], str]) -> None:
         self.writer, self.world, self.width, self.watch = writer, world, width, watch
-        self.names = Names(writer.prefix, writer.names)
+        self.twins = Twins(writer.prefix, writer.names)
         self.workers: list[Worker] = []
         self.jobs: deque[Job] = deque()
         self.left_behind: list[int] = []
@@ -79,7 +81,8 @@ class Supervisor:
                 self._stop(reason)
                 return reason
             while self.jobs and self._has_place(self.jobs[0]):
-                self._spawn(self.jobs.popleft())
+                if not self._spawn(self.jobs.popleft()) and self.workers:
+                    break  # no process is to be had now
             self._listen(TICK)
             self._judge()
         return self.full
@@ -95,7 +98,11 @@ class Supervisor:
         try:
             worker = begin(job, self.world)
         except OSError as error:
-            self._lost(job, Outcome.FAILED, f"no process could be started for it: {error.strerror}")
+            if self.workers:  # when one of them has ended, there will be room again
+                self.jobs.appendleft(job)
+                self.width = max(1, min(self.width, len(self.workers) - 1))
+            else:
+                self._lost(job, Outcome.FAILED, f"no process could be started for it: {error.strerror}")
             return None
         self.workers.append(worker)
         self._hear(worker, listen=True)
@@ -169,9 +176,9 @@ class Supervisor:
             self.on_row(row)
             worker.done.add(key(row["kind"], row["source"]))
         if frame.begins is not None:
-            frame, worker.renamed = self.names.unique(frame)
+            frame, worker.renamed = self.twins.large(frame)
         elif self._owner is not worker:
-            frame = self.names.without_twins(frame)
+            frame = self.twins.small(frame)
         elif frame.rows:
             frame.rows[0].update(worker.renamed)
         try:
@@ -255,7 +262,7 @@ class Supervisor:
         kind, _, name = label.partition(":")
         job = worker.job
         if label not in worker.done:
-            self.row(job.collector.name, kind if kind in ("file", "command", "table", "probe") else "collector", name, outcome, reason)
+            self.row(job.collector.name, KINDS.get(kind, "collector"), name, outcome, reason)
         job.skip |= worker.done | {label}
         job.timeout = worker.until - time.monotonic()
         if kind != "collector" and worker.restarts < MAX_RESTARTS and job.timeout > 0:

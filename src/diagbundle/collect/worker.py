@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from diagbundle.bundle.pack import Frame, Member
 from diagbundle.collect.child import Child
 from diagbundle.collect.job import Job, World
-from diagbundle.collect.manners import stay_polite
+from diagbundle.collect.manners import speak_alone, stay_polite
 from diagbundle.collect.wire import Received, Sender, Slot, let_go
 
 KILL_GRACE = 1.0
@@ -115,7 +115,9 @@ def _be_child(job: Job, world: World, slot: Slot, write: int, word: bytes) -> No
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
         os.setsid()
         stay_polite()
-        done = Child(job, world, Sender(let_go(write), slot, word), slot).serve()
+        write = let_go(write)
+        speak_alone(write)
+        done = Child(job, world, Sender(write, slot, word), slot).serve()
         code = 0 if done else STOPPED
     finally:
         kill_group(slot.read()[1])  # the command under way, where we end before it

@@ -114,7 +114,9 @@ class Running:
                 if not ended and process.poll() is not None:
                     ended = now
                 if ended and now - ended >= LINGER:
-                    return None
+                    return self._ended_early(
+                        Outcome.PARTIAL, "it ended, but something that it had started held its output open, and was ended"
+                    )
                 for key, _ in ready.select(min(deadline - now, 0.05 if ended else 0.2)):
                     if not (chunk := os.read(key.fd, _CHUNK)):
                         ready.unregister(key.fd)
