@@ -156,7 +156,7 @@ def test_a_folder_that_cannot_be_listed_is_named(collect, tree, monkeypatch, pat
 
 def test_a_name_that_no_file_can_have_costs_one_source(collect, tree):
     assert outcomes(collect(Host(str(tree)), asking(File("/etc/\ud800"), File("/etc/hosts")))) == [
-        ("/etc/\ud800", "failed"),
+        ("/etc/\ud800", "absent"),
         ("/etc/hosts", "collected"),
     ]
 

@@ -187,7 +187,8 @@ def test_where_no_process_can_be_had_it_is_not_loaded_at_all(package, monkeypatc
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
     monkeypatch.setattr(os, "fork", fork)
-    assert found().refused == [("entry point acme = acme_pkg", "it was not loaded: no process could be started for that")]
+    reason = "it was not loaded: no process could be started for that: Resource temporarily unavailable"
+    assert found().refused == [("entry point acme = acme_pkg", reason)]
     assert not (tmp_path / "ran").exists()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from diagbundle.errors import UsageError
 
 FILE = "/etc/diagbundle/diagbundle.toml"
+MOST_DIGITS = 9
 PREFIX = "DIAGBUNDLE_"
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d+)?)\s*(s|m|h|d|w)?")
 _SIZE = re.compile(r"(\d{1,18}(?:\.\d+)?)\s*([KMGT])?i?B?", re.IGNORECASE)
@@ -96,7 +97,7 @@ def _words(key: str, value: str) -> Any:
     """A variable of the environment as a value: lists are separated by commas."""
     if key in KEYS and str(KEYS[key].type).startswith("tuple"):
         return [word.strip() for word in value.split(",") if word.strip()]
-    return int(value) if key in KEYS and KEYS[key].type == "int" and value.isdecimal() else value
+    return int(value) if key in KEYS and KEYS[key].type == "int" and value.isdecimal() and len(value) <= MOST_DIGITS else value
 
 
 def _typed(key: str, value: Any, origin: str) -> Any:

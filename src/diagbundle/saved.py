@@ -79,7 +79,7 @@ def _rows_of_commands(manifest: bytes) -> Rows:
     """Rows of each command, in order of its parts. Of a sample's two readings the last one answers."""
     rows: Rows = {}
     for row in _rows(manifest):
-        if row.get("kind") == "command" and isinstance(row.get("source"), list) and row.get("sample") != "start":
+        if row.get("kind") == "command" and _is_sound(row) and row.get("sample") != "start":
             rows.setdefault(tuple(row["source"]), []).append(row)
     for argv, several in rows.items():
         # A further row of the same part is a copy that lies a second time elsewhere: the first one counts.
@@ -88,11 +88,21 @@ def _rows_of_commands(manifest: bytes) -> Rows:
     return rows
 
 
+def _is_sound(row: Row) -> bool:
+    """Whether a stranger's row says what a row of a command says."""
+    words, numbers = row.get("source"), (row.get("part", 1), row.get("short", 0))
+    return (
+        isinstance(words, list) and all(isinstance(word, str) for word in words)
+        and all(type(number) is int and number >= 0 for number in numbers)
+        and row.get("outcome", Outcome.COLLECTED) in tuple(Outcome) and isinstance(row.get("exit", 0), int | None)
+    )  # fmt: skip
+
+
 def _rows(manifest: bytes) -> Iterator[Row]:
     for number, line in enumerate(manifest.splitlines(), 1):
         try:
             row = json.loads(line) if line.strip() else {}
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise FormatError(f"the manifest of a saved host is not JSON: line {number}: {error}") from None
         if isinstance(row, dict):
             yield row

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 _UNDECODABLE = range(0xDC80, 0xDD00)
 """Bytes that are not UTF-8, as `surrogateescape` writes them."""
+
+
+_INVISIBLE = re.compile(
+    "[\N{COMBINING GRAPHEME JOINER}\N{HANGUL CHOSEONG FILLER}\N{HANGUL JUNGSEONG FILLER}\N{HANGUL FILLER}\N{HALFWIDTH HANGUL FILLER}"
+    "\N{BRAILLE PATTERN BLANK}\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]"
+)
+"""Characters that pass for printable and show nothing: blank letters, joiners, variation selectors."""
 
 
 def shown(text: str | bytes, keep: str = "") -> str:
@@ -14,8 +23,9 @@ def shown(text: str | bytes, keep: str = "") -> str:
     if isinstance(text, bytes):
         text = text.decode("utf-8", "surrogateescape")
     if text.isprintable():
-        return text
-    return "".join(character if character.isprintable() or character in keep else _escaped(ord(character)) for character in text)
+        return text if text.isascii() else _INVISIBLE.sub(lambda found: _escaped(ord(found[0])), text)
+    plain = "".join(character if character.isprintable() or character in keep else _escaped(ord(character)) for character in text)
+    return _INVISIBLE.sub(lambda found: _escaped(ord(found[0])), plain)
 
 
 def _escaped(code: int) -> str:

@@ -48,7 +48,7 @@ def members_of(block: bytes, *, first: bool) -> list[tuple[str, int, int]]:
     found = _MEMBER.findall(block)
     if len(found) == block.count(b'"header"'):
         return [(name.decode("ascii"), int(size), int(seconds)) for name, size, seconds in found]
-    rows = [parse_row(line) for line in block.splitlines()[1 if first else 0 :]]
+    rows = [parse_row(line) for line in block[:-1].split(b"\n")[1 if first else 0 :]]
     return [(row["path"], row["size"], _mtime(row.get("mtime"))) for row in rows if "header" in row]
 
 

@@ -84,6 +84,9 @@ class Target:
         if not self.wanted(path.decode("utf-8", "surrogateescape")):
             return False
         self.open(prefix.decode("utf-8", "surrogateescape"))
+        if header.size > self._capacity():  # a lie, most likely: others may be whole
+            self.done.lose(f"{shown(path)}: {header.size:,} bytes, more than the file system can hold")
+            return False
         self.room(header.size)  # folders, and files of a byte, cost more than the stream says
         parts = path.split(b"/")
         try:
@@ -141,6 +144,10 @@ class Target:
         except (OSError, ValueError) as error:
             raise OutputError(f"the directory cannot be made: {shown(path)}: {getattr(error, 'strerror', error)}") from None
         self.done.directory = path
+
+    def _capacity(self) -> int:
+        disk = os.fstatvfs(self._root)
+        return disk.f_blocks * disk.f_frsize
 
     def room(self, size: int) -> None:
         """Refuse to begin what cannot end."""

@@ -39,6 +39,8 @@ SIGNALS = {
 }
 FOLDERS = (".", "/root", "/var/tmp", "/tmp")  # noqa: S108  # the file is created exclusively, mode 0600
 EXIT_PARTIAL = 3
+NICE = 5
+"""Enough to stand behind whoever serves others; with more, questions stay unanswered on a host with 20 busy processes."""
 
 
 @click.command
@@ -195,10 +197,10 @@ def _signals() -> Any:
 
 
 def _be_a_good_guest() -> None:
-    """Last in line for the processor and for the disks; all children inherit it."""
+    """Behind others for the processor, last in line for the disks; all children inherit it."""
     import psutil
 
-    for polite in (lambda: os.nice(19), lambda: psutil.Process().ionice(psutil.IOPRIO_CLASS_IDLE)):
+    for polite in (lambda: os.nice(NICE), lambda: psutil.Process().ionice(psutil.IOPRIO_CLASS_IDLE)):
         try:
             polite()
         except (OSError, psutil.Error, AttributeError):  # a sandbox may forbid it, or hide /proc: then as we are

@@ -6,6 +6,7 @@ from diagbundle.collect.registry import collector
 from diagbundle.errors import SourceDenied, SourceError
 from diagbundle.host import Host
 from diagbundle.model import Answer, Collector, Command, File, Outcome, Probe, Row, Source, Stage, Table
+from diagbundle.numbers import number
 from diagbundle.sources.x509 import certificates as read_certificates
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "Stage",
     "Table",
     "collector",
+    "number",
     "read_certificates",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import signal
@@ -17,6 +18,8 @@ PATIENCE = 8.0
 """The same, where the admin wants it to end: an interrupted run is sealed within 5 s."""
 ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 FAILED = 1
+SPARE = 5
+"""Processes that must be to be had: readers, what they run, and one that listens."""
 _TIME = struct.Struct("<d")
 
 
@@ -37,15 +40,15 @@ class Guard:
 
     def run(self, work: Callable[[], int]) -> int:
         """The exit code of the work, which is done in a child: both processes come back from here with it."""
+        if not _spare():
+            return work()
         awaited = ENDING | {signal.SIGCHLD}
         before = signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
         listener = os.getpid()
-        try:
-            child = os.fork()
-        except OSError:  # no process to be had: then nobody listens
-            child = 0
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whoever started us may ignore it: then nobody would know how a child ended
+        child = os.fork()
         if child == 0:
-            self._listener = listener if os.getpid() != listener else 0
+            self._listener = listener
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             return work()
         return self._listen(child, awaited)
@@ -74,3 +77,21 @@ class Guard:
         self._say(f"diagbundle: the place of the bundle has not answered for {silent:.0f} s: {self._where}")
         self._say(f"hint: write to another one with --output; process {child} may be stuck until that disk answers")
         return FAILED
+
+
+def _spare() -> bool:
+    """Whether the host has processes to spare: where they are short, those there are are for reading, and nobody listens."""
+    children = []
+    try:
+        for _ in range(SPARE):
+            if not (child := os.fork()):
+                signal.pause()
+            children.append(child)
+    except OSError:
+        return False
+    finally:
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(child, 0)
+    return True

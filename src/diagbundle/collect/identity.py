@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from diagbundle.collect.manners import speak_alone, stay_polite
+from diagbundle.collect.manners import be_polite, never_fork
 from diagbundle.collect.wire import let_go
 from diagbundle.errors import SourceError
 from diagbundle.host import Host
@@ -47,11 +47,11 @@ def ask(question: Callable[[], Any], seconds: float = SECONDS) -> Any:
     if pid == 0:
         try:
             os.setsid()
-            stay_polite()
+            be_polite()
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.setitimer(signal.ITIMER_REAL, seconds + 1)  # also where whoever asked was killed
             write = let_go(write)
-            speak_alone(write)
+            never_fork()
             answer = json.dumps(question()).encode()
             while answer:
                 answer = answer[os.write(write, answer) :]

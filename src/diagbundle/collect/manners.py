@@ -5,11 +5,24 @@ from __future__ import annotations
 import contextlib
 import os
 
+LAST = 14
+"""How much nicer a reader of logs is than the others."""
 
-def stay_polite() -> None:
-    """A session is a group of its own for the scheduler (autogroup), which begins at nice 0, whatever the nice of its processes."""
-    with contextlib.suppress(OSError), open("/proc/self/autogroup", "w", encoding="ascii") as group:
-        group.write(str(os.nice(0)))
+
+def be_polite(*, last: bool = False) -> None:
+    """Behind whoever has work to do for others. What may take long comes last of all; short questions must be answered on a busy host, too.
+
+    A session is a group of its own for the scheduler (autogroup), which begins at nice 0, whatever the nice of its processes.
+    """
+    with contextlib.suppress(OSError):
+        nice = os.nice(LAST if last else 0)
+        with open("/proc/self/autogroup", "w", encoding="ascii") as group:
+            group.write(str(nice))
+
+
+def never_fork() -> None:
+    """Copies of this process end at once: whoever is only asked something has no need of them."""
+    os.register_at_fork(after_in_child=lambda: os._exit(1))
 
 
 def speak_alone(pipe: int) -> None:

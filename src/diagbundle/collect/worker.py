@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from diagbundle.bundle.pack import Frame, Member
 from diagbundle.collect.child import Child
 from diagbundle.collect.job import Job, World
-from diagbundle.collect.manners import speak_alone, stay_polite
+from diagbundle.collect.manners import be_polite, speak_alone
 from diagbundle.collect.wire import Received, Sender, Slot, let_go
+from diagbundle.model import Stage
 
 KILL_GRACE = 1.0
 """Seconds in which a killed child must be gone, or it is stuck in the kernel."""
@@ -114,7 +115,7 @@ def _be_child(job: Job, world: World, slot: Slot, write: int, word: bytes) -> No
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
         os.setsid()
-        stay_polite()
+        be_polite(last=job.phase == Stage.LOGS)
         write = let_go(write)
         speak_alone(write)
         done = Child(job, world, Sender(write, slot, word), slot).serve()
