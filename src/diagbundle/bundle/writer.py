@@ -75,6 +75,7 @@ class BundleWriter:
     def __init__(self, sink: Sink, prefix: str, cut: Callable[[int], None] | None = None) -> None:
         self.prefix = prefix
         self.names: dict[str, str] = dict.fromkeys(RESERVED, "own")
+        """Members there are, each with what it answers: see `answer_at`."""
         self.outcomes: Counter[str] = Counter()
         self.members = 0
         self.plain = 0
@@ -190,7 +191,10 @@ class BundleWriter:
             row["header"] += base
             row["offset"] += base
             self.members += 1
-            self.names[row["path"]] = answered(row)
+            answers = answered(row)
+            self.names[row["path"]] = (
+                "" if answers == f"file:/{row['path']}" else answers
+            )  # most: with a million of them, their words count
             if row.get("sha256"):
                 self._sums.add(sums_line(row["path"], row["sha256"]))
         self.outcomes[row["outcome"]] += 1
@@ -261,6 +265,12 @@ def line(row: Mapping[str, Any]) -> bytes:
 def answered(row: Member) -> str:
     """What a member answers, to know the same question when it is asked twice. The last reading of a sample is a question of its own."""
     return ("end " if row.get("sample") == "end" else "") + key(row["kind"], row["source"])
+
+
+def answer_at(names: Mapping[str, str], path: str) -> str | None:
+    """What the member of this name answers; None if there is none."""
+    answers = names.get(path)
+    return f"file:/{path}" if answers == "" else answers
 
 
 def key(kind: str, source: str | Sequence[str]) -> str:

@@ -107,7 +107,7 @@ def _run(request: Request, output: FileOutput | PipeOutput, screen: Screen, who:
     try:
         return Engine(request, output, screen, who).run()
     except BaseException:
-        if isinstance(output, FileOutput) and os.path.lexists(output.part) and not os.path.getsize(output.part):
+        if isinstance(output, FileOutput) and output.is_empty:
             output.discard()
         raise
     finally:
@@ -214,12 +214,15 @@ def _summary(screen: Screen, result: Result) -> None:
     word = "Done" if result.complete else "Ended, partial,"
     screen.say("")
     screen.say(f"{word} in {result.seconds:.0f} s: {where}  {amount(sealed.size)}")
-    screen.say(f"  sha256 {sealed.sha256}")
+    screen.say(f"  sha256 {sealed.sha256}" + (f"  (not written beside it: {sealed.fault})" if sealed.fault else ""))
     counts = result.outcomes
     absent, skipped = counts.get("absent", 0), counts.get("skipped", 0)
     screen.say(f"  {counts.get('collected', 0):,} items collected; {absent:,} do not exist here; {skipped:,} left out on purpose")
     if not result.complete:
         screen.say(f"  not whole: {shown(result.reason)}")
+    if result.unread:
+        screen.say(f"  at least {amount(result.unread)} of files were not read for want of room")
+        screen.say("  hint: name a place with more room with --output, or ask for less: --since 2d, --without NAME")
     _losses(screen, [row for row in result.losses if row["outcome"] != "denied"], "could not be had, or not whole")
     _losses(screen, [row for row in result.losses if row["outcome"] == "denied"], "were denied")
     for pid, name, gone in result.swept:

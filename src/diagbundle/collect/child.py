@@ -171,6 +171,8 @@ class Child:
         if self.job.dealt or not has_magic(source.path):
             self._send(source, self._file)
             return
+        if key("glob", source.path) in self.job.skip:
+            return
         self.packer.flush()  # a hang in looking does not cost what is had
         top = re.split(r"[^/]*[*?\[]", source.path, maxsplit=1)[0]
         found: list[tuple[str, int, float]] = []
@@ -187,7 +189,8 @@ class Child:
             self.rows.note("file", source.path, Outcome.ABSENT, "nothing matches")
         if len(found) > DEAL_FILES or sum(size for _, size, _ in found) > DEAL_BYTES:
             for start in range(0, len(found), DEAL_BATCH):
-                self.sender.value(DEAL, {"timeout": source.timeout, "files": found[start : start + DEAL_BATCH]})
+                whole = [source.path] if start + DEAL_BATCH >= len(found) else []  # the last ones of this pattern
+                self.sender.value(DEAL, {"timeout": source.timeout, "files": found[start : start + DEAL_BATCH], "whole": whole})
             found = []
         for path, _, _ in found:
             self._send(File(path, timeout=source.timeout), self._file)

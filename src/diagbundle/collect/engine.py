@@ -31,6 +31,8 @@ SAMPLE_SECONDS = 20.0
 LAST_WORDS = 1.5
 """Seconds for the last samples of a run that was ended."""
 SHOWN_LOSSES = 1000
+SCARCE = 1 << 30
+"""Bytes that are left for the bundle, below which room for its end is kept: others may fill the disk meanwhile."""
 KERNEL = {"/proc": "/proc/self/stat", "/sys": "/sys/class"}
 """Where the kernel tells what it knows, and what must be there."""
 LOOK_EVERY = 0.25
@@ -97,6 +99,8 @@ class Result:
     """Rows that people should hear of: lost, and (for those who are not root) denied."""
     seconds: float
     left_behind: list[int]
+    unread: int
+    """Bytes of files that were not read for want of room."""
     swept: list[tuple[int, str, bool]]
     """Processes that a command had left running: number, name, whether they could be ended."""
 
@@ -214,15 +218,16 @@ class Engine:
 
     def _keep_room(self) -> None:
         """What is left on the disk for evidence, besides what sealing will need."""
-        held = self.output.hold(self.writer.closing_size())
-        self.writer.limit, self._limited_by = self.budget.most(self.writer.packed, held)
+        self.writer.limit, self._limited_by = self.budget.most(self.writer.packed, self.output.kept)
+        scarce = self.writer.limit - self.writer.packed < SCARCE
+        self.output.keep(self.writer.closing_size() if scarce else 0)
 
     def _full(self, error: OSError) -> str:
-        """The output takes no more. What was held back for the end may be used from now on."""
-        held = self.output.let_go()
+        """The output takes no more."""
         if isinstance(error, NoRoom):
             return self._limited_by
-        self.writer.limit = self.writer.packed + held
+        self.writer.limit = self.writer.packed + self.output.kept
+        self.output.keep(0)  # what was kept is there to be used now
         return f"the bundle could not be written further: {error.strerror}"
 
     def _row(self, row: Member) -> None:
@@ -243,7 +248,7 @@ class Engine:
         for pid, name, gone in swept:
             what = "was left running by a command of this run, and ended" if gone else "was left running by a command, and cannot be ended"
             self.supervisor.row(OWN, "own", f"process {pid}, {name}", Outcome.SKIPPED, f"it {what}")
-        self.output.let_go()
+        self.output.keep(0)
         self.writer.limit = math.inf  # the room for what follows was kept
         try:
             self._own_members()
@@ -254,7 +259,7 @@ class Engine:
             raise OutputError(f"the bundle could not be finished: {self.output.path}: {error.strerror}", hint) from None
         counts = {str(outcome): count for outcome, count in self.writer.outcomes.items()}
         seconds = time.monotonic() - self.budget.started
-        return Result(sealed, not why, why, counts, self.losses, seconds, self.supervisor.left_behind, swept)
+        return Result(sealed, not why, why, counts, self.losses, seconds, self.supervisor.left_behind, self.supervisor.unread, swept)
 
     def _head(self, reason: str) -> dict[str, Any]:
         who = dict(self.who)

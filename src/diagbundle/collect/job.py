@@ -80,9 +80,10 @@ def deal(job: Job, files: Iterable[tuple[str, int, float]], timeout: float) -> l
 
 def _reading(job: Job, paths: list[str], size: int, timeout: float) -> Job:
     """A job that reads these files for a collector."""
+    text = "\0".join(paths)  # with a million files, lists of them take twice the memory
 
     def ask(_host: Host) -> Iterator[File]:
-        return (File(path, timeout=timeout) for path in paths)
+        return (File(path, timeout=timeout) for path in text.split("\0"))
 
     return replace(job, ask=ask, dealt=True, bytes=size, skip=set())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import math
 import os
 import re
 import select
@@ -27,7 +28,6 @@ _SYNC_EVERY = 64 << 20
 """Bytes after which the disk is given time to take them: a slow one would fall minutes behind, and fill the host's memory."""
 ANSWER_WITHIN = 10.0
 """Seconds in which a folder must answer."""
-_HOLD_MORE = 64 << 10
 SIDECAR = ".sha256"
 _PIECE = 4096
 """Bytes that a pipe takes at once without making us wait, where it says that it is ready (PIPE_BUF)."""
@@ -107,6 +107,8 @@ class Sealed:
     """The file, or '-'."""
     size: int
     sha256: str
+    fault: str = ""
+    """Why its checksum does not stand beside it."""
 
 
 class FileOutput:
@@ -114,9 +116,9 @@ class FileOutput:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._held, self._holds = -1, 0
-        """Descriptor of the file that holds room for the end, and its size."""
-        self._unsynced = 0
+        self._end = self._unsynced = 0
+        self._kept, self._allocated = 0, 0.0
+        """Bytes behind the end that are kept, and up to where the file system has given us room."""
         self.alive: Callable[[], None] = lambda: None
         """Called while much is written or read."""
         self.folder = os.path.dirname(os.path.abspath(path))
@@ -131,65 +133,75 @@ class FileOutput:
         except OSError as error:
             raise OutputError(f"the bundle cannot be written: {self.part}: {error.strerror}", "name another place with --output") from None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has been written."""
+        return not self._end
+
     def write(self, data: bytes | memoryview) -> None:
         """All of it, or OSError, after which the file ends where it did before."""
-        before = os.lseek(self._file, 0, os.SEEK_CUR)
+        if self._kept:
+            self._allocate(self._end + len(data) + self._kept)
         view = memoryview(data)
         try:
             while view:
                 view = view[os.write(self._file, view) :]
         except OSError:
             with contextlib.suppress(OSError):
-                os.ftruncate(self._file, before)
-                os.lseek(self._file, before, os.SEEK_SET)
+                self.cut(self._end)
             raise
+        self._end += len(data)
         self._unsynced += len(data)
         if self._unsynced >= _SYNC_EVERY:
             self._unsynced = 0
             os.fdatasync(self._file)
             os.posix_fadvise(self._file, 0, 0, os.POSIX_FADV_DONTNEED)  # the host's own files are what its cache is for
 
-    def hold(self, size: int) -> int:
-        """Keep so many bytes of the file system, in a file without a name, so that there is room for the end. Returns how many."""
-        try:
-            if self._held < 0:
-                self._held = _nameless(self.folder)
-            if size > self._holds:
-                os.posix_fallocate(self._held, self._holds, size + _HOLD_MORE - self._holds)
-                self._holds = size + _HOLD_MORE
-        except OSError:  # a file system that cannot do it, or that has no room: what is left to the host must do
-            pass
-        return self._holds
+    def keep(self, size: int) -> None:
+        """From now on so many bytes behind the end are ours already: then there is room for the end, whoever fills the disk."""
+        self._kept = size
+        with contextlib.suppress(OSError):
+            self._allocate(self._end + size)
 
-    def let_go(self) -> int:
-        """Give back what was held. Returns how many bytes."""
-        held, self._holds = self._holds, 0
-        if self._held >= 0:
-            os.close(self._held)
-            self._held = -1
-        return held
+    @property
+    def kept(self) -> int:
+        """Bytes behind the end that are ours already."""
+        return max(0, int(self._allocated - self._end)) if math.isfinite(self._allocated) else 0
+
+    def _allocate(self, until: int) -> None:
+        """Room up to this byte. Raises OSError where there is none."""
+        if until <= self._allocated:
+            return
+        try:
+            os.posix_fallocate(self._file, int(max(self._allocated, self._end)), until - int(max(self._allocated, self._end)))
+            self._allocated = until
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
+            self._allocated = math.inf  # a file system that cannot do it
 
     def cut(self, size: int) -> None:
         """Back to this length."""
         os.ftruncate(self._file, size)
         os.lseek(self._file, size, os.SEEK_SET)
+        self._end, self._allocated = size, min(size, self._allocated)
+        self.keep(self._kept)
 
     def seal(self, sha256: str, *, complete: bool, check: bool = True) -> Sealed:
         """Sync, read back, rename, write the sidecar. Raises `OutputError` if what is on disk is not what was written."""
         try:
+            os.ftruncate(self._file, size := self._end)
             os.fsync(self._file)
-            size = os.fstat(self._file).st_size
             if check:
                 self._read_back(sha256)
             final = self.path if complete else self.path.removesuffix(SUFFIX) + PARTIAL_SUFFIX
             _rename(self.part, final)
-            self._sidecar(final, sha256)
             os.close(self._file)
         except OSError as error:
             raise OutputError(
                 f"the bundle could not be finished: {self.part}: {error.strerror}", "`diagbundle salvage` gets out of it what is whole"
             ) from None
-        return Sealed(final, size, sha256)
+        return Sealed(final, size, sha256, self._sidecar(final, sha256))
 
     def discard(self) -> None:
         """Remove what was begun."""
@@ -218,13 +230,22 @@ class FileOutput:
                 "the disk may be failing: write to another one with --output",
             )
 
-    def _sidecar(self, final: str, sha256: str) -> None:
-        side = os.open(final + SIDECAR, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    def _sidecar(self, final: str, sha256: str) -> str:
+        """The checksum in a file of its own. Returns why not, or '': without it the bundle is as good."""
+        path = final + SIDECAR
         try:
-            os.write(side, f"{sha256}  {os.path.basename(final)}\n".encode())
-            os.fsync(side)
-        finally:
-            os.close(side)
+            side = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(side, f"{sha256}  {os.path.basename(final)}\n".encode())
+                os.fsync(side)
+            except OSError:
+                os.unlink(path)
+                raise
+            finally:
+                os.close(side)
+        except OSError as error:
+            return error.strerror or str(error)
+        return ""
 
 
 class PipeOutput:
@@ -232,6 +253,7 @@ class PipeOutput:
 
     path = "-"
     folder = ""
+    kept = 0
     cut = None
 
     def __init__(self, descriptor: int) -> None:
@@ -261,13 +283,8 @@ class PipeOutput:
             if time.monotonic() > deadline:
                 raise OutputError(f"whoever reads the bundle has taken nothing for {STALLED:g} s", "nothing usable was written")
 
-    def hold(self, _size: int) -> int:
+    def keep(self, _size: int) -> None:
         """A pipe has no room that could be kept."""
-        return 0
-
-    def let_go(self) -> int:
-        """Nothing was held."""
-        return 0
 
     def seal(self, sha256: str, *, complete: bool, check: bool = True) -> Sealed:  # noqa: ARG002  # the same call as a file's
         """Nothing is left to do."""

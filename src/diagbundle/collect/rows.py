@@ -9,7 +9,7 @@ from typing import Any
 
 from diagbundle.bundle.format import OWN, bundle_path
 from diagbundle.bundle.pack import Member, Packer, Stream
-from diagbundle.bundle.writer import answered
+from diagbundle.bundle.writer import answer_at, answered
 from diagbundle.collect.job import Job
 from diagbundle.errors import SourceError, SourceTimeout, from_os_error
 from diagbundle.model import Command, File, Outcome, Source, Table
@@ -70,7 +70,7 @@ class Rows:
         name, number = bundle_path(path), 1
         for_last = "sample" not in row and f"{OWN}/start/{path}" in self.claimed  # a sample's last reading is to lie where people look
         while name in self.claimed or (for_last and number == 1):
-            if self.claimed.get(name) == answers:
+            if answer_at(self.claimed, name) == answers:
                 row.update(link=name, seconds=self.seconds())
                 self.packer.note(row)
                 return ""

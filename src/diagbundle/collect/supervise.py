@@ -216,7 +216,7 @@ class Supervisor:
 
     def _deal(self, job: Job, dealt: dict[str, Any]) -> None:
         """Files that one child found are read by several; whoever goes on with its job after a hang is not to deal them again."""
-        job.skip |= {f"file:{path}" for path, _, _ in dealt["files"]}
+        job.skip |= {f"glob:{pattern}" for pattern in dealt["whole"]}
         self.jobs.extendleft(reversed(deal(job, dealt["files"], dealt["timeout"])))
 
     # -- judging

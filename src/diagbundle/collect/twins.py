@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from diagbundle.bundle.format import bundle_path, header, renamed
 from diagbundle.bundle.pack import Frame, Member, compressor
 from diagbundle.bundle.trim import drop_member
-from diagbundle.bundle.writer import answered
+from diagbundle.bundle.writer import answer_at, answered
 
 
 class Twins:
@@ -34,7 +34,7 @@ class Twins:
         for index, row in enumerate(frame.rows):
             if "header" not in row:
                 continue
-            if self.taken.get(row["path"]) == answered(row):
+            if answer_at(self.taken, row["path"]) == answered(row):
                 twice.add(index)
             elif (name := self._free(row["path"])) != row["path"]:
                 renamed_to[index] = name

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from diagbundle.errors import SourceSkipped
 from diagbundle.host import Host
 from diagbundle.model import Probe, Row
+from diagbundle.numbers import number
 from diagbundle.sources.probe_link import arp
 from diagbundle.sources.probe_names import dns
 from diagbundle.sources.probe_net import UNREADABLE, Clock, errno_name
@@ -30,6 +31,7 @@ KINDS: dict[str, Callable[[Probe, Host, Clock], Iterator[Row]]] = {
 }  # fmt: skip
 _SPARE = 0.25
 """Seconds before its time is over in which a probe still says what it knows."""
+_TELLING = ("DestUnreachs", "TimeExcds", "PktTooBigs", "Redirects")
 
 
 def run(probe: Probe, host: Host) -> Iterator[Row]:
@@ -57,11 +59,11 @@ def run(probe: Probe, host: Host) -> Iterator[Row]:
 def _icmp(host: Host) -> dict[str, int]:
     """Counters of ICMP messages that came in, both families."""
     names, values = _pair(host)
-    found = {f"Icmp{name}": int(value) for name, value in zip(names, values, strict=False) if name.startswith("In") and value.isdecimal()}
-    for words in map(str.split, host.lines("/proc/net/snmp6")):
-        if len(words) == 2 and words[0].startswith("Icmp6In") and words[1].isdecimal():
-            found[words[0]] = int(words[1])
-    return {name: value for name, value in found.items() if name.endswith(("DestUnreachs", "TimeExcds", "PktTooBigs", "Redirects"))}
+    pairs = [(f"Icmp{name}", value) for name, value in zip(names, values, strict=False) if name.startswith("In")]
+    lines = map(str.split, host.lines("/proc/net/snmp6"))
+    pairs += [(words[0], words[1]) for words in lines if len(words) == 2 and words[0].startswith("Icmp6In")]
+    counted = ((name, number(value)) for name, value in pairs if name.endswith(_TELLING))
+    return {name: value for name, value in counted if value is not None}
 
 
 def _pair(host: Host) -> tuple[list[str], list[str]]:

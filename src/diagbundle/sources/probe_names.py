@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from diagbundle.host import Host
 from diagbundle.model import Probe, Row
+from diagbundle.numbers import number
 from diagbundle.sources.probe_net import (
     MAX_ADDRESSES,
     UNREADABLE,
@@ -300,7 +301,8 @@ def candidates(host: Host, name: str) -> list[str]:
         if words[0] in ("search", "domain"):
             domains = words[1:]
         elif words[0] == "options":
-            dots = next((int(word[6:]) for word in words if word.startswith("ndots:") and word[6:].isdecimal()), dots)
+            given = (number(word[6:]) for word in words if word.startswith("ndots:"))
+            dots = next((count for count in given if count is not None), dots)
     if name.endswith("."):
         return [name]
     longer = [f"{name}.{domain.rstrip('.')}" for domain in domains if domain != "."]

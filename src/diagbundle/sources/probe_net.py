@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
+from diagbundle.numbers import number
+
 WAIT = 3.0
 """Seconds for one answer."""
 MAX_ADDRESSES = 4
@@ -81,11 +83,16 @@ def numeric(text: str) -> Address | None:
         return None
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
-    scope = 0
-    if zone:
-        with contextlib.suppress(OSError):
-            scope = int(zone) if zone.isdecimal() else socket.if_nametoindex(zone)
-    return Address(str(address), scope)
+    return Address(str(address), _scope(zone))
+
+
+def _scope(zone: str) -> int:
+    """Index of the interface that a zone names or numbers, 0 where there is none."""
+    index = number(zone)
+    if index is None:
+        with contextlib.suppress(OSError, ValueError):
+            index = socket.if_nametoindex(zone)
+    return index if index and index < 1 << 32 else 0
 
 
 def forbidden(address: Address) -> str:

@@ -24,6 +24,9 @@ MAX_NAMES = 200
 MAX_TEXT = 1024
 """Characters that are kept of one name."""
 
+_UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
+"""What reading a hostile certificate may raise."""
+
 # base64 only between the lines, and possessive: a file of ten thousand BEGINs without an END takes no longer than another
 _BLOCK = re.compile(rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----([A-Za-z0-9+/=\s]{1,131072}+)-----END")
 _BASE64 = re.compile(r"\b(client-certificate-data|certificate-authority-data):[ \t]*[\"']?([A-Za-z0-9+/=]{100,})")
@@ -71,7 +74,7 @@ def from_der(der: bytes) -> Row:
 
     try:
         return _row(x509.Certificate.load(der, strict=False), der)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError) as error:
+    except _UNREADABLE as error:
         return {"error": f"not a certificate: {type(error).__name__}", "size": len(der)}
 
 
@@ -94,7 +97,7 @@ def _row(certificate: Any, der: bytes) -> Row:
     for name, read in (("names", _names), ("ca", _is_ca), ("usage", _usage), ("key_id", _key_ids)):
         try:
             row[name] = read(certificate)
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        except _UNREADABLE:
             row.setdefault("damaged", []).append(name)
     row["self_signed"] = row["self_issued"] and row.get("key_id", {}).get("issuer") in (None, row.get("key_id", {}).get("own"))
     return row
