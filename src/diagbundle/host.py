@@ -23,6 +23,7 @@ from diagbundle.model import Answer, Command, Outcome
 MAGIC = "*?["
 """Characters that make a path a pattern."""
 MAX_LINKS = 40
+MAX_DEPTH = 200
 REMEMBERED = 50_000
 """Directories of which it is remembered where they are."""
 MAX_TEXT = 16 << 20
@@ -361,6 +362,8 @@ def has_magic(path: str) -> bool:
 
 def _speakable(path: str) -> str:
     """The path, if the kernel can be asked about it. Raises `SourceAbsent`."""
+    if path.count("/") > MAX_DEPTH:
+        raise SourceSkipped(f"it lies deeper than {MAX_DEPTH} folders")
     try:
         if b"\0" not in os.fsencode(path):
             return path

@@ -54,8 +54,8 @@ class Child:
         self.redact, self.since = world.redact, world.since
         self.packer = Packer(world.prefix, sender.frame)
         self.rows = Rows(job, self.packer, world.claimed)
-        self.clock = Clock(job.timeout, lambda: os.getppid() != world.supervisor)
-        self.settings = Settings(world.mark, world.home, slot.group, world.hung)
+        self.clock = Clock(job.timeout, lambda: os.getppid() != world.supervisor, self._starved)
+        self.settings = Settings(world.mark, world.home, slot.group, world.hung, self.clock.whole)
         self.inodes: dict[tuple[int, int], str] = {}
         self.flushed = time.monotonic()
         self.now = ("", 0.0)
@@ -145,6 +145,11 @@ class Child:
         """It is at this now, for so many seconds at most."""
         self.now = (label, time.monotonic() + seconds)
         self.slot.at(label, seconds)
+
+    def _starved(self, seconds: float) -> None:
+        """For so long there was no processor for us."""
+        label, until = self.now
+        self.at(label, until - time.monotonic() + seconds)
 
     def _hand_on(self) -> None:
         """What has gathered for a while is handed on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import signal
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TypeVar
 
+from diagbundle.collect.manners import waited
 from diagbundle.errors import SourceTimeout
 
 T = TypeVar("T")
@@ -32,9 +34,17 @@ class Clock:
     A tick costs less than setting an alarm for each of many thousand sources would.
     """
 
-    def __init__(self, seconds: float = math.inf, orphaned: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        seconds: float = math.inf,
+        orphaned: Callable[[], bool] = lambda: False,
+        starved: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
         self._orphaned = orphaned
         """Whether whoever waits for our answers is gone: then we end, wherever we are."""
+        self._starved = starved
+        """Told of seconds in which there was no processor for us: they are held against no source."""
+        self._waited = waited()
         self._until = time.monotonic() + seconds
         """When the time for all sources together is over."""
         self._deadline = 0.0
@@ -48,6 +58,10 @@ class Clock:
     def _tick(self, _signal: int, frame: FrameType | None) -> None:
         if self._orphaned():
             raise Stopped
+        if (starved := waited() - self._waited) > TICK:
+            self._waited += starved
+            self._deadline += starved
+            self._starved(starved)
         if not self._armed or _at_border(frame):
             return
         if self.stopping:
@@ -65,6 +79,15 @@ class Clock:
         """`with clock.limit(5):` what stands inside may take so long. Raises `SourceTimeout`."""
         self._deadline = min(self._until, time.monotonic() + seconds)
         return self
+
+    @contextlib.contextmanager
+    def whole(self) -> Iterator[None]:
+        """What stands inside is not interrupted; the next tick comes soon enough."""
+        armed, self._armed = self._armed, False
+        try:
+            yield
+        finally:
+            self._armed = armed
 
     def check(self) -> None:
         """Raises `Stopped` if the child is to end: for long work that is not waiting."""

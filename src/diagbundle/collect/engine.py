@@ -18,6 +18,7 @@ from diagbundle.bundle.writer import BundleWriter, NoRoom
 from diagbundle.collect.budget import Budget
 from diagbundle.collect.identity import ask_or_do, identity
 from diagbundle.collect.job import Job, Redact, World, passes_through
+from diagbundle.collect.manners import hurry
 from diagbundle.collect.output import FileOutput, PipeOutput, Sealed, bundle_name, prefix_of
 from diagbundle.collect.supervise import NOT_ASKED, Supervisor
 from diagbundle.collect.sweep import sweep
@@ -110,7 +111,7 @@ class Engine:
 
     def __init__(self, request: Request, output: FileOutput | PipeOutput, watcher: Watcher, who: dict[str, Any]) -> None:
         self.request, self.output, self.watcher, self.who = request, output, watcher, who
-        output.alive = request.alive
+        output.alive, output.hurried = request.alive, request.cancelled
         self.created = time.time()
         named = output.path != "-"
         prefix = prefix_of(output.path) if named else bundle_name(who["name"], request.case, self.created)
@@ -123,8 +124,8 @@ class Engine:
             mark=request.mark, home="/root" if os.geteuid() == 0 else "/",
         )  # fmt: skip
         self.supervisor = Supervisor(self.writer, world, width, self._why_stop)
-        self.supervisor.on_row = self._row
-        self.supervisor.on_full = self._full
+        self.supervisor.order.on_row = self._row
+        self.supervisor.order.on_full = self._full
         self._limited_by = ""
         self._looked = 0.0
         self.supervisor.on_job = lambda job, done: watcher.job(job.collector.name, job.phase, done=done)
@@ -154,7 +155,7 @@ class Engine:
         if not reason:
             reason = self._run(self._samples(sampled, "end", SAMPLE_SECONDS), first_reading + self.request.sample_interval)
         if reason:
-            self._last_words(sampled)
+            self._last_words(sampled, reason)
         return reason
 
     def _run(self, jobs: list[Job], not_before: float = 0.0) -> str:
@@ -163,10 +164,11 @@ class Engine:
             self.watcher.phase(phase, count)
         return (self._wait(not_before) or self.supervisor.run(jobs)) if jobs else self._why_stop()
 
-    def _last_words(self, sampled: list[Collector]) -> None:
+    def _last_words(self, sampled: list[Collector], reason: str) -> None:
         """The run was ended: the second reading of the samples, quickly."""
         ends = time.monotonic() + LAST_WORDS
-        self.supervisor.watch = lambda: "" if time.monotonic() < ends else "the run was ended"
+        hurry(os.getpid())
+        self.supervisor.watch = lambda: "" if time.monotonic() < ends else reason
         self._run(self._samples(sampled, "end", LAST_WORDS))
 
     def _wait(self, until: float) -> str:
@@ -257,9 +259,11 @@ class Engine:
         except OSError as error:
             hint = "`diagbundle salvage` gets out of the unfinished file what is whole"
             raise OutputError(f"the bundle could not be finished: {self.output.path}: {error.strerror}", hint) from None
+        if not why and not sealed.read_back:
+            why = f"it is whole, but was not read back: {self.request.cancelled()}"
         counts = {str(outcome): count for outcome, count in self.writer.outcomes.items()}
         seconds = time.monotonic() - self.budget.started
-        return Result(sealed, not why, why, counts, self.losses, seconds, self.supervisor.left_behind, self.supervisor.unread, swept)
+        return Result(sealed, not why, why, counts, self.losses, seconds, self.supervisor.left_behind, self.supervisor.order.unread, swept)
 
     def _head(self, reason: str) -> dict[str, Any]:
         who = dict(self.who)

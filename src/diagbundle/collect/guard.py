@@ -10,6 +10,8 @@ import struct
 import time
 from collections.abc import Callable
 
+from diagbundle.collect.manners import state
+
 SAY_AFTER = 30.0
 """Seconds without a sign of life after which the admin is told."""
 GIVE_UP = 300.0
@@ -59,8 +61,7 @@ class Guard:
             got = signal.sigtimedwait(awaited, 1.0)
             pid, status = os.waitpid(child, os.WNOHANG)
             if pid:
-                code = os.waitstatus_to_exitcode(status)
-                return code if code >= 0 else 128 - code
+                return self._ended(os.waitstatus_to_exitcode(status))
             silent = time.monotonic() - _TIME.unpack_from(self._memory)[0]
             if got and got.si_signo in ENDING:
                 os.kill(child, got.si_signo)
@@ -68,8 +69,17 @@ class Guard:
             if silent > SAY_AFTER and not told:
                 self._say(f"It has not answered for {silent:.0f} s, and is waited for (Ctrl-C ends it): {self._where}")
                 told = True
-            if silent > GIVE_UP or (silent > PATIENCE and time.monotonic() > until):
+            patience = PATIENCE if time.monotonic() > until else GIVE_UP
+            if silent > patience and state(child) == "D":  # a busy host, or one that was suspended, is no dead disk
                 return self._give_up(child, silent)
+
+    def _ended(self, code: int) -> int:
+        """The exit code of a child that ended so. One that was killed could not say anything."""
+        if code >= 0:
+            return code
+        self._say(f"diagbundle: the collection was killed (signal {-code}): {self._where}")
+        self._say("hint: `diagbundle salvage` gets out of the unfinished file beside it, NAME.part, what is whole")
+        return 128 - code
 
     def _give_up(self, child: int, silent: float) -> int:
         """The child is told to go; if it is stuck in the kernel, that is when the disk answers again."""

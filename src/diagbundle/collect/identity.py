@@ -59,13 +59,13 @@ def ask(question: Callable[[], Any], seconds: float = SECONDS) -> Any:
             os._exit(0)
     os.close(write)
     deadline = time.monotonic() + seconds
-    answer = b""
+    said = bytearray()
     try:
         while (left := deadline - time.monotonic()) > 0 and select.select([read], [], [], left)[0]:
             if not (chunk := os.read(read, 1 << 16)):
-                return json.loads(answer) if answer else None
-            answer += chunk
-            if len(answer) > _LONGEST:
+                return json.loads(said) if said else None
+            said += chunk
+            if len(said) > _LONGEST:
                 break
     except (ValueError, RecursionError):  # a collector has written into the pipe
         pass

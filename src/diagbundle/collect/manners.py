@@ -28,3 +28,29 @@ def never_fork() -> None:
 def speak_alone(pipe: int) -> None:
     """What this process forks from here on cannot write into its pipe: copies of it would answer a second time, and hold it open."""
     os.register_at_fork(after_in_child=lambda: os.close(pipe))
+
+
+def hurry(pid: int) -> None:
+    """A process that is to end now is not behind others any more: on a busy host it would take seconds to die."""
+    with contextlib.suppress(OSError):  # only root may
+        os.setpriority(os.PRIO_PROCESS, pid, 0)
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/autogroup", "w", encoding="ascii") as group:
+        group.write("0")
+
+
+def state(pid: int) -> str:
+    """`D`: in the kernel, where no signal reaches it; `R`: at work, or waiting for a processor; see proc(5). '' where it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0].decode()
+    except (OSError, IndexError):
+        return ""
+
+
+def waited(pid: int | str = "self") -> float:
+    """Seconds in which a process has waited for a processor since it began, also for its quota; 0 where the kernel does not count."""
+    try:
+        with open(f"/proc/{pid}/schedstat", "rb") as file:
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0

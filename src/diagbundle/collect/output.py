@@ -109,6 +109,8 @@ class Sealed:
     sha256: str
     fault: str = ""
     """Why its checksum does not stand beside it."""
+    read_back: bool = True
+    """Whether it was read again from the disk, and was the same."""
 
 
 class FileOutput:
@@ -121,6 +123,8 @@ class FileOutput:
         """Bytes behind the end that are kept, and up to where the file system has given us room."""
         self.alive: Callable[[], None] = lambda: None
         """Called while much is written or read."""
+        self.hurried: Callable[[], str] = lambda: ""
+        """Why it has to end soon, or ''."""
         self.folder = os.path.dirname(os.path.abspath(path))
         self.part = path.removesuffix(SUFFIX) + UNFINISHED_SUFFIX
         not_taken(path)
@@ -192,8 +196,7 @@ class FileOutput:
         try:
             os.ftruncate(self._file, size := self._end)
             os.fsync(self._file)
-            if check:
-                self._read_back(sha256)
+            read_back = check and self._read_back(sha256)
             final = self.path if complete else self.path.removesuffix(SUFFIX) + PARTIAL_SUFFIX
             _rename(self.part, final)
             os.close(self._file)
@@ -201,7 +204,7 @@ class FileOutput:
             raise OutputError(
                 f"the bundle could not be finished: {self.part}: {error.strerror}", "`diagbundle salvage` gets out of it what is whole"
             ) from None
-        return Sealed(final, size, sha256, self._sidecar(final, sha256))
+        return Sealed(final, size, sha256, self._sidecar(final, sha256), read_back)
 
     def discard(self) -> None:
         """Remove what was begun."""
@@ -209,8 +212,8 @@ class FileOutput:
             os.unlink(self.part)
             os.close(self._file)
 
-    def _read_back(self, sha256: str) -> None:
-        """From the disk, where the system lets go of its copy; then opened as the desk will open it."""
+    def _read_back(self, sha256: str) -> bool:
+        """From the disk, where the system lets go of its copy; then opened as the desk will open it. Whether there was time for that."""
         with contextlib.suppress(OSError):
             os.posix_fadvise(self._file, 0, 0, os.POSIX_FADV_DONTNEED)
         digest = hashlib.sha256()
@@ -218,6 +221,8 @@ class FileOutput:
         while chunk := os.read(self._file, _READ):
             digest.update(chunk)
             self.alive()
+            if self.hurried():
+                return False
         fault = "its checksum differs" if digest.hexdigest() != sha256 else ""
         try:
             with Bundle.open(self.part) as bundle:
@@ -229,6 +234,7 @@ class FileOutput:
                 f"the bundle was written, but reads differently: {self.part}: {fault}",
                 "the disk may be failing: write to another one with --output",
             )
+        return True
 
     def _sidecar(self, final: str, sha256: str) -> str:
         """The checksum in a file of its own. Returns why not, or '': without it the bundle is as good."""
@@ -260,6 +266,7 @@ class PipeOutput:
         self._descriptor = descriptor
         self._size = 0
         self.alive: Callable[[], None] = lambda: None
+        self.hurried: Callable[[], str] = lambda: ""
 
     def write(self, data: bytes | memoryview) -> None:
         """All of it, or `OutputError`: what a reader has of a part of it cannot be taken back."""

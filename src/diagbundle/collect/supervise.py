@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from diagbundle.bundle.pack import Frame, Member
-from diagbundle.bundle.writer import BundleWriter, key
+from diagbundle.bundle.writer import BundleWriter
 from diagbundle.collect.job import Job, World, deal
-from diagbundle.collect.twins import Twins
+from diagbundle.collect.manners import hurry, state, waited
+from diagbundle.collect.order import Order
 from diagbundle.collect.wire import DEAL, DONE, FRAME, Garbled, Message
 from diagbundle.collect.worker import KILL_GRACE, Worker, begin, kill_group
 from diagbundle.model import File, Outcome, Stage
@@ -32,6 +33,10 @@ STOP_GRACE = 1.5
 TICK = 0.2
 PATIENCE = 10.0
 """Seconds for a child whose message has begun to come in, or that was kept waiting: it may lack processor time, but does not hang."""
+ROOM_FOR_FACTS = 256 << 20
+"""Bytes that are left for the bundle, below which logs wait until all else is there."""
+LOOK_AGAIN = 1.0
+"""Seconds after which a late child that lacks processor time is looked at again."""
 LATE = "it did not answer in time"
 KINDS = {"directory": "file", "glob": "file"} | {kind: kind for kind in ("file", "command", "table", "probe")}
 """What a child was at, and what that is in a row of the manifest."""
@@ -44,22 +49,14 @@ class Supervisor:
 
     def __init__(self, writer: BundleWriter, world: World, width: int, watch: Callable[[], str]) -> None:
         self.writer, self.world, self.width, self.watch = writer, world, width, watch
-        self.twins = Twins(writer.prefix, writer.names)
+        self.order = Order(writer)
         self.workers: list[Worker] = []
         self.jobs: deque[Job] = deque()
         self.left_behind: list[int] = []
-        self.full = ""
-        """Why the output takes no more, once it does not."""
-        self.unread = 0
-        """Bytes of files that were not begun for want of room."""
-        self._owner: Worker | None = None
         self._ready = selectors.DefaultSelector()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whoever started us may ignore it: then nobody would know how a child ended
         why_never("/")  # its expressions are compiled here, once, and not in each child
-        self.on_row: Callable[[Member], None] = lambda _row: None
         self.on_job: Callable[[Job, bool], None] = lambda _job, _done: None
-        self.on_full: Callable[[OSError], str] = lambda error: f"the bundle could not be written further: {error.strerror}"
-        """Told when the output takes no more; gives back what was kept for the end, and says why."""
 
     def run(self, jobs: list[Job]) -> str:
         """All jobs to their end. Returns why it was ended before, or ''; no child is left then, whatever happens."""
@@ -77,7 +74,7 @@ class Supervisor:
 
     def _run(self) -> str:
         while self.jobs or self.workers:
-            if reason := self.full or self.watch():
+            if reason := self.order.full or self.watch():
                 self._stop(reason)
                 return reason
             while self.jobs and self._has_place(self.jobs[0]):
@@ -85,10 +82,13 @@ class Supervisor:
                     break  # no process is to be had now
             self._listen(TICK)
             self._judge()
-        return self.full
+        return self.order.full
 
     def _has_place(self, job: Job) -> bool:
         """Whether a job may begin now. Commands let a processor idle, so there is one place more; reading logs does not."""
+        facts = any(worker.job.phase != Stage.LOGS for worker in self.workers)
+        if job.phase == Stage.LOGS and facts and self.writer.limit - self.writer.packed < ROOM_FOR_FACTS:
+            return False  # what is lost then is to be the least
         working = sum(1 for worker in self.workers if not worker.job.collector.waits)
         return job.collector.waits or working < self.width + (job.phase != Stage.LOGS)
 
@@ -123,7 +123,7 @@ class Supervisor:
                 self._hear(worker, listen=False)
             elif message:
                 self._message(worker, *message)
-            if worker.waiting_bytes > QUEUE_LIMIT and self._owner is not worker:
+            if worker.waiting_bytes > QUEUE_LIMIT and self.order.owner is not worker:
                 self._hear(worker, listen=False)  # it waits until the output is free again
         self._write_waiting()
         if (away := time.monotonic() - began) > TICK:
@@ -161,42 +161,11 @@ class Supervisor:
             worker.finished = True
         elif kind == FRAME:
             frame = Frame(packed, plain, *(meta["rows"], meta["begins"]) if meta else ())
-            if self._owner in (None, worker) and not worker.waiting:
-                self._write(worker, frame)
+            if self.order.is_free_for(worker) and not worker.waiting:
+                self.order.write(worker, frame)
             else:
                 worker.waiting.append(frame)
                 worker.waiting_bytes += len(packed)
-
-    def _write(self, worker: Worker, frame: Frame) -> None:
-        """One frame into the bundle; a large member keeps the output to itself until it is whole."""
-        if worker.dropping:
-            worker.dropping = not frame.rows
-            return
-        for row in frame.rows:
-            self.on_row(row)
-            worker.done.add(key(row["kind"], row["source"]))
-        if frame.begins is not None:
-            frame, worker.renamed = self.twins.large(frame)
-        elif self._owner is not worker:
-            frame = self.twins.small(frame)
-        elif frame.rows:
-            frame.rows[0].update(worker.renamed)
-        try:
-            if not self.full:
-                self.writer.add(frame)
-        except OSError as error:
-            self.full = self.on_full(error)
-        if self.full:
-            self._squeeze(worker, frame)
-        self._owner = worker if self.writer.in_member else None
-
-    def _squeeze(self, worker: Worker, frame: Frame) -> None:
-        """The output takes no more: what there is still room for, and rows for the rest."""
-        worker.dropping = (frame.begins is not None or self.writer.in_member) and not frame.rows
-        for row in self.writer.squeeze(frame, self.full):
-            self.on_row(row)
-            worker.done.add(key(row["kind"], row["source"]))
-        self._end_member(worker, self.full, Outcome.PARTIAL)
 
     def _write_waiting(self) -> None:
         """Frames that had to wait, in the order in which they came."""
@@ -204,10 +173,10 @@ class Supervisor:
         while progress:
             progress = False
             for worker in self.workers:
-                while worker.waiting and self._owner in (None, worker):
+                while worker.waiting and self.order.is_free_for(worker):
                     frame = worker.waiting.popleft()
                     worker.waiting_bytes -= len(frame.packed)
-                    self._write(worker, frame)
+                    self.order.write(worker, frame)
                     progress = True
                 if worker.waiting_bytes <= QUEUE_LIMIT // 2 and not worker.ended and not worker.listening:
                     self._excuse([worker], time.monotonic() - worker.kept_waiting)
@@ -229,9 +198,21 @@ class Supervisor:
             elif worker.listening:
                 deadline, _, label = worker.slot.read()
                 if now > max(deadline, worker.heard + (PATIENCE if worker.received.partial else 0.5)):
-                    self._hung(worker, label)
+                    if not self._starves(worker, now):
+                        self._hung(worker, label)
                 elif now > worker.until + KILL_GRACE + 2:
                     self._hung(worker, f"collector:{worker.job.collector.name}")
+
+    def _starves(self, worker: Worker, now: float) -> bool:
+        """Whether a late child has no processor to work with. It gets time then; one that works in vain gets none."""
+        if state(worker.pid) != "R":
+            return False
+        since, before = worker.starving
+        if since and waited(worker.pid) - before < (now - since) / 2:
+            return False
+        worker.starving = (now, waited(worker.pid))
+        worker.heard = now + LOOK_AGAIN
+        return True
 
     def _ended(self, worker: Worker) -> None:
         """The pipe is closed, and all that came through it is written: the child is done, or died, or was killed."""
@@ -283,12 +264,13 @@ class Supervisor:
                 if one.data is worker:
                     self._listen(0)
                     break
-        while worker.waiting and self._owner in (None, worker):
+        while worker.waiting and self.order.is_free_for(worker):
             self._write_waiting()
 
     def _stop(self, reason: str) -> None:
         """End everything now: children hand over what they have, or are killed."""
         for worker in self.workers:
+            hurry(worker.pid)
             with contextlib.suppress(OSError):
                 os.kill(worker.pid, signal.SIGTERM)
         deadline = time.monotonic() + STOP_GRACE
@@ -299,9 +281,9 @@ class Supervisor:
         for worker in self.workers:
             worker.kill()
         while self.workers:
-            worker = self._owner or self.workers[0]
+            worker = self.order.owner or self.workers[0]
             self._drain(worker, 0.1)
-            if not worker.waiting or self._owner in (None, worker):  # else that one's member has to be ended first
+            if not worker.waiting or self.order.is_free_for(worker):  # else that one's member has to be ended first
                 self._finish(worker, reason)
         self.give_up(self.jobs, reason)
         self.jobs.clear()
@@ -326,7 +308,7 @@ class Supervisor:
         row |= {"started": round(time.time(), 3), "seconds": 0.0}
         if kind == "command":
             row["source"] = name.split("\0")
-        self.on_row(row)
+        self.order.on_row(row)
         self.writer.row(row)
 
     def give_up(self, jobs: Iterable[Job], reason: str) -> None:
@@ -336,9 +318,9 @@ class Supervisor:
 
     def _lost(self, job: Job, outcome: Outcome, reason: str) -> None:
         """A job that is not begun, or not gone on with. Where there is no room for a row of each file, it gets one for all."""
-        if not job.dealt or self.full:
+        if not job.dealt or self.order.full:
             what = f"{reason}: {job.bytes:,} bytes of files" if job.dealt else reason
-            self.unread += job.bytes
+            self.order.unread += job.bytes
             self.row(job.collector.name, "collector", job.collector.name, outcome, what)
             return
         for source in job.ask(self.world.host):
@@ -346,22 +328,9 @@ class Supervisor:
                 self.row(job.collector.name, "file", source.path, outcome, reason)
 
     def _abandon(self, worker: Worker, reason: str, outcome: Outcome) -> None:
-        if self._owner is worker:
-            self._end_member(worker, reason, outcome)
-            self._owner = None
+        if self.order.owner is worker:
+            self.order.end(worker, reason, outcome)
             self._write_waiting()
-
-    def _end_member(self, worker: Worker, reason: str, outcome: Outcome) -> None:
-        """Fill the large member under way; where even that has no room, cut the bundle back to before it."""
-        try:
-            row = self.writer.abandon(reason, outcome)
-        except OSError as error:
-            self.full = self.full or self.on_full(error)
-            row = self.writer.retreat(self.full)
-        if row:
-            self.unread += (row.get("size", 0) - row.get("short", 0)) if self.full else 0
-            self.on_row(row)
-            worker.done.add(key(row["kind"], row["source"]))
 
     def _reap(self, worker: Worker) -> int | None:
         status = worker.reap()

@@ -14,6 +14,8 @@ _START_TIME = 19
 """Place of the time at which a process began in /proc/PID/stat, counted from behind its name; proc(5), field 22."""
 _PARENT = 1
 GONE_WITHIN = 1.0
+SECONDS = 10.0
+"""For the look at all processes."""
 
 
 def sweep(mark: str) -> list[tuple[int, str, bool]]:
@@ -24,7 +26,7 @@ def sweep(mark: str) -> list[tuple[int, str, bool]]:
     Returns number, name, and whether it could be ended.
     """
     main = os.getpid()
-    found: list[tuple[int, str]] = [(pid, name) for pid, name in ask_or_do(lambda: _ours(mark, main)) or []]
+    found: list[tuple[int, str]] = [(pid, name) for pid, name in ask_or_do(lambda: _ours(mark, main), SECONDS) or []]
     for pid, _ in found:
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGKILL)

@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from diagbundle.bundle.pack import Frame, Member
 from diagbundle.collect.child import Child
 from diagbundle.collect.job import Job, World
-from diagbundle.collect.manners import be_polite, speak_alone
+from diagbundle.collect.manners import be_polite, hurry, speak_alone, state
 from diagbundle.collect.wire import Received, Sender, Slot, let_go
 from diagbundle.model import Stage
 
 KILL_GRACE = 1.0
 """Seconds in which a killed child must be gone, or it is stuck in the kernel."""
+STARVED = 10.0
+"""The same for one that is not stuck: it lacks processor time."""
 STOPPED, GONE = 3, 255
 """Exit status of a child that was told to end before it was done, and of one whose status nobody knows."""
 PIPE_SIZE = 1 << 20
@@ -56,6 +58,8 @@ class Worker:
     """What it was at when it was killed for not answering."""
     dropping: bool = False
     """Whether the rest of its large member is thrown away, because the output has no room for it."""
+    starving: tuple[float, float] = (0.0, 0.0)
+    """When it was seen to be late and to wait for a processor, and how long it had waited in its life until then."""
     renamed: Member = field(default_factory=dict)
     """What changes in the row of the large member under way, because another child took its name meanwhile."""
 
@@ -64,19 +68,23 @@ class Worker:
         kill_group(self.pid)
         with contextlib.suppress(OSError):
             os.kill(self.pid, signal.SIGKILL)
+        hurry(self.pid)
         kill_group(self.slot.read()[1])
 
     def reap(self) -> int | None:
         """Exit status; None where it cannot be had: the child is stuck in the kernel, and left behind."""
         deadline = time.monotonic() + KILL_GRACE
+        hurry(self.pid)
         while True:
             try:
                 pid, status = os.waitpid(self.pid, os.WNOHANG)
             except ChildProcessError:  # somebody had SIGCHLD ignored when we were started: the kernel has reaped it
                 return GONE
             if pid:
+                kill_group(self.pid)  # copies of itself that it has left there
                 return os.waitstatus_to_exitcode(status)
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            if now > deadline and (state(self.pid) == "D" or now > deadline + STARVED):
                 return None
             time.sleep(0.005)
 

@@ -42,6 +42,8 @@ class Settings:
     on_group: Callable[[int], None] = lambda _group: None
     """Told the process group that runs now, 0 when it has ended: whoever must kill us can kill that, too."""
     hung: Hung = field(default_factory=Hung)
+    whole: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+    """Around what must not be interrupted half-way: a program of which nobody knows is ended by nobody."""
 
 
 class Running:
@@ -62,10 +64,12 @@ class Running:
         silence = self.settings.hung.patience(self.command.argv[0], self.command.timeout)
         if not silence:
             raise SourceTimeout(f"not asked again: {self.command.argv[0]} did not end in time before")
-        process = self._start()
-        deadline = time.monotonic() + self.command.timeout
         kept = 0
+        process = None
         try:
+            with self.settings.whole():
+                process = self._start()
+            deadline = time.monotonic() + self.command.timeout
             for chunk in self._read(process, deadline, silence):
                 if self.command.limit and kept + len(chunk) > self.command.limit:
                     yield chunk[: self.command.limit - kept]
@@ -74,7 +78,8 @@ class Running:
                 kept += len(chunk)
                 yield chunk
         finally:
-            self._end(process)
+            if process:
+                self._end(process)
         if self.outcome is Outcome.TIMEOUT and kept:
             self._ended_early(Outcome.PARTIAL, f"{self.reason}; what it said until then was kept")
 

@@ -1,0 +1,81 @@
+"""Frames of several children go into the bundle one behind the other; a large member keeps the output to itself until it is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from diagbundle.bundle.pack import Frame, Member
+from diagbundle.bundle.writer import BundleWriter, key
+from diagbundle.collect.twins import Twins
+from diagbundle.collect.worker import Worker
+from diagbundle.model import Outcome
+
+
+def strerror(error: OSError) -> str:
+    """Why the output takes no more."""
+    return f"the bundle could not be written further: {error.strerror}"
+
+
+class Order:
+    """Who may write now, and what becomes of what there is no room for."""
+
+    def __init__(self, writer: BundleWriter) -> None:
+        self.writer = writer
+        self.twins = Twins(writer.prefix, writer.names)
+        self.owner: Worker | None = None
+        """Whose large member is under way."""
+        self.full = ""
+        """Why the output takes no more, once it does not."""
+        self.unread = 0
+        """Bytes of files that were not read for want of room."""
+        self.on_row: Callable[[Member], None] = lambda _row: None
+        self.on_full: Callable[[OSError], str] = strerror
+        """Told when the output takes no more; says why."""
+
+    def is_free_for(self, worker: Worker) -> bool:
+        """Whether this child's frames may be written."""
+        return self.owner in (None, worker)
+
+    def write(self, worker: Worker, frame: Frame) -> None:
+        """One frame into the bundle; a large member keeps the output to itself until it is whole."""
+        if worker.dropping:
+            worker.dropping = not frame.rows
+            return
+        for row in frame.rows:
+            self.on_row(row)
+            worker.done.add(key(row["kind"], row["source"]))
+        if frame.begins is not None:
+            frame, worker.renamed = self.twins.large(frame)
+        elif self.owner is not worker:
+            frame = self.twins.small(frame)
+        elif frame.rows:
+            frame.rows[0].update(worker.renamed)
+        try:
+            if not self.full:
+                self.writer.add(frame)
+        except OSError as error:
+            self.full = self.on_full(error)
+        if self.full:
+            self._squeeze(worker, frame)
+        self.owner = worker if self.writer.in_member else None
+
+    def _squeeze(self, worker: Worker, frame: Frame) -> None:
+        """The output takes no more: what there is still room for, and rows for the rest."""
+        worker.dropping = (frame.begins is not None or self.writer.in_member) and not frame.rows
+        for row in self.writer.squeeze(frame, self.full):
+            self.on_row(row)
+            worker.done.add(key(row["kind"], row["source"]))
+        self.end(worker, self.full, Outcome.PARTIAL)
+
+    def end(self, worker: Worker, reason: str, outcome: Outcome) -> None:
+        """Fill the large member under way; where even that has no room, cut the bundle back to before it."""
+        self.owner = None
+        try:
+            row = self.writer.abandon(reason, outcome)
+        except OSError as error:
+            self.full = self.full or self.on_full(error)
+            row = self.writer.retreat(self.full)
+        if row:
+            self.unread += (row.get("size", 0) - row.get("short", 0)) if self.full else 0
+            self.on_row(row)
+            worker.done.add(key(row["kind"], row["source"]))
