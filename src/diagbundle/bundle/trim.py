@@ -44,7 +44,7 @@ def first_members(frame: Frame, room: int) -> tuple[Frame, list[Member]]:
     plain = _plain(frame)
     members = [row for row in frame.rows if "header" in row]
     packed, end = _beginning(plain, [row["offset"] + row["size"] + padding(row["size"]) for row in members], room)
-    left = [row for row in members if row["offset"] >= end]
+    left = [row for row in members if row["header"] >= end]
     rows = [row for row in frame.rows if not any(row is one for one in left)]
     return Frame(packed, end, rows), left
 

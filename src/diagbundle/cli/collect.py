@@ -26,6 +26,7 @@ from diagbundle.collect.identity import ask_or_do
 from diagbundle.collect.output import ANSWER_WITHIN, FileOutput, PipeOutput, bundle_name, choose_folder, not_taken
 from diagbundle.collect.plan import plan
 from diagbundle.collect.registry import is_ours
+from diagbundle.collect.supervise import NOT_ASKED
 from diagbundle.errors import UsageError
 from diagbundle.host import Host
 from diagbundle.model import Collector
@@ -223,7 +224,12 @@ def _summary(screen: Screen, result: Result) -> None:
     if result.unread:
         screen.say(f"  at least {amount(result.unread)} of files were not read for want of room")
         screen.say("  hint: name a place with more room with --output, or ask for less: --since 2d, --without NAME")
-    _losses(screen, [row for row in result.losses if row["outcome"] != "denied"], "could not be had, or not whole")
+    ended = f"{NOT_ASKED}{result.reason}"
+    for what, sample in (("not asked any more", False), ("counters read only once", True)):
+        if names := [shown(row["source"]) for row in result.losses if row.get("reason") == ended and ("sample" in row) is sample]:
+            screen.say(f"  {what}: {', '.join(names)}")
+    losses = [row for row in result.losses if row["outcome"] != "denied" and row.get("reason") != ended]
+    _losses(screen, losses, "could not be had, or not whole")
     _losses(screen, [row for row in result.losses if row["outcome"] == "denied"], "were denied")
     for pid, name, gone in result.swept:
         screen.say(

@@ -227,6 +227,7 @@ class Engine:
     def _full(self, error: OSError) -> str:
         """The output takes no more."""
         if isinstance(error, NoRoom):
+            self.output.keep(self.writer.closing_size())  # which is known exactly now
             return self._limited_by
         self.writer.limit = self.writer.packed + self.output.kept
         self.output.keep(0)  # what was kept is there to be used now

@@ -44,6 +44,7 @@ class Order:
         for row in frame.rows:
             self.on_row(row)
             worker.done.add(key(row["kind"], row["source"]))
+            worker.read += row.get("size", 0)
         if frame.begins is not None:
             frame, worker.renamed = self.twins.large(frame)
         elif self.owner is not worker:
@@ -76,6 +77,7 @@ class Order:
             self.full = self.full or self.on_full(error)
             row = self.writer.retreat(self.full)
         if row:
+            worker.read += row.get("size", 0)
             self.unread += (row.get("size", 0) - row.get("short", 0)) if self.full else 0
             self.on_row(row)
             worker.done.add(key(row["kind"], row["source"]))

@@ -298,16 +298,19 @@ class Supervisor:
         self.row(worker.job.collector.name, "collector", worker.job.collector.name, Outcome.PARTIAL, f"ended before it was done: {reason}")
         if worker.job.dealt:
             worker.job.skip |= worker.done
+            worker.job.bytes = max(0, worker.job.bytes - worker.read)
             self.give_up([worker.job], reason)
 
     # -- small things
 
-    def row(self, collector: str, kind: str, name: str, outcome: Outcome, reason: str) -> None:
+    def row(self, collector: str, kind: str, name: str, outcome: Outcome, reason: str, phase: str = "") -> None:  # noqa: PLR0913, PLR0917
         """A row about something that has no answer."""
         row: Member = {"collector": collector, "kind": kind, "source": name, "outcome": outcome, "reason": reason}
         row |= {"started": round(time.time(), 3), "seconds": 0.0}
         if kind == "command":
             row["source"] = name.split("\0")
+        if phase in ("start", "end"):
+            row["sample"] = phase
         self.order.on_row(row)
         self.writer.row(row)
 
@@ -319,9 +322,10 @@ class Supervisor:
     def _lost(self, job: Job, outcome: Outcome, reason: str) -> None:
         """A job that is not begun, or not gone on with. Where there is no room for a row of each file, it gets one for all."""
         if not job.dealt or self.order.full:
-            what = f"{reason}: {job.bytes:,} bytes of files" if job.dealt else reason
             self.order.unread += job.bytes
-            self.row(job.collector.name, "collector", job.collector.name, outcome, what)
+            if job.bytes or not job.dealt:
+                what = f"{reason}: {job.bytes:,} bytes of files" if job.dealt else reason
+                self.row(job.collector.name, "collector", job.collector.name, outcome, what, job.phase)
             return
         for source in job.ask(self.world.host):
             if isinstance(source, File) and f"file:{source.path}" not in job.skip:

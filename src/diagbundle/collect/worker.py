@@ -56,6 +56,8 @@ class Worker:
     """Since when it is not listened to, because another child has the output."""
     hung_at: str = ""
     """What it was at when it was killed for not answering."""
+    read: int = 0
+    """Bytes of the members that it has handed over."""
     dropping: bool = False
     """Whether the rest of its large member is thrown away, because the output has no room for it."""
     starving: tuple[float, float] = (0.0, 0.0)
