@@ -31,6 +31,13 @@ format: .venv/ready  ## format the code
 bench: .venv/ready  ## compare with tar, zstd, xz and sosreport on this machine (ONLY=a, b, c or m for a part)
 	@$(PY) packaging/bench/run.py $(if $(ONLY),--only $(ONLY))
 
+fuzz: .venv/ready  ## 100,000 mutated inputs for every reader and parser (COUNT=, ONLY= for other numbers and targets)
+	@$(PY) -m tests.fuzz --count $(or $(COUNT),100000) $(if $(ONLY),--only $(ONLY))
+
+soak: .venv/ready  ## 200 collections in a row, and the response times of a neighbour meanwhile (about 40 minutes)
+	@$(PY) packaging/bench/soak.py
+	@$(PY) packaging/bench/neighbour.py
+
 docs: .venv/ready  ## write docs/collectors.md from the collectors
 	@$(PY) packaging/make_docs.py
 
@@ -48,4 +55,4 @@ clean:  ## remove what make made, also the bundles in ./build
 test-packages:
 	@packaging/test-packages
 
-.PHONY: help run test test-all check format bench docs build clean test-packages
+.PHONY: help run test test-all check format bench fuzz soak docs build clean test-packages

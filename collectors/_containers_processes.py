@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from diagbundle.collect.api import Host, Row
+from diagbundle.collect.api import Host, Row, number
+
+from ._look import signed
 
 _ID = r"(?P<id>[0-9a-f]{64})"
 _CUT = r"[^/]*"
@@ -68,8 +70,8 @@ class Seen:
     groups: dict[str, str] = field(default_factory=dict)
     """Path of the container's control group by controllers; '' for version 2."""
     path: str = ""
-    pids: list[tuple[int, int]] = field(default_factory=list)
-    """Start in ticks after boot, and number."""
+    pids: list[tuple[int | None, int]] = field(default_factory=list)
+    """Start in ticks after boot, if it can be told, and number."""
 
 
 def rows(host: Host) -> Iterator[Row]:
@@ -114,8 +116,8 @@ def _bundles(host: Host) -> dict[int, tuple[str, str]]:
     found = {}
     for path in (path for pattern in BUNDLES for path in host.glob(pattern)):
         space, ident = path.split("/")[-3:-1]
-        if (text := host.text(path).strip()).isdecimal():
-            found[int(text)] = (OWNERS.get(space, f"containerd {space}"), ident)
+        if (pid := number(host.text(path).strip())) is not None:
+            found[pid] = (OWNERS.get(space, f"containerd {space}"), ident)
     return found
 
 
@@ -130,21 +132,20 @@ def _stat(host: Host, pid: int) -> list[str]:
     return host.text(f"/proc/{pid}/stat").rpartition(")")[2].split()
 
 
-def _started(host: Host, pid: int) -> int:
-    fields = _stat(host, pid)
-    return int(fields[19]) if len(fields) > 19 else 0
+def _started(host: Host, pid: int) -> int | None:
+    return number("".join(_stat(host, pid)[19:20]))
 
 
-def _boot_time(host: Host) -> int:
-    return next((int(line.split()[1]) for line in host.lines("/proc/stat") if line.startswith("btime ")), 0)
+def _boot_time(host: Host) -> int | None:
+    return next((number(line[6:].strip()) for line in host.lines("/proc/stat") if line.startswith("btime ")), None)
 
 
-def _row(host: Host, seen: Seen, boot: int) -> dict[str, Any]:
-    seen.pids.sort()
+def _row(host: Host, seen: Seen, boot: int | None) -> dict[str, Any]:
+    seen.pids.sort(key=lambda one: (one[0] is None, one))
     ticks, init = seen.pids[0]
     row: dict[str, Any] = {"engine": seen.engine, "id": seen.ident, "pid": init, "processes": len(seen.pids), "cgroup": seen.path}
     row |= {name: found[name] for name, pattern in (("pod", _POD), ("task", _TASK)) if (found := pattern.search(seen.path))}
-    row["started"] = round(boot + ticks / os.sysconf("SC_CLK_TCK"), 2)
+    row["started"] = None if boot is None or ticks is None else round(boot + ticks / os.sysconf("SC_CLK_TCK"), 2)
     row["listed"] = [[pid, host.text(f"/proc/{pid}/comm").rstrip("\n"), *_stat(host, pid)[:1]] for _, pid in seen.pids[:MAX_LISTED]]
     row["namespaces"] = {name: host.readlink(f"/proc/{init}/ns/{name}") for name in _NAMESPACES}
     row |= {name: host.readlink(f"/proc/{init}/{path}") for name, path in (("root", "root"), ("stdout", "fd/1"), ("stderr", "fd/2"))}
@@ -186,5 +187,10 @@ def _value(name: str, text: str) -> Any:
     """`key value` lines as an object, a number as a number, anything else as it stands; `max 100000` of `cpu.max` is no key."""
     pairs = [line.split() for line in text.splitlines()]
     if name != "cpu.max" and all(len(pair) == 2 and not pair[0].isdecimal() for pair in pairs):
-        return {key: int(value) if value.isdecimal() else value for key, value in pairs}
-    return int(text) if text.removeprefix("-").isdecimal() else text
+        return {key: _plain(value) for key, value in pairs}
+    return _plain(text)
+
+
+def _plain(text: str) -> int | str:
+    found = signed(text)
+    return text if found is None else found

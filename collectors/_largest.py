@@ -78,6 +78,8 @@ class Walk:
                     self._entry(entry, path, ancestors, pending)
                 except FileNotFoundError:
                     continue
+                except OSError:
+                    self.errors += 1
                 if self.entries % 1000 == 0 and time.monotonic() > self.deadline:
                     self.unvisited += 1
                     return

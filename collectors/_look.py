@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from diagbundle.collect.api import Host
+from diagbundle.collect.api import Host, SourceError, number
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
@@ -28,14 +28,18 @@ def globbed(host: Host, text: str) -> Iterator[str]:
 
 def status(host: Host, path: str) -> os.stat_result | None:
     """`lstat` of what a path leads to, or None where there is nothing to be seen."""
-    if not host.exists(path):
-        return None
     try:
-        return os.lstat(host.path(path))
-    except OSError:
+        return host.stat(path)
+    except SourceError:
         return None
 
 
 def is_set(host: Host, path: str) -> bool:
     """Whether a path leads to a directory that holds something."""
     return bool(host.listdir(path))
+
+
+def signed(text: str) -> int | None:
+    """A number that may be below zero, or None where the text is none."""
+    found = number(text.removeprefix("-"))
+    return -found if found is not None and text.startswith("-") else found

@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 
-from diagbundle.collect.api import Host
+from diagbundle.collect.api import Host, number
 
 NETWORK = """
 9p acfs afs auristorfs beegfs ceph cifs coda davfs fhgfs gfs gfs2 glusterfs gpfs ibrix lustre ncpfs nfs nfs4 ocfs2 orangefs panfs pvfs2
@@ -60,12 +60,12 @@ def automounts(host: Host) -> list[str]:
 def _mount(line: str) -> Mount | None:
     left, separator, right = line.partition(" - ")
     first, last = left.split(" "), right.split(" ")
-    if not separator or len(first) < 6 or len(last) < 2 or not first[0].isdecimal() or not first[1].isdecimal():
+    if not separator or len(first) < 6 or len(last) < 2:
         return None
-    options = last[2] if len(last) > 2 else ""
-    return Mount(
-        int(first[0]), int(first[1]), first[2], _decoded(first[3]), _decoded(first[4]), first[5], last[0], _decoded(last[1]), options
-    )
+    itself, parent, options = number(first[0]), number(first[1]), last[2] if len(last) > 2 else ""
+    if itself is None or parent is None:
+        return None
+    return Mount(itself, parent, first[2], _decoded(first[3]), _decoded(first[4]), first[5], last[0], _decoded(last[1]), options)
 
 
 def _decoded(text: str) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from diagbundle.collect.api import Host
+from diagbundle.collect.api import Host, number
 
 _METADATA = {"169.254.169.254", "169.254.170.2", "169.254.170.23", "100.100.100.200", "fd00:ec2::254", "fd00:ec2::23"}
 HOST = r"(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?)"
@@ -69,18 +69,18 @@ def lines(host: Host, *patterns: str, comments: tuple[str, ...] = ("#", ";", "//
     """Lines of configuration with their place; comments and empty ones are left out."""
     for pattern in patterns:
         for path in host.glob(pattern):
-            for number, line in enumerate(host.text(path).splitlines(), 1):
+            for place, line in enumerate(host.text(path).splitlines(), 1):
                 text = line.strip()
                 if text and not text.startswith(comments):
-                    yield f"{path}:{number}", text
+                    yield f"{path}:{place}", text
 
 
 def url(rank: int, kind: str, where: str, text: str, port: int = 0) -> Iterator[Target]:
     """A target for every URL in a text."""
     for found in _URL.finditer(text):
-        number = int(found["port"] or port or PORTS.get(found["scheme"].lower(), 0))
-        if 0 < number < 65536:
-            yield Target(rank, kind, found["host"].strip("[]"), number, where)
+        named = int(found["port"] or port or PORTS.get(found["scheme"].lower(), 0))
+        if 0 < named < 65536:
+            yield Target(rank, kind, found["host"].strip("[]"), named, where)
 
 
 def plain(rank: int, kind: str, where: str, text: str, port: int) -> Iterator[Target]:
@@ -162,9 +162,7 @@ def logs(host: Host) -> Iterator[Target]:
             )
         words = dict(re.findall(r'\b(target|port|protocol|type)\s*=\s*"([^"]+)"', line.lower()))
         if "target" in words and (words.get("protocol") == "tcp" or words.get("type") == "omrelp"):
-            yield from plain(
-                20, "tcp", where, words["target"], int(words.get("port", "514")) if words.get("port", "514").isdecimal() else 514
-            )
+            yield from plain(20, "tcp", where, words["target"], number(words.get("port", "")) or 514)
     for where, line in lines(host, "/etc/syslog-ng/syslog-ng.conf", "/etc/syslog-ng/conf.d/*.conf"):
         for name, port in re.findall(rf'\b(?:tcp6?|network|syslog)\s*\(\s*"({HOST})"[^;]*?port\(\s*"?(\d{{1,5}})', line):
             if "udp" not in line:
@@ -198,11 +196,11 @@ def registries(host: Host) -> Iterator[Target]:
             yield from plain(40, "tls", where, place, 443)
     try:
         settings = json.loads(host.text("/etc/docker/daemon.json") or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         settings = {}
     mirrors = settings.get("registry-mirrors") if isinstance(settings, dict) else None
     for mirror in mirrors if isinstance(mirrors, list) else ():
-        yield from url(40, "tls", "/etc/docker/daemon.json:1", str(mirror))
+        yield from url(40, "tls", "/etc/docker/daemon.json:1", mirror if isinstance(mirror, str) else "")
 
 
 def repositories(host: Host) -> Iterator[Target]:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 
 from diagbundle.collect.api import Command, File, Host, Row, Source, Table, collector
 
+from ._look import status
+
 LOADER = [
     "/proc/cmdline", "/proc/bootconfig", "/boot/grub/grub.cfg", "/boot/grub2/grub.cfg", "/boot/grub/menu.lst", "/boot/grub/custom.cfg",
     "/boot/grub2/custom.cfg", "/boot/grub/grubenv", "/boot/grub2/grubenv", "/boot/loader/entries/*.conf", "/boot/loader/loader.conf",
@@ -39,17 +41,24 @@ def listing(host: Host) -> Iterator[Row]:
         for name in host.listdir(here):
             path = f"{here}/{name}"
             link = host.readlink(path)
-            if link or not host.exists(path):
+            about = None if link else status(host, path)
+            if about is None:
                 yield {"path": path, "link": link}
                 continue
-            status = host.stat(path)
-            changed = datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="seconds")
             yield {
-                "path": path, "mode": stat.filemode(status.st_mode), "uid": status.st_uid, "gid": status.st_gid,
-                "size": status.st_size, "blocks": status.st_blocks, "mtime": changed, "device": status.st_dev,
+                "path": path, "mode": stat.filemode(about.st_mode), "uid": about.st_uid, "gid": about.st_gid,
+                "size": about.st_size, "blocks": about.st_blocks, "mtime": _moment(about.st_mtime), "device": about.st_dev,
             }  # fmt: skip
-            if stat.S_ISDIR(status.st_mode) and path not in closed:
+            if stat.S_ISDIR(about.st_mode) and path not in closed:
                 pending.append(path)
+
+
+def _moment(seconds: float) -> str:
+    """In UTC; as a number where no calendar reaches: a damaged inode may have any time."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        return str(seconds)
 
 
 @collector(title="Boot: command line, boot loader, files in /boot, secure boot")

@@ -81,6 +81,8 @@ def changed(host: Host) -> Iterator[Row]:
             yield row
     if walk.cut:
         yield {"error": f"not all was looked at within {SECONDS:.0f} s", "entries": walk.entries}
+    if walk.unread:
+        yield {"error": f"{walk.unread} files and directories could not be looked at"}
 
 
 class _Walk:
@@ -90,6 +92,7 @@ class _Walk:
         self.host, self.since, self.deadline = host, since, deadline
         self.points = {mount.point for mount in mounts(host, autofs=True)}
         self.entries = 0
+        self.unread = 0
         self.cut = False
 
     def below(self, tree: str) -> Iterator[Row]:
@@ -102,7 +105,8 @@ class _Walk:
             try:
                 with os.scandir(real) as found:
                     entries = sorted(found, key=lambda entry: entry.name)
-            except OSError:
+            except OSError as error:
+                self.unread += not isinstance(error, FileNotFoundError)
                 continue
             for entry in entries:
                 path = f"{name}/{entry.name}"
@@ -112,15 +116,16 @@ class _Walk:
                 if self.entries > MAX_ENTRIES or (self.entries % 256 == 0 and time.monotonic() > self.deadline):
                     self.cut = True
                     return
-                if entry.is_dir(follow_symlinks=False):
+                try:
+                    about = entry.stat(follow_symlinks=False)
+                except OSError as error:
+                    self.unread += not isinstance(error, FileNotFoundError)
+                    continue
+                if stat.S_ISDIR(about.st_mode):
                     pending.append((entry.path, path))
-                yield from self._row(entry, path)
+                yield from self._row(about, path)
 
-    def _row(self, entry: os.DirEntry[str], path: str) -> Iterator[Row]:
-        try:
-            about = entry.stat(follow_symlinks=False)
-        except OSError:
-            return
+    def _row(self, about: os.stat_result, path: str) -> Iterator[Row]:
         left = _left_by(path)
         recent = max(about.st_mtime, about.st_ctime) >= self.since
         if not left and not recent:
@@ -129,7 +134,7 @@ class _Walk:
             "path": path, "type": _KINDS.get(stat.S_IFMT(about.st_mode), "other"), "mtime": about.st_mtime, "ctime": about.st_ctime,
             "size": about.st_size, "mode": f"{stat.S_IMODE(about.st_mode):04o}", "uid": about.st_uid, "gid": about.st_gid,
         }  # fmt: skip
-        if entry.is_symlink():
+        if stat.S_ISLNK(about.st_mode):
             row["target"] = self.host.readlink(path)
         yield {**row, **({"left_by": left} if left else {})}
 

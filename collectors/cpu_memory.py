@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from diagbundle.collect.api import Command, File, Host, Source, Stage, collector
+from diagbundle.collect.api import Command, File, Host, Source, Stage, collector, number
 
 COUNTERS = [
     "/proc/stat", "/proc/vmstat", "/proc/loadavg", "/proc/uptime", "/proc/schedstat", "/proc/meminfo", "/proc/interrupts",
@@ -76,9 +76,9 @@ def readings(host: Host) -> Iterator[Source]:
 
 
 def _kilobytes(host: Host) -> int:
-    """Memory of the host, kB."""
+    """Memory of the host, kB; 0 where it is not told."""
     total = host.text("/proc/meminfo").partition("MemTotal:")[2].split()
-    return int(total[0]) if total else 0
+    return number("".join(total[:1])) or 0
 
 
 @collector(title="CPU and memory: load, pressure, use, control groups, NUMA", stage=Stage.VOLATILE, samples=readings)

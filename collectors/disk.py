@@ -62,7 +62,8 @@ def local_space(host: Host) -> Iterator[dict[str, object]]:
 def one_space(mount: Mount, host: Host) -> Iterator[dict[str, object]]:
     """Space of one mount that may never answer."""
     started = time.monotonic()
-    row = space(host, mount)
+    with host.step(mount.point):
+        row = space(host, mount)
     yield {**row, "seconds": round(time.monotonic() - started, 3)}
 
 

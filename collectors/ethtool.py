@@ -6,6 +6,8 @@ answers on a host where the command is not installed. One table for each interfa
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import struct
 from array import array
@@ -13,7 +15,7 @@ from collections.abc import Callable, Iterator
 from fcntl import ioctl
 from functools import partial
 
-from diagbundle.collect.api import Command, Host, Row, Source, Stage, Table, collector
+from diagbundle.collect.api import Command, Host, Row, Source, Stage, Table, collector, number
 
 NICS = "/sys/class/net"
 MANY = 64
@@ -94,9 +96,8 @@ def kind(host: Host, nic: str) -> str:
 def unsteady(host: Host, nic: str) -> str:
     """Why the transceiver is better left alone, or ''. Reading it occupies the bus by which the driver watches the link."""
     changes = host.text(f"{NICS}/{nic}/carrier_changes").strip()
-    up = host.text("/proc/uptime").split(".")[0]
-    hours = int(up) / 3600 if up.isdecimal() else 0
-    return "the link is not steady" if changes.isdecimal() and int(changes) > 10 + hours else ""
+    hours = (number(host.text("/proc/uptime").partition(".")[0]) or 0) / 3600
+    return "the link is not steady" if (number(changes) or 0) > 10 + hours else ""
 
 
 def elsewhere(host: Host) -> str:
@@ -118,7 +119,7 @@ def facts(nic: str, _host: Host) -> Iterator[Row]:
 def _ask(channel: socket.socket, nic: str, code: int, request: bytes, room: int) -> bytes:
     """The driver's answer, the code in front. The kernel writes it where the pointer in the request leads."""
     buffer = array("B", struct.pack("=I", code) + request + bytes(room))
-    ioctl(channel.fileno(), SIOCETHTOOL, struct.pack("16sP", nic.encode(), buffer.buffer_info()[0]).ljust(40, b"\0"))
+    ioctl(channel.fileno(), SIOCETHTOOL, struct.pack("16sP", os.fsencode(nic)[:15], buffer.buffer_info()[0]).ljust(40, b"\0"))
     return buffer.tobytes()
 
 
@@ -139,6 +140,8 @@ def _settings(ask: Asking) -> Row:
     """
     nwords = 15  # where that length stands
     words = -struct.unpack_from("=b", ask(GLINKSETTINGS, bytes(44), 256), nwords)[0]
+    if not 0 < words < 128:
+        raise OSError(errno.EPROTO, f"the driver wants {words} words for each mask of modes")
     answer = ask(GLINKSETTINGS, bytes(nwords - 4) + struct.pack("=b", words), 64 + 12 * 128)
     speed, duplex, port, _phy, autoneg = struct.unpack_from("=IBBBB", answer, 4)
     masks = [answer[48 + 4 * words * n : 48 + 4 * words * (n + 1)] for n in range(3)]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
 
-from diagbundle.collect.api import File, Host, Row, Source, Stage, Table, collector
+from diagbundle.collect.api import File, Host, Row, Source, Stage, Table, collector, number
 
 MANY = 1000
 """Descriptors from which on a process's most frequent targets are named: a leak shows as one of them."""
@@ -47,7 +47,7 @@ class Holder:
     """What one process has open."""
 
     pid: int
-    start: int
+    start: int | None
     comm: str
     uid: str
     soft: str
@@ -75,12 +75,12 @@ def _holder(host: Host, pid: int) -> Holder | None:
     """A process without its descriptors; None if it is gone."""
     head, _, tail = host.text(f"/proc/{pid}/stat").rpartition(")")
     fields = tail.split()
-    if len(fields) < 20 or not fields[19].isdecimal():
+    if len(fields) < 20:
         return None
     uid = re.search(r"^Uid:\t(\d+)", host.text(f"/proc/{pid}/status"), re.MULTILINE)
     limit = re.search(r"^Max open files +(\S+) +(\S+)", host.text(f"/proc/{pid}/limits"), re.MULTILINE)
     soft, hard = limit.groups() if limit else ("", "")
-    return Holder(pid, int(fields[19]), head.partition("(")[2], uid[1] if uid else "", soft, hard)
+    return Holder(pid, number(fields[19]), head.partition("(")[2], uid[1] if uid else "", soft, hard)
 
 
 def _open_files(host: Host, holder: Holder) -> None:
@@ -113,7 +113,8 @@ def _scan(host: Host) -> list[Holder]:
 
 
 def _fullness(holder: Holder) -> float:
-    return (holder.count or 0) / int(holder.soft) if holder.soft.isdigit() and int(holder.soft) else 0.0
+    limit = number(holder.soft)
+    return (holder.count or 0) / limit if limit else 0.0
 
 
 def descriptors(holders: Iterable[Holder]) -> Iterator[Row]:
@@ -166,31 +167,31 @@ def deleted_files(host: Host, holders: Iterable[Holder]) -> Iterator[Row]:
         namespace = host.readlink(f"/proc/{holder.pid}/ns/mnt") if holder.deleted else ""
         if holder.deleted and not seen.get(namespace):
             seen[namespace] = _mounts(host, holder.pid)
-        for number, target in holder.deleted:
-            about = _about(host, holder.pid, number, target, seen[namespace])
-            about |= _size(host, holder.pid, number) if target.startswith(IN_MEMORY) or about["type"] in local else NOT_ASKED
+        for descriptor, target in holder.deleted:
+            about = _about(host, holder.pid, descriptor, target, seen[namespace])
+            about |= _size(host, holder.pid, descriptor) if target.startswith(IN_MEMORY) or about["type"] in local else NOT_ASKED
             key = (about["device"], about["inode"]) if about["inode"] else (about["device"], target)
             row = found.setdefault(key, about | {"count": 0, "holders": []})
             row["count"] += 1
             if len(row["holders"]) < MAX_HOLDERS:
-                row["holders"].append({"pid": holder.pid, "start": holder.start, "comm": holder.comm, "fd": number})
+                row["holders"].append({"pid": holder.pid, "start": holder.start, "comm": holder.comm, "fd": descriptor})
     yield from sorted(found.values(), key=lambda row: row.get("bytes", 0), reverse=True)
 
 
-def _about(host: Host, pid: int, number: str, target: str, mounts: Mounts) -> dict[str, Any]:
+def _about(host: Host, pid: int, descriptor: str, target: str, mounts: Mounts) -> dict[str, Any]:
     """What is known of a deleted file without asking its file system. `position` is where the holder reads or writes."""
-    info = dict(re.findall(r"^(pos|mnt_id|ino):\t(\d+)$", host.text(f"/proc/{pid}/fdinfo/{number}"), re.MULTILINE))
+    info = dict(re.findall(r"^(pos|mnt_id|ino):\t(\d+)$", host.text(f"/proc/{pid}/fdinfo/{descriptor}"), re.MULTILINE))
     device, kind, mount = mounts.get(info["mnt_id"], NOWHERE) if "mnt_id" in info else _mount_above(target, mounts)
     return {
         "path": target.removesuffix(DELETED), "type": kind or None, "mount": mount or None, "device": device or None,
-        "inode": int(info.get("ino", "0")), "position": int(info.get("pos", "0")),
+        "inode": number(info.get("ino", "0")), "position": number(info.get("pos", "0")),
     }  # fmt: skip
 
 
-def _size(host: Host, pid: int, number: str) -> dict[str, Any]:
+def _size(host: Host, pid: int, descriptor: str) -> dict[str, Any]:
     """Size of what a descriptor leads to; {} if it was closed. `links` above 0: it still has another name."""
     try:
-        status = os.stat(f"{host.root.rstrip('/')}/proc/{pid}/fd/{number}")
+        status = os.stat(f"{host.root.rstrip('/')}/proc/{pid}/fd/{descriptor}")
     except OSError:
         return {}
     device = f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from diagbundle.collect.api import Command, File, Host, Row, Source, Stage, Table, collector
+from diagbundle.collect.api import Command, File, Host, Row, Source, Stage, Table, collector, number
 
 MAX_RECORD = 64 << 10
 """Bytes of one record of /dev/kmsg; a read with less room than the record needs is refused."""
@@ -41,13 +41,16 @@ PATCHES = [
 def parse_record(record: bytes) -> dict[str, Any]:
     r"""One record of /dev/kmsg: `priority,sequence,microseconds,flags[,more];text`, then indented `KEY=value` lines.
 
-    The kernel writes unprintable bytes as `\xNN`; here they are what they were.
+    The kernel writes unprintable bytes as `\xNN`; here they are what they were. A record of another form is kept as `raw`.
     """
     head, _, rest = record.partition(b";")
     prefix = head.decode("ascii", "replace").split(",")
+    numbers = [number(word) for word in [*prefix, "", ""][:3]]
+    if None in numbers:
+        return {"raw": _unescaped(record)}
     text, *fields = rest.split(b"\n")
-    row: dict[str, Any] = {"prio": int(prefix[0]), "seq": int(prefix[1]), "usec": int(prefix[2]), "flags": ",".join(prefix[3:])}
-    row["text"] = _unescaped(text)
+    row: dict[str, Any] = dict(zip(("prio", "seq", "usec"), numbers, strict=True))
+    row |= {"flags": ",".join(prefix[3:]), "text": _unescaped(text)}
     named = (_unescaped(field[1:]).partition("=") for field in fields if field.startswith(b" "))
     return row | ({"fields": found} if (found := {name: value for name, _, value in named}) else {})
 

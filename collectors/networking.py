@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from diagbundle.collect.api import Command, File, Host, Row, Source, Stage, Table, collector
+from diagbundle.collect.api import Command, File, Host, Row, Source, Stage, Table, collector, number
 
+from ._look import status
 from ._net import namespace_of, namespaces, stopped
 
 NICS = "/sys/class/net"
@@ -205,7 +206,7 @@ def statistics(host: Host) -> Iterator[Source]:
 
 def many_routes(host: Host) -> str:
     """Why the routes are not listed, or ''. A router of the Internet has a million, and listing them holds a lock."""
-    leaves = sum(int(number) for number in re.findall(r"Leaves:\s*(\d+)", host.text("/proc/net/fib_triestat")))
+    leaves = sum(number(count) or 0 for count in re.findall(r"Leaves:\s*(\d+)", host.text("/proc/net/fib_triestat")))
     return f"{leaves} routes; /proc/net/fib_triestat counts them" if leaves > MANY_ROUTES else ""
 
 
@@ -214,8 +215,8 @@ def many_routes(host: Host) -> str:
 
 def other_namespaces(host: Host, names: Iterable[str]) -> Iterator[Source]:
     """Files of `/proc/net` as one process of each other namespace sees them: no namespace is entered for that."""
-    for number, (inode, pids) in enumerate(attended(host).items()):
-        skip = "" if number < NAMESPACES else f"more than {NAMESPACES} network namespaces"
+    for position, (inode, pids) in enumerate(attended(host).items()):
+        skip = "" if position < NAMESPACES else f"more than {NAMESPACES} network namespaces"
         for name in names:
             place = f"netns/{inode}/{name}"
             yield File(f"/proc/{pids[0]}/net/{name}", at=f"diagbundle/{place}", key=place, skip=skip)
@@ -227,8 +228,8 @@ def other_namespaces(host: Host, names: Iterable[str]) -> Iterator[Source]:
 
 def named_namespaces(host: Host) -> Iterator[Source]:
     """Links, addresses and routes of namespaces that have a name in `/run/netns`."""
-    for number, name in enumerate(host.listdir("/run/netns")):
-        skip = "" if number < NAMED else f"more than {NAMED} named network namespaces"
+    for position, name in enumerate(host.listdir("/run/netns")):
+        skip = "" if position < NAMED else f"more than {NAMED} named network namespaces"
         for words in (("-s", "-d", "link"), ("-d", "address"), ("route", "show", "table", "all"), ("-s", "neigh", "show", "nud", "all")):
             yield Command(("ip", "-n", name, *words), timeout=5, skip=skip)
 
@@ -241,7 +242,8 @@ def attended(host: Host) -> dict[str, list[int]]:
 
 def names_of(host: Host) -> dict[str, str]:
     """Name → inode of the namespaces in `/run/netns`, where each is a file that is mounted."""
-    return {name: str(host.stat(f"/run/netns/{name}").st_ino) for name in host.listdir("/run/netns")}
+    found = {name: status(host, f"/run/netns/{name}") for name in host.listdir("/run/netns")}
+    return {name: str(about.st_ino) for name, about in found.items() if about}
 
 
 def unattended(host: Host) -> dict[str, str]:
@@ -260,11 +262,11 @@ def namespace_rows(host: Host) -> Iterator[Row]:
         yield {
             "inode": inode,
             "ours": inode == ours,
-            "names": [name for name, number in named.items() if number == inode],
+            "names": [name for name, other in named.items() if other == inode],
             "processes": len(pids),
             "pid": first,
             "comm": host.text(f"/proc/{first}/comm").strip(),
-            "cgroup": next((line.split(":", 2)[2] for line in host.lines(f"/proc/{first}/cgroup")), ""),
+            "cgroup": next((line.split(":", 2)[2] for line in host.lines(f"/proc/{first}/cgroup") if line.count(":") > 1), ""),
         }
 
 

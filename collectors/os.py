@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from diagbundle.collect.api import Command, File, Host, Row, Source, Table, collector
+from diagbundle.collect.api import Command, File, Host, Row, Source, Table, collector, number
+
+from ._look import status
 
 IDENTITY = [
     "/etc/os-release", "/usr/lib/os-release", "/etc/*release", "/etc/*version", "/etc/issue", "/etc/system-release-cpe",
@@ -69,7 +71,8 @@ def virtualisation(host: Host) -> Iterator[Row]:
 
 def version_key(release: str) -> list[tuple[int, int, str]]:
     """Order of kernel releases: numbers as numbers, and above words."""
-    return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in re.findall(r"\d+|[a-z]+", release.lower())]
+    parts = [(number(part), part) for part in re.findall(r"\d+|[a-z]+", release.lower())]
+    return [(0, 0, part) if value is None else (1, value, "") for value, part in parts]
 
 
 def kernels(host: Host) -> Iterator[Row]:
@@ -87,7 +90,7 @@ def kernels(host: Host) -> Iterator[Row]:
     newest = max(bootable or usual, key=version_key, default="")
     for name in sorted({*places, running} - {""}, key=version_key):
         paths = places.get(name, [])
-        times = [host.stat(path).st_mtime for path in paths if host.exists(path)]
+        times = [about.st_mtime for path in paths if (about := status(host, path))]
         yield {"kernel": name, "paths": paths, "mtime": max(times, default=None), "running": name == running, "newest": name == newest}
 
 

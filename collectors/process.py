@@ -20,8 +20,9 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from diagbundle.collect.api import Command, Host, Row, Source, Stage, Table, collector
+from diagbundle.collect.api import Command, Host, Row, Source, Stage, Table, collector, number
 
+from ._look import signed
 from ._mounts import mounts, split
 
 PATIENCE = 5.0
@@ -55,16 +56,13 @@ PS = "flags,state,uid,pid,ppid,pgid,sid,cls,pri,psr,addr,sz,wchan:20,lstart,tty,
 
 
 def parse_stat(text: str) -> Found:
-    """Fields of a `stat` file; empty where there are none. A name may hold `) (`, so it ends at the last `)`."""
+    """Fields of a `stat` file, None for what is no number; {} where there are none. A name may hold `) (`: it ends at the last `)`."""
     head, closing, tail = text.rpartition(")")
     fields = tail.split()
     if not closing or len(fields) < 22:
         return {}
     found: Found = {"comm": head.partition("(")[2], "state": fields[0]}
-    for name, number in STAT.items():
-        if number - 3 < len(fields):
-            found[name] = int(fields[number - 3])
-    return found
+    return found | {name: signed(fields[place - 3]) for name, place in STAT.items() if place - 3 < len(fields)}
 
 
 def count_descriptors(host: Host, pid: int) -> int | None:
@@ -91,8 +89,8 @@ def container_of(cgroup: str) -> Found:
 
 
 def _release(host: Host) -> tuple[int, int]:
-    number = re.match(r"(\d+)\.(\d+)", host.text("/proc/sys/kernel/osrelease"))
-    return (int(number[1]), int(number[2])) if number else (0, 0)
+    found = re.match(r"(\d{1,5})\.(\d{1,5})", host.text("/proc/sys/kernel/osrelease"))
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -115,7 +113,7 @@ def _plain(host: Host, pid: int) -> Found:
         return {}
     cgroup = host.text(f"{here}/cgroup")
     status = _pairs(host.text(f"{here}/status"))
-    row: Found = {"pid": pid, **found, "kernel": bool(found["flags"] & KERNEL_THREAD)}
+    row: Found = {"pid": pid, **found, "kernel": bool((found["flags"] or 0) & KERNEL_THREAD)}
     row["status"] = {name: value for name, value in status.items() if name not in IN_STAT}
     row["cgroup"] = cgroup.split("\n")[:-1]
     row["limits"] = _limits(host.text(f"{here}/limits"))
@@ -135,11 +133,11 @@ def _asleep(host: Host, here: str) -> Found:
 def _threads(host: Host, row: Found) -> Iterator[Found]:
     """Rows of the threads that are in uninterruptible sleep, other than the process itself."""
     pid = row["pid"]
-    for name in host.listdir(f"/proc/{pid}/task") if row["threads"] > 1 else []:
+    for name in host.listdir(f"/proc/{pid}/task") if row["threads"] != 1 else []:
         here = f"/proc/{pid}/task/{name}"
         found = parse_stat(host.text(f"{here}/stat")) if name != str(pid) else {}
         if found.get("state") == "D":
-            yield {"pid": pid, "tid": int(name)} | {key: found[key] for key in ("comm", "state", "start")} | _asleep(host, here)
+            yield {"pid": pid, "tid": number(name)} | {key: found[key] for key in ("comm", "state", "start")} | _asleep(host, here)
 
 
 def _private(host: Host, row: Found) -> Found:
@@ -147,7 +145,8 @@ def _private(host: Host, row: Found) -> Found:
     here = f"/proc/{row['pid']}"
     found: Found = {"fds": count_descriptors(host, row["pid"]), "io": _pairs(host.text(f"{here}/io")) or None}
     links = {name: host.readlink(f"{here}/ns/{name}") for name in NAMESPACES}
-    found["ns"] = {name: int(link[len(name) + 2 : -1]) for name, link in links.items() if re.fullmatch(r"\w+:\[\d+\]", link)} or None
+    inodes = {name: number(link.removeprefix(f"{name}:[").removesuffix("]")) for name, link in links.items()}
+    found["ns"] = {name: inode for name, inode in inodes.items() if inode is not None} or None
     if not row["kernel"]:
         found |= {name: host.readlink(f"{here}/{name}") or None for name in ("root", "cwd", "exe")}
     return found
@@ -158,7 +157,7 @@ def _mapped(host: Host, row: Found) -> Found:
     here = f"/proc/{row['pid']}"
     words = host.text(f"{here}/cmdline")[:MAX_CMDLINE]
     found: Found = {"cmdline": words.rstrip("\0").replace("\0", " ")}
-    if row["rss"] * os.sysconf("SC_PAGE_SIZE") > MAX_ROLLUP:
+    if (row["rss"] or 0) * os.sysconf("SC_PAGE_SIZE") > MAX_ROLLUP:
         return found | {"smaps_rollup": "not asked: more than 2 GiB resident"}
     rollup = _pairs(host.text(f"{here}/smaps_rollup"))
     return found | {"smaps_rollup": {name: value for name, value in rollup.items() if value.endswith("kB")} or None}
@@ -258,7 +257,7 @@ def _summary(host: Host, counts: dict[str, int]) -> Found:
     hiding = re.search(r"hidepid=(\w+)", " ".join(options))
     tasks = load[3].partition("/")[2] if len(load) > 4 else ""
     return {
-        "summary": True, **counts, "tasks_total": int(tasks) if tasks.isdigit() else None, "last_pid": load[4] if len(load) > 4 else None,
+        "summary": True, **counts, "tasks_total": number(tasks), "last_pid": load[4] if len(load) > 4 else None,
         "hidepid": hiding[1] if hiding else None, "ticks_per_second": os.sysconf("SC_CLK_TCK"), "page_size": os.sysconf("SC_PAGE_SIZE"),
         "initial_pid_namespace": host.readlink("/proc/self/ns/pid") == "pid:[4026531836]",
     }  # fmt: skip
@@ -271,7 +270,7 @@ def processes(host: Host) -> Iterator[Row]:
         counts["stuck"] += rows is None
         known = _shallow(host, pid) if rows is None else rows
         counts["visible" if known else "vanished"] += 1
-        counts["tasks_visible"] += known[0]["threads"] if known else 0
+        counts["tasks_visible"] += (known[0]["threads"] or 0) if known else 0
         yield from known
     yield _summary(host, counts)
 

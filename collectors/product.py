@@ -16,6 +16,8 @@ from itertools import islice
 
 from diagbundle.collect.api import File, Host, Row, Source, Stage, Table, collector
 
+from ._look import status
+
 FOREIGN = ("/opt/", "/srv/", "/usr/local/", "/home/", "/var/opt/")
 """Where distributions put nothing."""
 INTERPRETERS = re.compile(r"(python|perl|ruby|node|nodejs|java|php|php-fpm|dotnet|mono|bash|dash|sh|beam\.smp|lua|deno|bun)[\d.]*")
@@ -166,7 +168,7 @@ def is_log(path: str) -> bool:
 
 def _writes(host: Host, pid: int, number: str) -> bool:
     """Whether a descriptor is open for writing: the last octal digit of `flags` in fdinfo (O_WRONLY 1, O_RDWR 2)."""
-    flags = re.search(r"^flags:\s*([0-7]+)", host.text(f"/proc/{pid}/fdinfo/{number}"), re.MULTILINE)
+    flags = re.search(r"^flags:\s*([0-7]{1,22})\b", host.text(f"/proc/{pid}/fdinfo/{number}"), re.MULTILINE)
     return bool(flags and int(flags[1], 8) & 3)
 
 
@@ -233,10 +235,8 @@ def top_of(place: str, name: str) -> str:
 
 
 def _too_large(host: Host, path: str) -> str:
-    if not host.exists(path):
-        return ""
-    status = host.stat(path)
-    return f"{status.st_size:,} bytes are no configuration" if stat.S_ISREG(status.st_mode) and status.st_size > MAX_SIZE else ""
+    about = status(host, path)
+    return f"{about.st_size:,} bytes are no configuration" if about and stat.S_ISREG(about.st_mode) and about.st_size > MAX_SIZE else ""
 
 
 def _logs(host: Host, members: list[Process]) -> Iterator[Source]:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from diagbundle.collect.api import File, Host, Row, Source, Table, collector
+from diagbundle.collect.api import File, Host, Row, Source, Table, collector, number
 
 FILES = (
     "/etc/environment",
@@ -100,7 +100,7 @@ def without_credentials(value: str) -> str:
 def state_of(host: Host, pid: int) -> tuple[str, bool]:
     """Letter of a process's state, and whether it is the kernel's own. Its name, in brackets before, may hold anything."""
     field = host.text(f"/proc/{pid}/stat").rpartition(")")[2].split()
-    return (field[0], bool(int(field[6]) & OF_KERNEL)) if len(field) > 6 else ("", True)
+    return (field[0], bool((number(field[6]) or 0) & OF_KERNEL)) if len(field) > 6 else ("", True)
 
 
 def unit_of(host: Host, pid: int) -> str:
@@ -114,10 +114,11 @@ def docker_proxies(host: Host) -> Iterator[Row]:
     for path in DOCKER:
         try:
             content = json.loads(host.text(path) or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             yield {"path": path, "error": "not JSON"}
             continue
         groups = content.get("proxies") if isinstance(content, dict) else None
         for daemon, values in groups.items() if isinstance(groups, dict) else ():
             if isinstance(values, dict):
-                yield {"path": path, "daemon": daemon, "proxies": {name: without_credentials(str(value)) for name, value in values.items()}}
+                found = {name: without_credentials(text) for name, text in values.items() if isinstance(text, str)}
+                yield {"path": path, "daemon": daemon, "proxies": found}

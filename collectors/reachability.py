@@ -12,7 +12,7 @@ import struct
 import time
 from collections.abc import Iterable, Iterator
 
-from diagbundle.collect.api import Command, Host, Probe, Source, Stage, collector
+from diagbundle.collect.api import Command, Host, Probe, Source, Stage, collector, number
 
 from ._reach import FINDERS, HOST, PORTS, Line, Target, is_tls, lines, never, numeric, plain
 
@@ -23,6 +23,8 @@ MAX_OPENSSL = 4
 MAX_PROCESSES = 2000
 _INNER = re.compile(r"^(lo|docker|br-|veth|virbr|cni|flannel|cali|lxc|lxd|podman|tunl|kube|nodelocal|weave|ovs|dummy)")
 """Interfaces whose far end is on this machine."""
+_HEX4, _HEX6 = re.compile("[0-9A-F]{8}"), re.compile("[0-9a-f]{32}")
+"""Addresses as /proc/net prints them."""
 _PROXY = re.compile(
     rf"""(?:\b(?:https?|all)[_-]?proxy["']?\s*[=:]\s*|^\s*proxy\s*=\s*|Acquire::https?::proxy\s+)["']?"""
     rf"""(?:(?P<scheme>[a-z0-9]+)://)?(?:[^@/\s"']*@)?(?P<host>{HOST})(?::(?P<port>\d{{1,5}}))?""",
@@ -46,14 +48,14 @@ def reachability(host: Host) -> Iterator[Source]:
     targets = ordered(everything(host))
     began = time.monotonic()
     names = [target.name for target in targets if not numeric(target.name)]
-    for number, target in enumerate(targets):
+    for position, target in enumerate(targets):
         yield Probe(
             target.kind,
             target.address,
             named_by=target.named_by,
             options=target.options,
             timeout=20.0 if target.kind == "proxy" else 10.0,
-            skip=never(target) or _too_many(number, time.monotonic() - began),
+            skip=never(target) or _too_many(position, time.monotonic() - began),
         )
     for name in list(dict.fromkeys(names))[:MAX_GETENT]:
         yield Command(("getent", "ahosts", name), timeout=10.0)
@@ -81,8 +83,8 @@ def ordered(targets: Iterable[Target]) -> list[Target]:
     return sorted(once.values(), key=lambda target: (bool(never(target)), target.rank))
 
 
-def _too_many(number: int, seconds: float) -> str:
-    if number >= MAX_PROBES:
+def _too_many(position: int, seconds: float) -> str:
+    if position >= MAX_PROBES:
         return f"more than {MAX_PROBES} addresses are configured: the more important ones were asked"
     return f"the {MAX_SECONDS:.0f} s for probes were over" if seconds > MAX_SECONDS else ""
 
@@ -94,11 +96,12 @@ def gateways(host: Host) -> Iterator[Target]:
     """Default gateways: /proc/net/route in the byte order of the machine, /proc/net/ipv6_route in that of the network."""
     for where, line in lines(host, "/proc/net/route"):
         words = line.split()
-        if len(words) > 7 and words[1] == words[7] == "00000000" and words[2] != "00000000" and re.fullmatch("[0-9A-F]{8}", words[2]):
+        if len(words) > 7 and words[1] == words[7] == "00000000" and words[2] != "00000000" and _HEX4.fullmatch(words[2]):
             yield Target(1, "arp", str(ipaddress.IPv4Address(struct.pack("=I", int(words[2], 16)))), 0, where, (("dev", words[0]),))
     for where, line in lines(host, "/proc/net/ipv6_route"):
         words = line.split()
-        if len(words) == 10 and words[0] == "0" * 32 and words[1] == "00" and words[4] != "0" * 32 and words[9] != "lo":
+        default = len(words) == 10 and words[0] == "0" * 32 and words[1] == "00" and words[9] != "lo"
+        if default and words[4] != "0" * 32 and _HEX6.fullmatch(words[4]):
             gateway = ipaddress.IPv6Address(bytes.fromhex(words[4]))
             yield Target(2, "arp", f"{gateway}%{words[9]}" if gateway.is_link_local else str(gateway), 0, where, (("dev", words[9]),))
 
@@ -108,20 +111,20 @@ def own_addresses(host: Host) -> Iterator[Target]:
     networks = []
     for _, line in lines(host, "/proc/net/route"):
         words = line.split()
-        if len(words) > 7 and words[7] not in ("00000000", "Mask") and re.fullmatch("[0-9A-F]{8}", words[7]):
+        if len(words) > 7 and words[7] != "00000000" and _HEX4.fullmatch(words[1]) and _HEX4.fullmatch(words[7]):
             networks.append((words[0], int(words[1], 16), int(words[7], 16)))
     previous = ""
     found: dict[str, Target] = {}
     for where, line in lines(host, "/proc/net/fib_trie"):
         if "host LOCAL" in line and (ip := numeric(previous)) and isinstance(ip, ipaddress.IPv4Address) and not ip.is_loopback:
-            (number,) = struct.unpack("=I", ip.packed)
-            device = next((device for device, network, mask in networks if number & mask == network), "")
+            (bits,) = struct.unpack("=I", ip.packed)
+            device = next((device for device, network, mask in networks if bits & mask == network), "")
             if device and not _INNER.match(device):
                 found.setdefault(str(ip), Target(5, "arp", str(ip), 0, where, (("dev", device),)))
         previous = line.split()[-1] if line.startswith("|--") else previous
     for where, line in lines(host, "/proc/net/if_inet6"):
         words = line.split()
-        if len(words) == 6 and words[3] == "00" and not _INNER.match(words[5]):
+        if len(words) == 6 and words[3] == "00" and not _INNER.match(words[5]) and _HEX6.fullmatch(words[0]):
             ip6 = str(ipaddress.IPv6Address(bytes.fromhex(words[0])))
             found.setdefault(ip6, Target(6, "arp", ip6, 0, where, (("dev", words[5]),)))
     yield from list(found.values())[:6]
@@ -182,7 +185,8 @@ def _proxy_lines(host: Host) -> Iterator[tuple[str, str, str, int]]:
         name, where = (value, place_of) if key == "proxy_hostname" else (name, where)
         port_text = value if key == "proxy_port" else port_text
     if re.fullmatch(HOST, name):
-        yield where, "http", name.strip("[]"), int(port_text) if port_text.isdecimal() and 0 < int(port_text) < 65536 else 3128
+        port = number(port_text) or 0
+        yield where, "http", name.strip("[]"), port if 0 < port < 65536 else 3128
 
 
 def _environments(host: Host) -> Iterator[Line]:

@@ -10,7 +10,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from diagbundle.collect.api import File, Host, Row, Source, Stage, Table, collector
+from diagbundle.collect.api import File, Host, Row, Source, Stage, Table, collector, number
+
+from ._look import signed
 
 CAPABILITIES = [
     "chown", "dac_override", "dac_read_search", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap", "linux_immutable",
@@ -31,7 +33,7 @@ STATUS = ("Uid", "Gid", "Groups", "NSpid", "NoNewPrivs", "Seccomp", "VmHWM", "Vm
 
 def capabilities(mask: str) -> list[str]:
     """Names of the bits of a hexadecimal mask, as in CapEff; unknown ones by number."""
-    bits = int(mask or "0", 16)
+    bits = number(mask, 16) or 0
     return [CAPABILITIES[bit] if bit < len(CAPABILITIES) else str(bit) for bit in range(bits.bit_length()) if bits >> bit & 1]
 
 
@@ -55,7 +57,7 @@ def program(host: Host) -> Row:
     return {
         "about": "program", "version": _version(), "python": platform.python_version(), "implementation": sys.implementation.name,
         "frozen": bool(getattr(sys, "frozen", False)), "argv": sys.argv, "pid": os.getpid(), "parent": os.getppid(),
-        "nice": int(here[16]) if len(here) > 16 else None, "root": host.root, "machine": platform.machine(),
+        "nice": signed(here[16]) if len(here) > 16 else None, "root": host.root, "machine": platform.machine(),
         "now": time.time(), "monotonic": time.monotonic(),
     }  # fmt: skip
 
@@ -94,10 +96,15 @@ def confinement(host: Host) -> Row:
     }  # fmt: skip
 
 
+def _seconds(ticks: str) -> float | None:
+    found = signed(ticks)
+    return None if found is None else found / os.sysconf("SC_CLK_TCK")
+
+
 def resources(host: Host) -> Iterator[Row]:
     """What this process, its ended children and the process that started it have used so far. Times in seconds, memory in kB."""
-    for who, number in (("self", resource.RUSAGE_SELF), ("children", resource.RUSAGE_CHILDREN)):
-        used = resource.getrusage(number)
+    for who, which in (("self", resource.RUSAGE_SELF), ("children", resource.RUSAGE_CHILDREN)):
+        used = resource.getrusage(which)
         yield {
             "about": "resources", "of": who, "user": used.ru_utime, "system": used.ru_stime, "max_rss": used.ru_maxrss,
             "majflt": used.ru_majflt, "inblock": used.ru_inblock, "oublock": used.ru_oublock,
@@ -106,7 +113,7 @@ def resources(host: Host) -> Iterator[Row]:
     parent = str(os.getppid())
     fields = host.text(f"/proc/{parent}/stat").rpartition(")")[2].split()
     if len(fields) > 14:
-        user, system, waited_user, waited_system = (int(ticks) / os.sysconf("SC_CLK_TCK") for ticks in fields[11:15])
+        user, system, waited_user, waited_system = map(_seconds, fields[11:15])
         status = _status(host, parent)
         yield {
             "about": "resources", "of": "parent", "user": user, "system": system,

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice, takewhile
 from typing import NamedTuple
 
-from diagbundle.collect.api import Command, File, Host, Row, Source, Stage, Table, collector
+from diagbundle.collect.api import Command, File, Host, Row, Source, Stage, Table, collector, number
 
 from ._net import namespace_of, namespaces, unloaded
 
@@ -95,8 +96,7 @@ def sockets(host: Host) -> Iterator[Source]:
 def tracked(host: Host) -> Iterator[Source]:
     """The tracked connections, if they are few; as a file, or by the command where the kernel has no such file."""
     count = host.text(TRACKED).strip()
-    many = count.isdecimal() and int(count) > MANY_TRACKED
-    skip = f"{count} tracked connections" if many else ""
+    skip = f"{count} tracked connections" if (number(count) or 0) > MANY_TRACKED else ""
     yield File("/proc/net/nf_conntrack", skip=skip)
     if not host.exists("/proc/net/nf_conntrack"):
         unused = "no connection is tracked" if count in ("", "0") else ""
@@ -104,6 +104,13 @@ def tracked(host: Host) -> Iterator[Source]:
 
 
 # -- reading /proc/net
+
+_ADDRESS = "[0-9A-F]{8}(?:[0-9A-F]{24})?:[0-9A-F]{4}"
+_SOCKET = re.compile(
+    rf"\s*\d+:\s+({_ADDRESS})\s+({_ADDRESS})\s+([0-9A-F]{{2}})\s+[0-9A-F]{{8}}:([0-9A-F]{{8}})\s+\S+\s+\S+\s+(\d{{1,20}})\s+\S+\s+(\d{{1,20}})\s",
+    re.ASCII,
+)
+_PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
 
 
 class Socket(NamedTuple):
@@ -133,11 +140,11 @@ def lines_of(host: Host, path: str) -> Iterator[str]:
 
 
 def sockets_in(host: Host, path: str) -> Iterator[Socket]:
-    """Sockets in the order of the kernel: listening ones first."""
+    """Sockets in the order of the kernel: listening ones first. Here alone it is judged whether a line is one."""
     for line in lines_of(host, path):
-        field = line.split()
-        if len(field) > 9 and field[0].endswith(":"):
-            yield Socket(field[1], field[2], field[3], int(field[4].rpartition(":")[2], 16), int(field[7]), int(field[9]))
+        if found := _SOCKET.match(line):
+            local, remote, state, waiting, uid, inode = found.groups()
+            yield Socket(local, remote, state, int(waiting, 16), int(uid), int(inode))
 
 
 def readable(address: str) -> tuple[str, int]:
@@ -230,15 +237,16 @@ class Tally:
 
 
 def port_range(host: Host) -> dict[str, int]:
-    """The ephemeral ports of our namespace: lowest, highest, how many of them may be given out."""
-    words = host.text("/proc/sys/net/ipv4/ip_local_port_range").split()
-    if len(words) != 2:
+    """The ephemeral ports of our namespace: lowest, highest, how many of them may be given out. What cannot be told is left out."""
+    bounds = [number(word) for word in host.text("/proc/sys/net/ipv4/ip_local_port_range").split()]
+    if len(bounds) != 2 or bounds[0] is None or bounds[1] is None:
         return {}
-    low, high = int(words[0]), int(words[1])
+    low, high = bounds[0], bounds[1]
     reserved = 0
     for part in filter(None, host.text("/proc/sys/net/ipv4/ip_local_reserved_ports").strip().split(",")):
-        first, _, last = part.partition("-")
-        reserved += max(0, min(high, int(last or first)) - max(low, int(first)) + 1)
+        if not (span := _PORTS.fullmatch(part)):
+            return {"low": low, "high": high}
+        reserved += max(0, min(high, int(span[2] or span[1])) - max(low, int(span[1])) + 1)
     return {"low": low, "high": high, "available": high - low + 1 - reserved}
 
 
@@ -266,16 +274,16 @@ def inodes(host: Host, netns: str, directory: str) -> Iterator[tuple[int, tuple[
                 yield found.inode, (netns, protocol, STATES.get(found.state, found.state), f"{address} {port}" if waits else "")
     for line in lines_of(host, f"{directory}/unix"):
         field = line.split()
-        if len(field) > 7 and field[3] == "00010000":
-            yield int(field[6]), (netns, "unix", "LISTEN", field[7])
+        if len(field) > 7 and field[3] == "00010000" and (inode := number(field[6])) is not None:
+            yield inode, (netns, "unix", "LISTEN", field[7])
 
 
 def held_by(host: Host, pid: int) -> Iterator[int]:
     """Inodes of the sockets that a process holds."""
     for descriptor in host.listdir(f"/proc/{pid}/fd"):
         link = host.readlink(f"/proc/{pid}/fd/{descriptor}")
-        if link.startswith("socket:["):
-            yield int(link[8:-1])
+        if link.startswith("socket:[") and (inode := number(link[8:-1])) is not None:
+            yield inode
 
 
 def owner_rows(owner: Row, sockets: Iterable[tuple[str, str, str, str]]) -> Iterator[Row]:

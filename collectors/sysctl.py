@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 
 from diagbundle.collect.api import Command, File, Host, Source, Table, collector
 
+from ._look import status
+
 TOP = "/proc/sys"
 NEVER = re.compile(
     r"""/proc/sys/(?:
@@ -42,12 +44,12 @@ def settings(host: Host) -> Iterator[str]:
         below = []
         for name in host.listdir(here):
             path = f"{here}/{name}"
-            if NEVER.match(path) or not host.exists(path):
+            about = None if NEVER.match(path) else status(host, path)
+            if about is None:  # or gone meanwhile, as those of interfaces may be
                 continue
-            mode = host.stat(path).st_mode
-            if stat.S_ISDIR(mode):
+            if stat.S_ISDIR(about.st_mode):
                 below.append(path)
-            elif stat.S_ISREG(mode) and mode & 0o444:
+            elif stat.S_ISREG(about.st_mode) and about.st_mode & 0o444:
                 yield path
         pending += reversed(below)
 

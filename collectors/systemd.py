@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from diagbundle.collect.api import Command, File, Host, Outcome, Row, Source, Stage, Table, collector
+from diagbundle.collect.api import Command, File, Host, Outcome, Row, Source, Stage, Table, collector, number
 
 from ._look import globbed, spelled
 
@@ -95,8 +95,8 @@ def _failed(host: Host, deaf: str) -> Iterator[Source]:
     answered = not deaf and host.exists(BOOTED)
     units = [line.split()[0] for line in host.lines(listing)] if answered else []
     yield listing
-    for number, unit in enumerate(units):
-        reason = "" if number < MAX_FAILED else f"more than {MAX_FAILED} units failed"
+    for position, unit in enumerate(units):
+        reason = "" if position < MAX_FAILED else f"more than {MAX_FAILED} units failed"
         yield Command(("systemctl", "status", "--full", "--lines=200", "--", unit), skip=reason, timeout=20)
         yield Command(("systemctl", "cat", "--", unit), skip=reason, timeout=10)
 
@@ -147,7 +147,7 @@ def cgroups(host: Host) -> Iterator[Row]:
             continue
         found += 1
         folder = path.rsplit("/", 1)[0]
-        pids = [int(word) for word in host.text(path).split() if word.isdecimal()]
+        pids = [pid for word in host.text(path).split() if (pid := number(word)) is not None]
         yield {"unit": unit, "cgroup": folder, "pids": pids[:100], "count": len(pids), **_limits(host, folder)}
     if not found:
         yield from _children(host)
@@ -158,9 +158,9 @@ def _limits(host: Host, folder: str) -> dict[str, object]:
     row: dict[str, object] = {}
     for name in ("memory.events", "pids.events", "cpu.stat"):
         for line in host.lines(f"{folder}/{name}"):
-            word, _, number = line.partition(" ")
-            if number.isdecimal() and int(number) and word in ("oom", "oom_kill", "max", "high", "nr_throttled", "throttled_usec"):
-                row[f"{name.split('.')[0]}_{word}"] = int(number)
+            word, _, value = line.partition(" ")
+            if word in ("oom", "oom_kill", "max", "high", "nr_throttled", "throttled_usec") and (count := number(value)):
+                row[f"{name.split('.')[0]}_{word}"] = count
     return row
 
 
@@ -171,4 +171,4 @@ def _children(host: Host) -> Iterator[Row]:
         head, _, rest = host.text(f"/proc/{pid}/stat").rpartition(")")
         fields = rest.split()
         if len(fields) > 19 and fields[1] == "1":
-            yield {"pid": pid, "comm": head.partition("(")[2], "state": fields[0], "started_ticks": int(fields[19])}
+            yield {"pid": pid, "comm": head.partition("(")[2], "state": fields[0], "started_ticks": number(fields[19])}

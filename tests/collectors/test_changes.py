@@ -1,5 +1,6 @@
 import os
 import time
+from contextlib import contextmanager
 
 from storage_hosts import commands, files, host, rows
 
@@ -51,6 +52,34 @@ def test_a_cut_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MAX_ROWS", 1000)
     monkeypatch.setattr(module, "MAX_ENTRIES", 3)
     assert rows(changes, host(tmp_path / "b", FILES), "changed_files")[-1]["error"].startswith("not all")
+
+
+def test_what_cannot_be_looked_at_costs_itself_and_is_told(tmp_path, monkeypatch):
+    class Sick:
+        """An entry of a file system that does not tell types, on a disk that does not answer."""
+
+        def __init__(self, entry):
+            self.name, self.path = entry.name, entry.path
+            self.sick = entry.name == "old.conf"
+            self.entry = entry
+
+        def stat(self, **words):
+            if self.sick:
+                raise OSError(5, "Input/output error")
+            return self.entry.stat(**words)
+
+        is_dir = is_symlink = stat
+
+    @contextmanager
+    def scandir(path, real=os.scandir):
+        with real(path) as found:
+            yield [Sick(entry) for entry in found]
+
+    on = host(tmp_path, FILES)
+    monkeypatch.setattr(module.os, "scandir", scandir)
+    found = rows(changes, on, "changed_files")
+    assert "/etc/touched-back.conf" in {row.get("path") for row in found}
+    assert found[-1] == {"error": "1 files and directories could not be looked at"}
 
 
 def test_histories(tmp_path):

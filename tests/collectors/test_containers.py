@@ -652,6 +652,21 @@ def test_version_1_control_groups_and_custom_parents_are_understood(tmp_path):
     assert row["cpu"] == {"cpu.stat": {"nr_periods": 4, "nr_throttled": 2}}
 
 
+@pytest.mark.parametrize("odd", ["x", "", "\xb2", "9" * 5000])
+def test_what_is_no_number_costs_its_field(tmp_path, odd):
+    path = f"/system.slice/docker-{ONE}.scope"
+    process(tmp_path, 50, "odd", cgroup=f"0::{path}", start=odd)
+    process(tmp_path, 51, "server", cgroup=f"0::{path}", start=8000)
+    write(tmp_path, "/proc/stat", f"cpu 1\nbtime {odd}\n")
+    write(tmp_path, "/run/containerd/io.containerd.runtime.v2.task/moby/abc/init.pid", odd)
+    for name, text in {"pids.max": odd, "pids.current": "-1", "pids.events": f"max {odd}"}.items():
+        write(tmp_path, f"/sys/fs/cgroup{path}/{name}", f"{text}\n")
+    (row,) = processes.rows(host_of(tmp_path))
+    assert (row["engine"], row["pid"], row["processes"], row["started"]) == ("docker", 51 if odd else 50, 2, None)
+    known = {"pids.max": odd, "pids.current": -1, "pids.events": {"max": odd} if odd else "max"}
+    assert row["pids"] == {name: value for name, value in known.items() if value}
+
+
 def test_a_containerd_container_of_any_name_is_told_by_its_bundle(tmp_path):
     process(tmp_path, 50, "server", cgroup="0::/default/web")
     write(tmp_path, "/run/containerd/io.containerd.runtime.v2.task/default/web/init.pid", "50")

@@ -24,11 +24,12 @@ MOUNTINFO = r"""21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,errors=rem
 30 21 0:41 / /srv/again rw - nfs4 filer:/vol/x\0401 rw,vers=4.2,hard
 no mount at all
 """
+ODD = "".join(f"{first} 0:50 / /odd rw - tmpfs none rw\n" for first in ("x 21", "\xb2 21", "31 \xb9", "9" * 5000 + " 21", "32"))
 
 
 @pytest.fixture
 def sick(tmp_path):
-    found = host(tmp_path, {"/proc/self/mountinfo": MOUNTINFO})
+    found = host(tmp_path, {"/proc/self/mountinfo": MOUNTINFO + ODD})
     for mount in mounts(found):
         (tmp_path / mount.point.lstrip("/")).mkdir(parents=True, exist_ok=True)
     return found
@@ -38,6 +39,7 @@ def test_names_are_decoded_and_autofs_is_left_alone(sick):
     points = [mount.point for mount in mounts(sick)]
     assert "/mnt/a b\nc\\d" in points
     assert "/proc/sys/fs/binfmt_misc" not in points
+    assert "/odd" not in points
     assert [mount.source for mount in mounts(sick) if mount.type == "nfs4"] == ["filer:/vol/x 1"] * 2
 
 
@@ -170,6 +172,23 @@ def test_the_walk_counts_what_is_there(tmp_path):
     assert ("directory", "/deep/a/b/c/d/e") in found
     assert ("directory", "/deep/a/b/c/d/e/f") not in found
     assert not any(path.startswith("/mounted") for _, path in found)
+
+
+def test_an_entry_that_cannot_be_looked_at_costs_itself(tmp_path, monkeypatch):
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_bytes(b"x" * 10_000)
+    walk = Walk("/", frozenset(), float("inf"))
+
+    def entry(found, *more, sound=walk._entry):
+        if found.name == "b":
+            raise OSError(5, "Input/output error")
+        sound(found, *more)
+
+    monkeypatch.setattr(walk, "_entry", entry)
+    walk.run(str(tmp_path))
+    rows = list(walk.rows())
+    assert (rows[0]["complete"], rows[0]["errors"]) == (False, 1)
+    assert {row["path"] for row in rows if row["kind"] == "file"} == {"/a", "/c"}
 
 
 def test_the_walk_ends_when_its_time_is_over_and_says_so(tmp_path, monkeypatch):

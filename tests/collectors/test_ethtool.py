@@ -40,9 +40,14 @@ def test_the_whole_set_is_asked_of_physical_interfaces_and_the_counters_alone_of
     assert "ethtool -m bond0" not in asked
 
 
-@pytest.mark.parametrize(("changes", "asked"), [("2", True), ("12", True), ("13", False), ("400", False), ("", True)])
-def test_the_transceiver_of_a_flapping_link_is_left_alone(tmp_path, changes, asked):
-    host = host_of(tmp_path, NICS | {f"{BASE}/eth0/carrier_changes": f"{changes}\n"})
+CHANGES = {"2": True, "12": True, "13": False, "400": False, "": True, "x": True, "\xb2": True, "9" * 5000: True}
+
+
+@pytest.mark.parametrize(("changes", "asked"), CHANGES.items())
+@pytest.mark.parametrize("uptime", ["7200.55", "9" * 5000 + ".5", ".", ""])
+def test_the_transceiver_of_a_flapping_link_is_left_alone(tmp_path, changes, asked, uptime):
+    host = host_of(tmp_path, NICS | {f"{BASE}/eth0/carrier_changes": f"{changes}\n", "/proc/uptime": f"{uptime} 1.0\n"})
+    asked = asked if uptime.startswith("7200") or changes != "12" else False
     assert (commands(subject.ethtool.sources(host))["ethtool -m eth0"] == "") is asked
 
 
@@ -74,12 +79,22 @@ def test_a_mask_is_one_number():
     assert subject._mask(words) == "280000001"
 
 
+@pytest.mark.parametrize("words", [-128, 0, 5])
+def test_a_driver_that_answers_nonsense_is_an_error(words):
+    def ask(_code, _request, room):
+        return bytes(15) + subject.struct.pack("=b", words) + bytes(room)
+
+    with pytest.raises(OSError, match="words for each mask"):
+        subject._settings(ask)
+
+
 def facts(nic):
     return {row["fact"]: row for row in subject.facts(nic, Host())}
 
 
 def test_an_interface_that_is_not_there_is_an_error_in_every_row():
-    assert all("No such device" in row["error"] for row in facts("nosuch0").values())
+    for nic in ("nosuch0", "n\udcff", "much-longer-than-a-name-can-be"):
+        assert all("No such device" in row["error"] for row in facts(nic).values())
 
 
 def test_loopback_of_this_machine():

@@ -68,6 +68,17 @@ def test_nearest_to_its_limit_first(tmp_path):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("odd", ["x", "\xb2", "9" * 5000])
+def test_what_is_no_number_costs_its_field(tmp_path, odd):
+    here = add(tmp_path, 5, ["/mnt/nfs/a (deleted)"], soft=odd, info={0: f"pos:\t{odd}\nino:\t{odd}\nmnt_id:\t40\n"})
+    (here / "stat").write_text((here / "stat").read_text().replace("555", odd))
+    add(tmp_path, 6, ["/a"])
+    host, holders, found = rows(tmp_path)
+    assert [(row["pid"], row["start"], row["soft"], row["open"]) for row in found] == [(6, 555, "1024", 1), (5, None, odd, 1)]
+    (deleted,) = module.deleted_files(host, holders)
+    assert (deleted["type"], deleted["inode"] or 0, deleted["position"] or 0) == ("nfs4", 0, 0)
+
+
 def test_what_may_not_be_listed_is_not_zero(tmp_path):
     here = add(tmp_path, 5, [])
     (here / "fd").rmdir()

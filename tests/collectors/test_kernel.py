@@ -24,6 +24,11 @@ from diagbundle.host import Host
             {"prio": 12, "seq": 5, "usec": 1, "flags": "c,caller=T812", "text": "ev\nil\x1b[2J \u00e4 \\x41"},
         ),
         (b"4,6,2,-;\n", {"prio": 4, "seq": 6, "usec": 2, "flags": "-", "text": ""}),
+        (b"4,6,x,-;a\\x09b\n c=d\n", {"raw": "4,6,x,-;a\tb\n c=d\n"}),
+        (b"4,6;short\n", {"raw": "4,6;short\n"}),
+        (b";\n", {"raw": ";\n"}),
+        (b"-4,\xb2,+2,-;\n", {"raw": "-4,\udcb2,+2,-;\n"}),
+        (b"4,%b,2,-;x" % (b"9" * 5000), {"raw": f"4,{'9' * 5000},2,-;x"}),
     ],
 )  # fmt: skip
 def test_records(record, expected):
@@ -31,7 +36,7 @@ def test_records(record, expected):
 
 
 def test_overwritten_records_are_passed_over_and_the_end_ends(monkeypatch):
-    answers = iter([b"6,1,10,-;one\n", BrokenPipeError(), b"6,9,90,-;nine\n", BlockingIOError(), b"6,10,99,-;never read\n"])
+    answers = iter([b"6,1,10,-;one\n", BrokenPipeError(), b"odd\n", b"6,9,90,-;nine\n", BlockingIOError(), b"6,10,99,-;never read\n"])
 
     def read(_descriptor, _size):
         answer = next(answers)
@@ -42,7 +47,7 @@ def test_overwritten_records_are_passed_over_and_the_end_ends(monkeypatch):
     host = Host()
     monkeypatch.setattr(host, "open", lambda _path: os.open("/dev/null", os.O_RDONLY))
     monkeypatch.setattr(os, "read", read)
-    assert [row["text"] for row in module.kmsg(host)] == ["one", "nine"]
+    assert [row.get("text") or row["raw"] for row in module.kmsg(host)] == ["one", "odd\n", "nine"]
 
 
 def test_this_machine():

@@ -51,11 +51,12 @@ def test_another_namespace_is_read_through_its_first_process_under_a_stable_name
 
 
 def test_rows_of_namespaces(tmp_path):
-    host = two_namespaces(tmp_path, files={"/run/netns/blue": ""})
+    host = two_namespaces(tmp_path, files={"/run/netns/blue": "", "/proc/1/cgroup": "odd\n0:odd\n"})
+    (tmp_path / "run/netns/gone").symlink_to("nowhere")
     rows = {row["inode"]: row for row in subject.namespace_rows(host)}
     blue = str(os.stat(tmp_path / "run/netns/blue").st_ino)
     assert rows.keys() == {OURS, THEIRS, blue}
-    assert rows[OURS]["ours"] is True
+    assert (rows[OURS]["ours"], rows[OURS]["cgroup"]) == (True, "")
     assert rows[THEIRS] | {"ours": False, "processes": 2, "pid": 40, "comm": "pause", "cgroup": "/kubepods/pause"} == rows[THEIRS]
     assert rows[blue] | {"names": ["blue"], "processes": 0, "pid": None} == rows[blue]
 
@@ -74,7 +75,7 @@ def test_namespaces_beyond_the_bound_are_named_and_not_read(tmp_path, monkeypatc
     assert "more than 0" in found["/proc/40/net/dev"].skip
 
 
-@pytest.mark.parametrize(("leaves", "kept"), [(7, True), (900_000, False)])
+@pytest.mark.parametrize(("leaves", "kept"), [(7, True), (900_000, False), ("9" * 5000, True), ("\u0667", True)])
 def test_a_router_of_the_internet_is_not_asked_for_its_routes(tmp_path, leaves, kept):
     host = host_of(tmp_path, {"/proc/net/fib_triestat": f"Main:\n\tLeaves:         {leaves}\nLocal:\n\tLeaves: 3\n"})
     sources = list(subject.networking.sources(host))

@@ -77,6 +77,26 @@ def test_a_name_may_hold_anything(comm):
     assert (found["utime"], found["stime"], found["threads"], found["processor"]) == (11, 12, 1, 3)
 
 
+@pytest.mark.parametrize("odd", ["x", "-", "--1", "1_0", "\xb2", "9" * 5000])
+def test_what_is_no_number_costs_its_field(odd):
+    found = module.parse_stat(stat_line(42, "app", threads=odd, start=-7))
+    assert (found["threads"], found["start"], found["processor"]) == (None, -7, 3)
+
+
+def test_an_odd_process_costs_its_fields_only(tree):
+    odd = add(tree, 50, tasks=[(51, "D"), ("x", "D")])
+    (odd / "stat").write_text(stat_line(50, "app", flags="x", threads="\xb2", rss="9" * 5000, start="-"))
+    (odd / "ns/uts").symlink_to("strange:[1]")
+    add(tree, 60, "sound")
+    (tree / "proc/loadavg").write_text(f"0.01 0.05 0.10 2/{'9' * 5000} 4711\n")
+    (tree / "proc/sys/kernel/osrelease").write_text("9" * 5000 + ".1\n")
+    rows, summary = table(tree)
+    assert (summary["visible"], summary["stuck"], summary["tasks_total"]) == (2, 0, None)
+    assert (rows[50]["comm"], rows[50]["flags"], rows[50]["threads"], rows[50]["ns"]) == ("app", None, None, {"net": 4026531992})
+    assert {rows[51]["tid"], rows[None]["tid"]} == {51, None}
+    assert rows[60]["fds"] == 2
+
+
 @pytest.mark.parametrize("text", ["", "42 (half", "42 (app) S 1 2"])
 def test_half_a_stat_is_no_process(text):
     assert module.parse_stat(text) == {}

@@ -55,7 +55,8 @@ def tree(tmp_path):
     argv = ["/opt/acme/bin/server", "--config=/opt/acme/extra.yaml", "-c", "/etc/other/acme.ini", "--data", "/opt/acme/missing.conf"]
     made.process(
         41, argv, "/opt/acme/bin/server", cgroup="0::/system.slice/acme-core.service",
-        descriptors=[("socket:[777]", "02"), log, ("/opt/acme/logs/readonly.log", "0100000"), ("/opt/acme/pg_wal/000.log", "02")],
+        descriptors=[("socket:[777]", "02"), log, ("/opt/acme/logs/readonly.log", "0100000"), ("/opt/acme/pg_wal/000.log", "02"),
+                     ("/opt/acme/logs/odd.log", "7" * 5000)],
     )  # fmt: skip
     made.process(42, ["/usr/sbin/nginx"], "/usr/sbin/nginx", descriptors=[("socket:[778]", "02"), ("/var/log/nginx/access.log", "0102001")])
     made.process(43, ["/opt/inner/x"], "/opt/inner/x", cgroup="0::/system.slice/docker-" + "a" * 64 + ".scope")

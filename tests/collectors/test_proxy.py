@@ -45,6 +45,7 @@ def host(tmp_path):
         (12, {"comm": "stuck) R", "environ": "http_proxy=x\0", "state": "D"}),
         (13, {"comm": "kworker", "environ": "http_proxy=x\0", "flags": 0x00208040}),
         (14, {"comm": "plain", "environ": "PATH=/bin\0"}),
+        (15, {"comm": "odd", "environ": "http_proxy=y\0", "flags": "9" * 5000}),
     ):
         files |= process(pid, cgroup="0::/system.slice/unit.service\n", **more)[0]
     return host_of(tmp_path, files)
@@ -56,6 +57,7 @@ def test_one_row_for_each_service_and_setting(host):
     assert rows == [
         {"pid": 10, "comm": "dockerd", **who, "proxies": {"HTTP_PROXY": "http://<removed>@p:1"}},
         {"pid": 12, "comm": "stuck) R", **who, "unread": "uninterruptible sleep"},
+        {"pid": 15, "comm": "odd", **who, "proxies": {"http_proxy": "y"}},
     ]
     assert WORD not in json.dumps(rows)
 
@@ -68,7 +70,7 @@ def test_of_dockers_client_only_the_proxies_leave(tmp_path):
     assert WORD not in json.dumps(rows)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"proxies": 3}', '{"proxies": {"default": 3}}', ""])
+@pytest.mark.parametrize("text", ["{", "[]", '{"proxies": 3}', '{"proxies": {"default": 3}}', "", "[" * 100_000, "9" * 5000])
 def test_a_damaged_file_of_dockers_client_harms_nobody(tmp_path, text):
     host = host_of(tmp_path, {"/root/.docker/config.json": text})
     assert all("proxies" not in row for row in subject.docker_proxies(host))

@@ -51,6 +51,17 @@ def test_the_network_itself(tmp_path):
     assert asked(host_of(tmp_path, NETWORK))[2].options == (("name", "db1.corp.example"),)
 
 
+def test_an_odd_line_costs_itself(tmp_path):
+    odd = {
+        "proc/net/route": "eth0\t00000000\tx\t0003\t0\t0\t0\t00000000\t0\t0\t0\neth0\tx\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n",
+        "proc/net/ipv6_route": "".join(f"{'0' * 32} 00 {'0' * 32} 00 {word} 0 1 0 3 eth0\n" for word in ("fe80", "x" * 32, "ab" * 2500)),
+        "proc/net/fib_trie": "     |-- 10.0.0\n        /32 host LOCAL\n|--\n",
+        "proc/net/if_inet6": "".join(f"{word} 02 40 00 80 eth0\n" for word in ("fd00", "x" * 32, "ab" * 2500)),
+    }
+    found = [probe.target for probe in asked(host_of(tmp_path, NETWORK | {path: NETWORK[path] + text for path, text in odd.items()}))]
+    assert found == ["10.0.0.1", "fe80::abcd%eth0", "10.0.0.53:53", "10.0.0.9", "fd00::9", "127.0.0.53:53"]
+
+
 # file, its text: kind, target, file:line of the probe that it must bring
 NAMED = {
     ("etc/chrony.conf", "# ours\nserver ntp1.corp.example iburst\n"): ("ntp", "ntp1.corp.example:123", 2),
@@ -104,6 +115,8 @@ def test_what_configuration_names(tmp_path, file, expected):
         ("etc/yum.conf", "proxy=_none_\n"),
         ("etc/docker/daemon.json", "not json"),
         ("etc/docker/daemon.json", '{"registry-mirrors": 7}'),
+        ("etc/docker/daemon.json", '{"registry-mirrors": [7]}'),
+        ("etc/docker/daemon.json", "[" * 100_000),
         ("proc/net/route", "nonsense\nx y\n"),
         ("proc/net/ipv6_route", "nonsense\n"),
     ],

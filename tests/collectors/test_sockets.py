@@ -117,6 +117,48 @@ def test_owners(host):
     assert {"127.0.0.1", "::"} <= orphans
 
 
+LONG = "9" * 5000
+ODD = (
+    "", ":", "0:", "a b c d e f g h i j k", "   x: " + line(WEB, ANY, "0A", 1).partition(":")[2],
+    line(WEB, ANY, "0A", LONG), line(WEB, ANY, "0A", 1, uid=7).replace("    7 ", "   \xb2 "), line(WEB, ANY, "0A", 1)[:40],
+    line(WEB, ANY, "0A", 1).replace(":00000000 00:", f":{LONG} 00:"), line(WEB, ANY, "0A", 1).replace(":0050", ":00500"),
+    line(WEB, ANY, "0A", 1).replace(":0050", ":x"), line(WEB, ANY, "0A", 1).replace(hexed(*WEB), "0000000G:0050"),
+    line(WEB, ANY, "01", 1).replace(hexed(*ANY), "00:00"), line(WEB, ANY, "not a state", 1),
+)  # fmt: skip
+
+
+def test_an_odd_line_costs_itself(tmp_path):
+    broken = "".join(text.rstrip("\n") + "\n" for text in ODD)
+    files, links = process(7, "nginx", "4026531840")
+    links |= {"/proc/self/ns/net": "net:[4026531840]", "/proc/7/fd/1": "socket:[100]"}
+    odd = {path: HEAD + broken + text.removeprefix(HEAD) for path, text in FILES.items() if path.startswith("/proc/net/")}
+    odd["/proc/net/unix"] = f"0000: 00000002 00000000 00010000 0001 01 {LONG} /run/odd\n0: 2 0 00010000 1 1 x /run/odd\n" + UNIX
+    odd_links = {"/proc/7/fd/2": "socket:[x]", "/proc/7/fd/3": f"socket:[{LONG[:3000]}]", "/proc/7/fd/4": "socket:["}
+    sound, sick = host_of(tmp_path / "a", FILES | files, links=links), host_of(tmp_path / "b", FILES | odd | files, links=links | odd_links)
+    for table in (subject.listen_queues, subject.socket_counts, subject.socket_owners):
+        rows = list(table(sick))
+        assert len(rows) >= 3
+        assert rows == list(table(sound))
+
+
+@pytest.mark.parametrize(
+    ("bounds", "reserved", "known"),
+    [
+        ("32768 60999", "", {"low": 32768, "high": 60999, "available": 28232}),
+        ("32768 60999", "32768-x", {"low": 32768, "high": 60999}),
+        ("32768 60999", LONG, {"low": 32768, "high": 60999}),
+        ("32768 \xb2", "", {}),
+        (f"{LONG} 60999", "", {}),
+        ("32768", "", {}),
+    ],
+)
+def test_a_range_of_ports_that_is_none(tmp_path, bounds, reserved, known):
+    settings = {"ip_local_port_range": bounds, "ip_local_reserved_ports": reserved}
+    host = host_of(tmp_path, {f"/proc/sys/net/ipv4/{name}": f"{text}\n" for name, text in settings.items()})
+    assert subject.port_range(host) == known
+    assert [row.get("available") for row in subject.socket_counts(host) if row["fact"] == "ports"] == [known.get("available")] * 2
+
+
 def test_owners_of_very_many_sockets_are_not_looked_for(host, monkeypatch):
     monkeypatch.setattr(subject, "MOST_OWNED", 2)
     rows = list(subject.socket_owners(host))

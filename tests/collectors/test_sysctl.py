@@ -1,6 +1,8 @@
 """What of /proc/sys is asked for, and how it is printed."""
 
 import os
+import shutil
+from contextlib import nullcontext
 
 import pytest
 
@@ -45,9 +47,26 @@ def test_what_acts_or_is_secret_is_not_asked_for(tree):
 
 def test_the_automount_is_not_even_listed(tree):
     listed = []
-    list(module.settings(Host(root=str(tree), step=listed.append)))
+    list(module.settings(Host(root=str(tree), step=lambda path: listed.append(path) or nullcontext())))
     assert "/proc/sys/fs" in listed
     assert "/proc/sys/fs/binfmt_misc" not in listed
+
+
+def test_what_vanishes_while_it_is_looked_at_costs_itself(tree, monkeypatch):
+    host = Host(root=str(tree))
+    exists = host.exists
+
+    def vanishing(path):
+        here = exists(path)
+        if path.endswith("/conf/eth0.100"):
+            shutil.rmtree(f"{tree}{path}", ignore_errors=True)
+        return here
+
+    monkeypatch.setattr(host, "exists", vanishing)
+    monkeypatch.setattr(host, "stat", lambda path, stat=host.stat: (vanishing(path), stat(path))[1])
+    found = list(module.settings(host))
+    assert "/proc/sys/net/ipv6/conf/eth0/mtu" in found
+    assert "/proc/sys/net/ipv4/conf/eth0.100/forwarding" not in found
 
 
 def test_printed_as_sysctl_prints(tree):

@@ -1,6 +1,7 @@
 """Identity, boot, CPU and memory, and what we are ourselves."""
 
 import os as operating_system
+from contextlib import nullcontext
 
 import pytest
 
@@ -39,6 +40,7 @@ def test_without_a_link_the_zone_is_what_the_file_says(tmp_path):
         ("6.1.0-9-amd64", ["6.1.0-9-amd64"], ["6.1.0-9-amd64", "6.1.0-99-amd64"], "6.1.0-9-amd64"),
         ("5.15.0-88-generic", [], ["5.15.0-88-generic", "5.15.0-101-generic"], "5.15.0-101-generic"),
         ("6.18.44", [], [], ""),
+        ("6.1.0-" + "9" * 5000, ["6.1.0-9-amd64"], [], "6.1.0-9-amd64"),
     ],
 )
 def test_a_newer_kernel_waits_for_a_reboot(tmp_path, running, images, modules, newest):
@@ -85,7 +87,7 @@ def test_an_automount_is_not_walked_into(tmp_path, mounts, walked):
     write(tmp_path, "/proc/self/mountinfo", "28 1 254:0 / / rw - ext4 /dev/vda rw\n" + mounts)
     write(tmp_path, "/boot/efi/EFI/debian/grub.cfg", "set default=0\n")
     listed = []
-    host = Host(root=str(tmp_path), step=listed.append)
+    host = Host(root=str(tmp_path), step=lambda path: listed.append(path) or nullcontext())
     sources = list(boot.boot.sources(host))
     (ls,) = [source for source in sources if getattr(source, "argv", ())[:1] == ("ls",)]
     assert bool(ls.skip) != walked
@@ -100,6 +102,13 @@ def test_dangling_links_in_boot_are_rows(tmp_path):
     (tmp_path / "boot").mkdir()
     (tmp_path / "boot/vmlinuz").symlink_to("vmlinuz-gone")
     assert list(boot.listing(Host(root=str(tmp_path)))) == [{"path": "/boot/vmlinuz", "link": "vmlinuz-gone"}]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0, "1970-01-01T00:00:00+00:00"), (1e12, "1000000000000.0"), (-1e12, "-1000000000000.0"), (1e300, "1e+300")]
+)
+def test_times_that_no_calendar_has_are_numbers(seconds, shown):
+    assert boot._moment(seconds) == shown
 
 
 # -- cpu and memory
@@ -129,7 +138,7 @@ def test_groups_of_the_first_version(tmp_path):
     assert "/sys/fs/cgroup/memory/docker/abc/memory.failcnt" in paths
 
 
-@pytest.mark.parametrize(("kilobytes", "skipped"), [(16 << 20, False), (1 << 30, True)])
+@pytest.mark.parametrize(("kilobytes", "skipped"), [(16 << 20, False), (1 << 30, True), ("x", False), ("9" * 5000, False), ("", False)])
 def test_page_types_of_a_large_host_are_left_alone(tmp_path, kilobytes, skipped):
     write(tmp_path, "/proc/meminfo", f"MemTotal:       {kilobytes} kB\nMemFree: 1 kB\n")
     (source,) = [
@@ -150,10 +159,23 @@ def test_page_types_of_a_large_host_are_left_alone(tmp_path, kilobytes, skipped)
         ("80000", ["sys_ptrace"]),
         ("0000018000000000", ["bpf", "checkpoint_restore"]),
         ("20000000000", ["41"]),
+        ("no mask", []),
+        ("1" * 5000, []),
     ],
 )
 def test_capabilities(mask, names):
     assert ourselves.capabilities(mask) == names
+
+
+@pytest.mark.parametrize(("odd", "nice"), [("x", None), ("9" * 5000, None), ("-5", -5)])
+def test_an_odd_line_about_ourselves_costs_its_field(tmp_path, odd, nice):
+    for pid in ("self", operating_system.getppid()):
+        write(tmp_path, f"/proc/{pid}/stat", "7 (a) S " + " ".join(["200"] * 11 + [odd] + ["300"] * 3 + [odd] + ["400"] * 9))
+    host = Host(root=str(tmp_path))
+    ticks = operating_system.sysconf("SC_CLK_TCK")
+    assert ourselves.program(host)["nice"] == nice
+    parent = list(ourselves.resources(host))[-1]
+    assert (parent["user"], parent["system"]) == (200 / ticks, nice and nice / ticks)
 
 
 def test_a_container_is_told_by_its_marks(tmp_path):

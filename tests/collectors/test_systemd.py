@@ -52,7 +52,8 @@ def test_restarts_are_read_twice_and_environments_never(tmp_path):
 def test_units_are_known_from_control_groups_alone(tmp_path):
     group = "/sys/fs/cgroup/system.slice/app.service"
     on = host(tmp_path, {
-        f"{group}/cgroup.procs": "12\n13\n", f"{group}/memory.events": "low 0\nmax 7\noom_kill 2\n",
+        f"{group}/cgroup.procs": f"12\nx\n{'9' * 5000}\n13\n",
+        f"{group}/memory.events": f"low 0\nmax {'9' * 5000}\nmax x\noom \nhigh\noom_kill 2\n",
         f"{group}/cpu.stat": "nr_throttled 5\n",
         f"{group}/sub/cgroup.procs": "99\n", "/sys/fs/cgroup/user.slice/user-0.slice/session-3.scope/cgroup.procs": "",
     })  # fmt: skip
@@ -68,8 +69,14 @@ def test_units_are_known_from_control_groups_alone(tmp_path):
 
 def test_without_control_groups_the_children_of_the_first_process_are_told(tmp_path):
     fields = "0 " * 17
-    on = host(tmp_path, {"/proc/7/stat": f"7 (a) b) (c) S 1 {fields}4711 0 0\n", "/proc/8/stat": f"8 (child) S 7 {fields}4711 0\n"})
-    assert rows(systemd, on, "services") == [{"pid": 7, "comm": "a) b) (c", "state": "S", "started_ticks": 4711}]
+    stats = {
+        "/proc/7/stat": f"7 (a) b) (c) S 1 {fields}4711 0 0\n", "/proc/8/stat": f"8 (child) S 7 {fields}4711 0\n",
+        "/proc/9/stat": f"9 (odd) S 1 {fields}{'9' * 5000} 0 0\n",
+    }  # fmt: skip
+    assert rows(systemd, host(tmp_path, stats), "services") == [
+        {"pid": 7, "comm": "a) b) (c", "state": "S", "started_ticks": 4711},
+        {"pid": 9, "comm": "odd", "state": "S", "started_ticks": None},
+    ]
 
 
 def test_other_inits_are_asked_where_they_are(tmp_path):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from diagbundle.errors import SourceSkipped
 from diagbundle.host import Host
 from diagbundle.model import Probe
-from diagbundle.sources import probe_link, probe_names, probe_net, probe_path, probe_route, probe_tls, probe_web
+from diagbundle.sources import probe, probe_link, probe_names, probe_net, probe_path, probe_route, probe_tls, probe_web
 from diagbundle.sources.probe import run
 
 QUICK = settings(max_examples=150, deadline=None)
@@ -146,6 +146,22 @@ def test_a_metadata_service_is_refused_before_a_packet(monkeypatch):
     assert "never asked" in rows[0]["error"]
 
 
+@pytest.mark.parametrize(
+    ("zone", "scope"),
+    [("lo", socket.if_nametoindex("lo")), ("7", 7), ("\0", 0), ("nosuch0", 0), ("9" * 30, 0), ("9" * 5000, 0), ("\xb2", 0)],
+)
+def test_zones(zone, scope):
+    assert probe_net.numeric(f"fe80::1%{zone}") == probe_net.Address("fe80::1", scope)
+
+
+def test_counters_that_are_no_numbers_cost_themselves(tmp_path):
+    (tmp_path / "proc/net").mkdir(parents=True)
+    long = "9" * 5000
+    (tmp_path / "proc/net/snmp").write_text(f"Icmp: InDestUnreachs InTimeExcds InRedirects\nIcmp: 3 {long} \xb2\n")
+    (tmp_path / "proc/net/snmp6").write_text(f"Icmp6InRedirects {long}\nIcmp6InPktTooBigs x\nIcmp6InDestUnreachs\t4\nIcmp6InTimeExcds\n")
+    assert probe._icmp(Host(root=str(tmp_path))) == {"IcmpInDestUnreachs": 3, "Icmp6InDestUnreachs": 4}
+
+
 TARGETS = {
     "db1.example:5432": ("db1.example", 5432),
     "10.0.0.1": ("10.0.0.1", 53),
@@ -190,6 +206,8 @@ def test_names_of_a_certificate(names, server, covered):
         ("search corp.example", "db1", ["db1.corp.example", "db1"]),
         ("search corp.example", "db1.other", ["db1.other", "db1.other.corp.example"]),
         ("search corp.example\noptions ndots:5", "db1.other", ["db1.other.corp.example", "db1.other"]),
+        ("search corp.example\noptions ndots:x ndots:\xb2 ndots: ndots:5", "db1.other", ["db1.other.corp.example", "db1.other"]),
+        (f"search corp.example\noptions ndots:{'9' * 5000}", "db1.other", ["db1.other", "db1.other.corp.example"]),
         ("nameserver 10.0.0.1", "db1", ["db1"]),
         ("search corp.example", "db1.", ["db1."]),
     ],

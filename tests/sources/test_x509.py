@@ -85,6 +85,18 @@ def test_no_change_of_bytes_raises(tmp_path):
         assert isinstance(from_der(bytes(changed)), dict)
 
 
+@needs_openssl
+@pytest.mark.parametrize("error", [OverflowError, RecursionError, KeyError, ValueError])
+def test_a_damaged_extension_costs_itself(tmp_path, monkeypatch, error):
+    def raises(_certificate):
+        raise error
+
+    monkeypatch.setattr(x509, "_names", raises)
+    row = from_der(der_of(pem(tmp_path)))
+    assert row["damaged"] == ["names"]
+    assert row["not_after"] > row["not_before"]
+
+
 @given(st.binary(max_size=4000))
 def test_no_bytes_raise(data):
     certificates(data)

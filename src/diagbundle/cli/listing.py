@@ -30,12 +30,10 @@ def choice(bundle: str, pattern: tuple[str, ...], *, long: bool, missing: bool, 
     """The rows that were asked for, in the form that was asked for."""
     with Bundle.open(bundle) as opened:
         rows = _chosen(opened.rows(), pattern, missing=missing, as_json=as_json)
-        if missing:  # a pass for each rank: a stranger's rows may be too many to be sorted
+        if missing:  # a pass for each rank there is: a stranger's rows may be too many to be sorted
+            ranks = sorted({_rank(row) for row in rows})
             rows = (
-                row
-                for rank in range(len(RANK) + 1)
-                for row in _chosen(opened.rows(), pattern, missing=missing, as_json=as_json)
-                if _rank(row) == rank
+                row for rank in ranks for row in _chosen(opened.rows(), pattern, missing=missing, as_json=as_json) if _rank(row) == rank
             )
         count = 0
         for count, row in enumerate(rows, 1):  # noqa: B007 - counted for what follows
