@@ -7,8 +7,10 @@ of the frame (small members) or of the member (large ones); the writer adds wher
 from __future__ import annotations
 
 import hashlib
+import mmap
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import zstandard
@@ -57,12 +59,16 @@ class Packer:
         """Whether a frame was not handed on whole, or a large member was begun and is not ended: nothing else may follow then."""
         self._emit = emit
         self.compressor = compressor()
-        self.large = compressor(large=True)
-        self.buffer = bytearray(FRAME)
-        """Where a stream gathers; kept, so that its pages are touched once."""
+        self.buffer = mmap.mmap(-1, FRAME)
+        """Where a stream gathers: memory that costs nothing until it is written to, and is kept, so that its pages are touched once."""
         self._group: list[bytes] = []
         self._group_size = 0
         self._rows: list[Member] = []
+
+    @cached_property
+    def large(self) -> zstandard.ZstdCompressor:
+        """For large members; most children have none."""
+        return compressor(large=True)
 
     def emit(self, frame: Frame) -> None:
         """Hand on one frame."""

@@ -16,8 +16,7 @@ def be_polite(*, last: bool = False) -> None:
     """
     with contextlib.suppress(OSError):
         nice = os.nice(LAST if last else 0)
-        with open("/proc/self/autogroup", "w", encoding="ascii") as group:
-            group.write(str(nice))
+        _write("/proc/self/autogroup", str(nice))
 
 
 def never_fork() -> None:
@@ -34,15 +33,14 @@ def hurry(pid: int) -> None:
     """A process that is to end now is not behind others any more: on a busy host it would take seconds to die."""
     with contextlib.suppress(OSError):  # only root may
         os.setpriority(os.PRIO_PROCESS, pid, 0)
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/autogroup", "w", encoding="ascii") as group:
-        group.write("0")
+    with contextlib.suppress(OSError):
+        _write(f"/proc/{pid}/autogroup", "0")
 
 
 def state(pid: int) -> str:
     """`D`: in the kernel, where no signal reaches it; `R`: at work, or waiting for a processor; see proc(5). '' where it is gone."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[0].decode()
+        return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[0].decode()
     except (OSError, IndexError):
         return ""
 
@@ -50,7 +48,23 @@ def state(pid: int) -> str:
 def waited(pid: int | str = "self") -> float:
     """Seconds in which a process has waited for a processor since it began, also for its quota; 0 where the kernel does not count."""
     try:
-        with open(f"/proc/{pid}/schedstat", "rb") as file:
-            return int(file.read().split()[1]) / 1e9
+        return int(_read(f"/proc/{pid}/schedstat").split()[1]) / 1e9
     except (OSError, IndexError, ValueError):
         return 0.0
+
+
+def _read(path: str) -> bytes:
+    """A small file of the kernel's. Without Python's layers: this is done by each of many short-lived processes."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(file, 4096)
+    finally:
+        os.close(file)
+
+
+def _write(path: str, text: str) -> None:
+    file = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(file, text.encode())
+    finally:
+        os.close(file)
