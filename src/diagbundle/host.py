@@ -364,12 +364,17 @@ def _speakable(path: str) -> str:
     """The path, if the kernel can be asked about it. Raises `SourceAbsent`."""
     if path.count("/") > MAX_DEPTH:
         raise SourceSkipped(f"it lies deeper than {MAX_DEPTH} folders")
-    try:
-        if b"\0" not in os.fsencode(path):
-            return path
-    except UnicodeEncodeError:  # half a character, from somebody's JSON
-        pass
+    if "\0" not in path and (path.isascii() or _is_encodable(path)):
+        return path
     raise SourceAbsent("no file can have this name")
+
+
+def _is_encodable(path: str) -> bool:
+    """Whether it stands for bytes at all: half a character, from somebody's JSON, does not."""
+    try:
+        return bool(os.fsencode(path))
+    except UnicodeEncodeError:
+        return False
 
 
 def _join(directory: str, name: str) -> str:

@@ -19,7 +19,7 @@ from diagbundle.bundle.pack import Member
 from diagbundle.cli import options
 from diagbundle.cli.screen import Screen, amount, is_terminal
 from diagbundle.cli.talk import say
-from diagbundle.collect.budget import room
+from diagbundle.collect.budget import processors, room
 from diagbundle.collect.engine import Engine, Request, Result, who_is
 from diagbundle.collect.guard import Guard
 from diagbundle.collect.identity import ask_or_do
@@ -29,7 +29,7 @@ from diagbundle.collect.registry import is_ours
 from diagbundle.collect.supervise import NOT_ASKED
 from diagbundle.errors import UsageError
 from diagbundle.host import Host
-from diagbundle.model import Collector
+from diagbundle.model import Collector, Stage
 from diagbundle.sources.command import MARK
 
 LOSSES_SHOWN = 12
@@ -40,6 +40,8 @@ SIGNALS = {
 }
 FOLDERS = (".", "/root", "/var/tmp", "/tmp")  # noqa: S108  # the file is created exclusively, mode 0600
 EXIT_PARTIAL = 3
+RATIONED, RATIONED_TIME = 0.2, "80s"
+"""Processors below which a collection would eat up what its neighbours in the same control group live on, and what it may take then."""
 NICE = 5
 """Enough to stand behind whoever serves others; with more, questions stay unanswered on a host with 20 busy processes."""
 
@@ -70,6 +72,11 @@ def command(*, yes: bool, quiet: bool, as_json: bool, **flags: Any) -> int:
     who = who_is(host)
     place = _place(settings, who)
     screen = Screen(quiet=quiet)
+    rationed = processors() < RATIONED and settings.timeout == config.Config.timeout
+    if rationed:
+        screen.say(
+            f"This host gives us {processors():.0%} of a processor: the run ends after {RATIONED_TIME}. `--timeout 30m` waits longer.\n"
+        )
     if not quiet:  # it looks at the logs first, to tell their size
         _statement(screen, settings, collectors, host, place)
     if not yes and not quiet and is_terminal(0) and is_terminal(2) and not _agreed():
@@ -82,7 +89,8 @@ def command(*, yes: bool, quiet: bool, as_json: bool, **flags: Any) -> int:
     guard = Guard(say, place)
     cancelled = _signals()  # before there is a file: until here a signal ends us at once, and nothing is left
     request = Request(
-        collectors=collectors, host=host, case=settings.case, timeout=config.seconds(settings.timeout),
+        collectors=collectors, host=host, case=settings.case, timeout=config.seconds(RATIONED_TIME if rationed else settings.timeout),
+        stages=(Stage.VOLATILE, Stage.LOGS, Stage.STATE) if rationed else tuple(Stage),
         collector_timeout=config.seconds(settings.collector_timeout), sample_interval=config.seconds(settings.sample_interval),
         max_bytes=config.size(settings.max_size), probes="reachability" not in settings.without,
         since=time.time() - config.seconds(settings.since) if settings.since else 0.0, width=settings.width,
@@ -130,9 +138,9 @@ def _place(settings: config.Config, who: dict[str, Any]) -> str:
                 f"{missing}the name of a bundle ends in {SUFFIX}: {place}",
                 f"name an existing folder, or a file like {_stem(place)}{SUFFIX}",
             )
-        choose_folder((os.path.dirname(place) or ".",))
+        choose_folder((os.path.dirname(place) or ".",), FOLDERS[1:])
         return not_taken(os.path.abspath(place))
-    folder = choose_folder((place,) if place else FOLDERS)
+    folder = choose_folder((place,) if place else FOLDERS, FOLDERS[1:])
     return not_taken(os.path.join(os.path.abspath(folder), bundle_name(who["name"], settings.case, time.time()) + SUFFIX))
 
 

@@ -77,3 +77,39 @@ def memory_available() -> int | None:
     except (OSError, ValueError, IndexError):
         pass
     return None
+
+
+def processors(root: str = "/") -> float:
+    """Processors that the quotas of our control group and those above it leave us: 0.05 is 5 % of one; inf where there is none."""
+    quota = math.inf
+    try:
+        with open(f"{root}proc/self/cgroup", encoding="utf-8", errors="surrogateescape") as file:
+            groups = [line.rstrip("\n").split(":", 2) for line in file]
+    except OSError:
+        return quota
+    for _, controllers, path in (group for group in groups if len(group) == 3):  # noqa: PLR2004  # number, controllers, path: cgroups(7)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        here = f"{root}sys/fs/cgroup/{'cpu' if controllers else ''}{path}".rstrip("/")
+        while len(here) > len(f"{root}sys/fs/cgroup"):
+            quota = min(quota, _quota(here))
+            here = here.rpartition("/")[0]
+    return quota
+
+
+def _quota(group: str) -> float:
+    """Quota by period, of version 2 or 1; no quota is `max` or -1."""
+    try:
+        words = _words(f"{group}/cpu.max") or _words(f"{group}/cpu.cfs_quota_us") + _words(f"{group}/cpu.cfs_period_us")
+        quota, period = map(int, words)
+    except ValueError:
+        return math.inf
+    return quota / period if quota > 0 and period > 0 else math.inf
+
+
+def _words(path: str) -> list[str]:
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.read().split()
+    except OSError:
+        return []

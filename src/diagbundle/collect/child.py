@@ -39,7 +39,6 @@ FLUSH_AFTER = 0.1
 DEAL_BYTES, DEAL_FILES = 32 << 20, 1500
 """More than this behind one pattern is dealt out to several children."""
 DEAL_BATCH = 5000
-STDERR_IN_ROW = 1 << 10
 ENDED = "the run was ended before it was whole"
 _DENIED = re.compile(
     rb"permission denied|not permitted|must be (run as )?(super ?user|root)|are you root|only root|root privileges", re.IGNORECASE
@@ -52,14 +51,16 @@ class Child:
     def __init__(self, job: Job, world: World, sender: Sender, slot: Slot) -> None:
         self.job, self.host, self.sender, self.slot = job, world.host, sender, slot
         self.redact, self.since = world.redact, world.since
+        self.about = ""
+        """What there is to say of it."""
+        self.now = ("", 0.0)
+        """What it is at, and until when."""
         self.packer = Packer(world.prefix, sender.frame)
         self.rows = Rows(job, self.packer, world.claimed)
         self.clock = Clock(job.timeout, lambda: os.getppid() != world.supervisor, self._starved)
         self.settings = Settings(world.mark, world.home, slot.group, world.hung, self.clock.whole)
         self.inodes: dict[tuple[int, int], str] = {}
         self.flushed = time.monotonic()
-        self.now = ("", 0.0)
-        """What it is at, and until when."""
         self.missed = 0
         """Folders that the pattern under way leads into and that could not be listed."""
 
@@ -144,7 +145,7 @@ class Child:
     def at(self, label: str, seconds: float) -> None:
         """It is at this now, for so many seconds at most."""
         self.now = (label, time.monotonic() + seconds)
-        self.slot.at(label, seconds)
+        self.slot.at(label, seconds, self.about)
 
     def _starved(self, seconds: float) -> None:
         """For so long there was no processor for us."""
@@ -245,7 +246,10 @@ class Child:
         except SourceError as error:
             reason = f"a link: {error}"
         if not reason:
-            return self._send(replace(source, path=path), self._file)
+            self.about = f"a link to {target}"
+            self._send(replace(source, path=path), self._file)
+            self.about = ""
+            return None
         self.rows.start()
         row = self.rows.begin("file", path)
         row["target"] = target
@@ -342,7 +346,7 @@ class Child:
         if row["outcome"] is Outcome.COLLECTED and running.reason:
             row.update(outcome=running.outcome, reason=running.reason)
         row.update(seconds=self.rows.seconds(), exit=running.exit)
-        self._stderr(row, name, b"".join(self.redact(iter([running.stderr]))), running.stderr_size)
+        self.rows.stderr(row, name, b"".join(self.redact(iter([running.stderr]))), running.stderr_size)
         if not stream.size and (running.exit or row["outcome"] is not Outcome.COLLECTED):
             outcome, reason = row["outcome"], row.get("reason")
             if outcome is Outcome.COLLECTED and _DENIED.search(running.stderr):
@@ -351,18 +355,6 @@ class Child:
             return self.rows.bare(row)
         self.rows.copies(source, row, stream)
         return stream.close()
-
-    def _stderr(self, row: Member, name: str, stderr: bytes, size: int) -> None:
-        if len(stderr) <= STDERR_IN_ROW:
-            if stderr:
-                row["stderr"] = stderr.decode("utf-8", "replace")
-            return
-        row["stderr"] = stderr[:STDERR_IN_ROW].decode("utf-8", "replace")
-        own = self.rows.begin("own", f"stderr of {' '.join(row['source'])}")
-        if size > len(stderr):
-            own.update(outcome=Outcome.PARTIAL, reason=f"its first {len(stderr):,} of {size:,} bytes")
-        if place := self.rows.claim(own, f"{OWN}/stderr/{name.removeprefix(f'{OWN}/start/')}"):
-            self.packer.small(place, stderr, own)
 
     def _rows(self, source: Table | Probe, row: Member) -> None:
         if isinstance(source, Table):

@@ -26,7 +26,6 @@ from diagbundle.errors import OutputError
 from diagbundle.host import Host
 from diagbundle.model import Collector, Outcome, Probe, Source, Stage, nothing
 
-STAGES = (Stage.VOLATILE, Stage.STATE, Stage.LOGS)
 SAMPLE_SECONDS = 20.0
 """What one collector's samples may take."""
 LAST_WORDS = 1.5
@@ -72,6 +71,8 @@ class Request:
     max_bytes: int = 0
     probes: bool = True
     since: float = 0.0
+    stages: tuple[Stage, ...] = (Stage.VOLATILE, Stage.STATE, Stage.LOGS)
+    """Order in which collectors begin."""
     width: int = 0
     """Children at once; 0 for one a processor, at most 4."""
     redact: Redact = passes_through
@@ -147,7 +148,7 @@ class Engine:
         sampled = [collector for collector in self.request.collectors if collector.samples is not nothing]
         first_reading = time.monotonic()  # each source waits as long for its turn in the last reading as it did in the first
         reason = self._run(self._samples(sampled, "start", SAMPLE_SECONDS))
-        jobs = [job for stage in STAGES for job in self._jobs(stage)]
+        jobs = [job for stage in self.request.stages for job in self._jobs(stage)]
         if reason:
             self.supervisor.give_up(jobs, reason)
         else:  # one queue: while the last collectors of a stage wait for something, the next stage goes on

@@ -51,18 +51,24 @@ def prefix_of(path: str) -> str:
     return _UNSAFE.sub("-", name).strip("-.")[: MAX_COMPONENT - 24] or "bundle"
 
 
-def choose_folder(candidates: tuple[str, ...]) -> str:
-    """The first folder that can be written and has room. Raises `OutputError`, naming each and why not."""
+def choose_folder(candidates: tuple[str, ...], others: tuple[str, ...] = ()) -> str:
+    """The first folder that can be written and has room. Raises `OutputError`, naming each and why not, and another that would do."""
     faults = []
     for folder in candidates:
-        fault = ask_or_do(partial(folder_fault, folder), ANSWER_WITHIN)
-        fault = f"it did not answer within {ANSWER_WITHIN:g} s" if fault is None else fault
-        if not fault:
+        if not (fault := _tried(folder)):
             return folder
         faults.append(f"{folder} ({fault})")
+    good = next((folder for folder in others if not _tried(folder)), "FOLDER")
     raise OutputError(
-        f"no folder to write the bundle to: {', '.join(faults)}", "name one with --output FOLDER, or write to a pipe with --output -"
+        f"no folder to write the bundle to: {', '.join(faults)}",
+        f"name another one with --output {good}, or write to a pipe with --output -",
     )
+
+
+def _tried(folder: str) -> str:
+    """Why a bundle cannot be written there, or ''; asked in a child, for it may not answer at all."""
+    fault = ask_or_do(partial(folder_fault, folder), ANSWER_WITHIN)
+    return f"it did not answer within {ANSWER_WITHIN:g} s" if fault is None else str(fault)
 
 
 def folder_fault(folder: str) -> str:

@@ -17,6 +17,7 @@ from diagbundle.model import Command, File, Outcome, Source, Table
 LONGEST = 4 << 10
 """Characters of a word in a row of the manifest: of a reason, a name, an argument."""
 MOST_WORDS = 256
+STDERR_IN_ROW = 1 << 10
 SLOW, SLOWEST = 40.0, 2 << 20
 """Seconds that any file may take, and bytes a second that a long one must come with."""
 COPY_LIMIT = 4 << 20
@@ -79,6 +80,19 @@ class Rows:
         self.claimed[name] = answers
         row["path"] = name
         return name
+
+    def stderr(self, row: Member, name: str, stderr: bytes, size: int) -> None:
+        """What a command said on standard error: its beginning in the row, the whole beside the answer."""
+        if len(stderr) <= STDERR_IN_ROW:
+            if stderr:
+                row["stderr"] = stderr.decode("utf-8", "replace")
+            return
+        row["stderr"] = stderr[:STDERR_IN_ROW].decode("utf-8", "replace")
+        own = self.begin("own", f"stderr of {' '.join(row['source'])}")
+        if size > len(stderr):
+            own.update(outcome=Outcome.PARTIAL, reason=f"its first {len(stderr):,} of {size:,} bytes")
+        if place := self.claim(own, f"{OWN}/stderr/{name.removeprefix(f'{OWN}/start/')}"):
+            self.packer.small(place, stderr, own)
 
     def copies(self, source: Source, row: Member, stream: Stream) -> None:
         """The same answer again where tools look for it; only small ones, which are still in memory."""

@@ -196,7 +196,7 @@ class Supervisor:
             if worker.ended and not worker.waiting:
                 self._ended(worker)
             elif worker.listening:
-                deadline, _, label = worker.slot.read()
+                deadline, _, label, _ = worker.slot.read()
                 if now > max(deadline, worker.heard + (PATIENCE if worker.received.partial else 0.5)):
                     if not self._starves(worker, now):
                         self._hung(worker, label)
@@ -217,10 +217,10 @@ class Supervisor:
     def _ended(self, worker: Worker) -> None:
         """The pipe is closed, and all that came through it is written: the child is done, or died, or was killed."""
         status = self._reap(worker)
-        _, group, label = worker.slot.read()
+        _, group, label, about = worker.slot.read()
         outcome, reason = Outcome.FAILED, worker.fault or f"its reader ended before it was done ({_died(status)})"
         if worker.hung_at:
-            label, outcome, reason = worker.hung_at, Outcome.TIMEOUT, LATE
+            label, outcome, reason = worker.hung_at, Outcome.TIMEOUT, f"{LATE}: {about}" if about else LATE
         self._abandon(worker, reason, Outcome.PARTIAL if worker.hung_at else outcome)
         self._forget(worker)
         if status == 0 and worker.finished:

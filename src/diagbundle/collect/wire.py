@@ -14,12 +14,12 @@ import os
 import stat
 import struct
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from diagbundle.bundle.pack import Frame
 
 _HEAD = struct.Struct("<8sBIII")
-_SLOT = struct.Struct("<dIH")
+_SLOT = struct.Struct("<dIHH")
 _SLOT_SIZE = 1 << 16
 FRAME, DEAL, DONE = 1, 2, 3
 """Kinds of message: a finished frame; files to be dealt out to several children; the last one of a child that came to its end."""
@@ -35,21 +35,30 @@ class Garbled(Exception):
     """What came through the pipe is no message of ours: a collector has written into it, too."""
 
 
+class Standing(NamedTuple):
+    """What a child says of itself."""
+
+    deadline: float
+    """Monotonic time at which it should be done."""
+    group: int
+    """Process group that it runs, 0 for none."""
+    label: str
+    """What it is at."""
+    about: str
+    """What else there is to say of that, or ''."""
+
+
 class Slot:
-    """Shared memory of one child: its deadline (monotonic seconds), the process group it runs, what it is at."""
+    """Shared memory of one child, in which it says how it stands."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, _SLOT_SIZE)
-        self._deadline, self._group, self._label = 0.0, 0, b""
+        self._deadline, self._group, self._label, self._about = 0.0, 0, b"", b""
 
-    def at(self, label: str, seconds: float) -> None:
+    def at(self, label: str, seconds: float, about: str = "") -> None:
         """The child is now at `label` and should be done with it within `seconds`."""
         self._deadline = time.monotonic() + seconds
-        try:
-            whole = label.encode("utf-8", "surrogateescape")
-        except UnicodeEncodeError:  # a name that no file can have, from somebody's JSON
-            whole = label.encode("utf-8", "backslashreplace")
-        self._label = whole[: _SLOT_SIZE - _SLOT.size]
+        self._label, self._about = _bytes(label), _bytes(about) if about else b""
         self._write()
 
     def extend(self, seconds: float) -> None:
@@ -63,18 +72,26 @@ class Slot:
         self._write()
 
     def _write(self) -> None:
-        whole = _SLOT.pack(self._deadline, self._group, len(self._label)) + self._label
+        whole = _SLOT.pack(self._deadline, self._group, len(self._label), len(self._about)) + self._label + self._about
         self._memory[: len(whole)] = whole
 
-    def read(self) -> tuple[float, int, str]:
-        """Deadline, process group and label as they stand."""
-        deadline, group, length = _SLOT.unpack_from(self._memory)
-        label = self._memory[_SLOT.size : _SLOT.size + length]
-        return deadline, group, label.decode("utf-8", "surrogateescape")
+    def read(self) -> Standing:
+        """How it stands."""
+        deadline, group, label, about = _SLOT.unpack_from(self._memory)
+        text = self._memory[_SLOT.size : _SLOT.size + label + about]
+        return Standing(deadline, group, *(part.decode("utf-8", "surrogateescape") for part in (text[:label], text[label:])))
 
     def close(self) -> None:
         """Give the memory back."""
         self._memory.close()
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        whole = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a name that no file can have, from somebody's JSON
+        whole = text.encode("utf-8", "backslashreplace")
+    return whole[: (_SLOT_SIZE - _SLOT.size) // 2]
 
 
 class Sender:

@@ -71,7 +71,7 @@ class Worker:
         with contextlib.suppress(OSError):
             os.kill(self.pid, signal.SIGKILL)
         hurry(self.pid)
-        kill_group(self.slot.read()[1])
+        kill_group(self.slot.read().group)
 
     def reap(self) -> int | None:
         """Exit status; None where it cannot be had: the child is stuck in the kernel, and left behind."""
@@ -131,7 +131,7 @@ def _be_child(job: Job, world: World, slot: Slot, write: int, word: bytes) -> No
         done = Child(job, world, Sender(write, slot, word), slot).serve()
         code = 0 if done else STOPPED
     finally:
-        kill_group(slot.read()[1])  # the command under way, where we end before it
+        kill_group(slot.read().group)  # the command under way, where we end before it
         os._exit(code)
 
 
