@@ -31,8 +31,8 @@ format: .venv/ready  ## format the code
 bench: .venv/ready  ## compare with tar, zstd, xz and sosreport on this machine (ONLY=a, b, c or m for a part)
 	@$(PY) packaging/bench/run.py $(if $(ONLY),--only $(ONLY))
 
-fuzz: .venv/ready  ## 100,000 mutated inputs for every reader and parser (COUNT=, ONLY= for other numbers and targets)
-	@$(PY) -m tests.fuzz --count $(or $(COUNT),100000) $(if $(ONLY),--only $(ONLY))
+fuzz: .venv/ready  ## 100,000 mutated inputs into every reader and parser, about 20 minutes (COUNT=n, SEED=n, ONLY=target)
+	@$(PY) -m tests.fuzz --count $(or $(COUNT),100000) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 soak: .venv/ready  ## 200 collections in a row, and the response times of a neighbour meanwhile (about 40 minutes)
 	@$(PY) packaging/bench/soak.py

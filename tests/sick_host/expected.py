@@ -81,6 +81,3 @@ QUICK = ("fds-all-closed", "locale-c", "logdir-weird", "out-full", "out-readonly
 
 LATER = {("procs-weird", "passwords_of_command_lines_are_hidden"): "secrets are not yet removed"}
 """Checks that cannot pass yet, and why."""
-
-PATIENCE = {"cpu-5pct": 300.0}
-"""Seconds for a recipe that must have longer than the others: a twentieth of a processor makes a second of work 20."""

@@ -15,7 +15,7 @@ from diagbundle.errors import BundleError
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
-PLACE = os.environ.get("DIAGBUNDLE_FAULTLAB") or os.path.join(os.path.dirname(TOP), "shared", "faultlab")
+PLACE = os.environ.get("FAULTLAB") or os.path.join(os.path.dirname(TOP), "shared", "faultlab")
 PARTS = ("run", "lib.sh", "svc")
 KILL_AFTER = "4"
 """Seconds before the recipes `killed-*` kill: in the first one, the lab's own choice, a slow machine has not begun to collect."""
@@ -42,7 +42,7 @@ def why_not() -> str:
     if os.geteuid() != 0:
         return "the fault lab needs root"
     missing = [part for part in PARTS if not os.path.exists(os.path.join(PLACE, part))]
-    return f"there is no fault lab at {PLACE} (set DIAGBUNDLE_FAULTLAB)" if missing else ""
+    return f"there is no fault lab at {PLACE} (set FAULTLAB)" if missing else ""
 
 
 def recipes() -> list[str]:
@@ -186,7 +186,7 @@ def collect(lab: str, name: str, program: str, folder: str, timeout: float) -> R
 
 
 def outside() -> dict[str, str]:
-    """The environment without our own names, which the program would take for settings of its own."""
+    """The environment without names that the program would take for its settings."""
     return {name: value for name, value in os.environ.items() if not name.startswith("DIAGBUNDLE_")}
 
 
