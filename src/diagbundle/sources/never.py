@@ -50,7 +50,7 @@ NEVER: dict[str, tuple[str, ...]] = {
     "reading it acts on the host": (
         "/proc/kmsg", "/proc/sysrq-trigger", "/sys/kernel/debug/**", "/sys/kernel/tracing/**", "/sys/kernel/slab/**", "/proc/acpi/event",
         "/proc/sys/net/ipv*/route/flush", "/proc/sys/vm/{drop_caches,compact_memory,stat_refresh}", "/proc/sys/fs/binfmt_misc/**",
-        "/proc/xen/xenbus", "/proc/net/rpc/*/{channel,flush}", "/proc/net/rpc/use-gss-proxy", "/proc/fs/{nfsd,lustre,ldiskfs,panfs}/**",
+        "/proc/xen/xenbus", "/proc/**/rpc/*/{channel,flush}", "/proc/**/rpc/use-gss-proxy", "/proc/fs/{nfsd,lustre,ldiskfs,panfs}/**",
         "/proc/fs/cifs/traceSMB", "/sys/fs/fuse/connections/*/abort", "/sys/bus/pci/devices/*/{rom,vpd,config,resource*,remove,reset}",
         "/sys/devices/pci*/**/{rom,vpd,config,resource*,remove,reset}", "/sys/firmware/efi/efivars/{[!S]*,S[!e]*}",
         "/sys/**/cpuinfo_cur_freq", "/proc/bus/usb/**",

@@ -63,8 +63,11 @@ class Opened:
             elif self.size is not None:
                 yield from self._read(self.size)
             else:
-                yield from self._read(KERNEL_LIMIT)
-                if os.read(self.descriptor, 1):
+                left = KERNEL_LIMIT
+                for chunk in self._read(left):
+                    left -= len(chunk)
+                    yield chunk
+                if not left and os.read(self.descriptor, 1):  # a list of sockets may well grow after its end
                     raise SourceFailed(f"it goes on after {KERNEL_LIMIT:,} bytes")
         except OSError as error:
             if error.errno == errno.EAGAIN:  # nothing more to read without waiting
