@@ -18,7 +18,7 @@ LONGEST = 4 << 10
 """Characters of a word in a row of the manifest: of a reason, a name, an argument."""
 MOST_WORDS = 256
 STDERR_IN_ROW = 1 << 10
-SLOW, SLOWEST = 40.0, 2 << 20
+SLOW, SLOWEST = 30.0, 2 << 20
 """Seconds that any file may take, and bytes a second that a long one must come with."""
 COPY_LIMIT = 4 << 20
 """Bytes of an answer of which copies are kept (`also`)."""
