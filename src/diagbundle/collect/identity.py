@@ -17,7 +17,7 @@ from diagbundle.errors import SourceError
 from diagbundle.host import Host
 
 SECONDS = 3.0
-_LONGEST = 64 << 20
+_LONGEST = 16 << 20
 """Bytes of an answer that are read."""
 
 

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from diagbundle.collect.identity import ask
+from diagbundle.collect.rows import said
 from diagbundle.host import Host
 from diagbundle.model import Answer, Collector, Command, File, Outcome, Source, Table
 from diagbundle.sources.never import why_never
@@ -62,7 +63,7 @@ def _questions(collector: Collector, host: Host, *, probes: bool) -> dict[str, A
                 if probes or item["kind"] != "probe":
                     items.append(item | {"sample": True} if sample else item)
         except Exception as error:  # noqa: BLE001  # bulkhead: a collector's own code
-            fault = f"the collector failed: {type(error).__name__}: {error}"
+            fault = f"the collector failed: {said(error)}"
     return {"items": items, "looks": looks, "fault": fault}
 
 
