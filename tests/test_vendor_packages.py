@@ -162,9 +162,9 @@ FAILING = {
     "ends the process": ("os._exit(0)", ENDED),
     "kills itself": ("os.kill(os.getpid(), signal.SIGKILL)", ENDED),
     "closes everything": ("os.closerange(0, 4096)", ENDED),
-    "writes into everything": ("for number in range(3, 64):\n    try:\n        os.write(number, b'[[')\n    except OSError:\n        pass\nit = ()", ENDED),
-    "answers in our place": ("for number in range(3, 64):\n    try:\n        os.write(number, b'[1]')\n    except OSError:\n        pass\nos._exit(0)", ENDED),
-    "answers half": ("for number in range(3, 64):\n    try:\n        os.write(number, b'{\"fault\": 5}')\n    except OSError:\n        pass\nos._exit(0)", ".*'fault' must be text: 5"),
+    "writes into everything": ("for number in map(int, os.listdir('/proc/self/fd')):\n    try:\n        number > 2 and os.write(number, b'[[')\n    except OSError:\n        pass\nit = ()", ENDED),
+    "answers in our place": ("for number in map(int, os.listdir('/proc/self/fd')):\n    try:\n        number > 2 and os.write(number, b'[1]')\n    except OSError:\n        pass\nos._exit(0)", ENDED),
+    "answers half": ("for number in map(int, os.listdir('/proc/self/fd')):\n    try:\n        number > 2 and os.write(number, b'{\"fault\": 5}')\n    except OSError:\n        pass\nos._exit(0)", ".*'fault' must be text: 5"),
 }  # fmt: skip
 
 
