@@ -239,7 +239,7 @@ class Host:
         if (status := os.fstat(descriptor)).st_nlink > 1:
             try:
                 trust.refuse_planted(status, self._last[1], parent)
-            except SourceDenied:
+            except (SourceDenied, OSError):
                 os.close(descriptor)
                 raise
         return descriptor
