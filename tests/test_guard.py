@@ -3,12 +3,11 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
+from killing import Run
 
-PROGRAM = [sys.executable, "-m", "diagbundle", "collect", "--yes", "--only", "slow"]
 SLOW = 'title = "Slow"\nstage = "logs"\n[[command]]\nargv = ["seq", "-f", "%020g", "1", "5000000"]\n[[command]]\nargv = ["sleep", "40"]\ntimeout = 45\n'
 
 
@@ -20,19 +19,17 @@ def begin(tmp_path):
     begun = []
 
     def start(folder):
-        with open(tmp_path / "screen", "w") as screen:  # no pipe: whoever is stuck holds it open
-            process = subprocess.Popen([*PROGRAM, "--collector", tmp_path / "slow.toml", "-o", folder], stdout=screen, stderr=screen)
-        begun.append(process)
+        run = Run(folder, "--only", "slow", "--collector", str(tmp_path / "slow.toml"))
+        begun.append(run)
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and not any(name.endswith(".part") for name in os.listdir(folder)):
             time.sleep(0.05)
         time.sleep(1)
-        return process, children(process.pid)[0]
+        return run, children(run.process.pid)[0]
 
     yield start
-    for process in begun:
-        process.kill()
-        process.wait()
+    for run in begun:
+        run.remove()
 
 
 def children(pid):
@@ -56,26 +53,26 @@ def gone(pid, seconds=10):
 
 
 def test_a_writer_that_is_killed_is_not_killed_in_silence(begin, tmp_path):
-    process, writer = begin(tmp_path)
+    run, writer = begin(tmp_path / "out")
     os.kill(writer, signal.SIGKILL)
-    process.wait(20)
-    said = (tmp_path / "screen").read_text()
-    assert process.returncode == 128 + signal.SIGKILL
+    run.process.wait(20)
+    said = run.said
+    assert run.process.returncode == 128 + signal.SIGKILL
     assert "killed (signal 9)" in said
     assert "salvage" in said
 
 
 def test_a_listener_that_is_killed_takes_the_writer_with_it(begin, tmp_path):
-    process, writer = begin(tmp_path)
-    process.kill()
+    run, writer = begin(tmp_path / "out")
+    run.process.kill()
     assert gone(writer)
 
 
 def test_its_exit_code_is_the_run_s(begin, tmp_path):
-    process, _ = begin(tmp_path)
-    process.terminate()
-    process.wait(20)
-    assert process.returncode == 3
+    run, _ = begin(tmp_path / "out")
+    run.process.terminate()
+    run.process.wait(20)
+    assert run.process.returncode == 3
 
 
 @pytest.mark.root
@@ -89,16 +86,16 @@ def test_a_disk_that_no_longer_answers_is_named_and_not_waited_for(begin, tmp_pa
     if made.returncode:
         pytest.skip(f"no file system can be made here: {made.stderr.strip()}")
     try:
-        process, writer = begin(disk)
+        run, writer = begin(disk)
         if subprocess.run(["fsfreeze", "-f", disk], check=False).returncode:
             pytest.skip("file systems cannot be frozen here")
         began = time.monotonic()
-        process.terminate()  # it wants to seal, and cannot
-        process.wait(60)
-        said = (tmp_path / "screen").read_text()
+        run.process.terminate()  # it wants to seal, and cannot
+        run.process.wait(60)
+        said = run.said
         took = time.monotonic() - began
         subprocess.run(["fsfreeze", "-u", disk], check=False)
-        assert process.returncode == 1
+        assert run.process.returncode == 1
         assert "has not answered for" in said
         assert str(disk) in said
         assert took < 30

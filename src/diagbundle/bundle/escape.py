@@ -22,10 +22,9 @@ def shown(text: str | bytes, keep: str = "") -> str:
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8", "surrogateescape")
-    if text.isprintable():
-        return text if text.isascii() else _INVISIBLE.sub(lambda found: _escaped(ord(found[0])), text)
-    plain = "".join(character if character.isprintable() or character in keep else _escaped(ord(character)) for character in text)
-    return _INVISIBLE.sub(lambda found: _escaped(ord(found[0])), plain)
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() or character in keep else _escaped(ord(character)) for character in text)
+    return text if text.isascii() else _INVISIBLE.sub(lambda found: _escaped(ord(found[0])), text)
 
 
 def _escaped(code: int) -> str:

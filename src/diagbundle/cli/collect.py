@@ -18,7 +18,7 @@ from diagbundle.bundle.format import PARTIAL_SUFFIX, SUFFIX
 from diagbundle.bundle.pack import Member
 from diagbundle.cli import options
 from diagbundle.cli.screen import Screen, amount, is_terminal
-from diagbundle.cli.talk import say
+from diagbundle.cli.talk import give_up_output, say
 from diagbundle.collect.budget import processors, room
 from diagbundle.collect.engine import Engine, Request, Result, who_is
 from diagbundle.collect.guard import Guard
@@ -72,11 +72,10 @@ def command(*, yes: bool, quiet: bool, as_json: bool, **flags: Any) -> int:
     who = who_is(host)
     place = _place(settings, who)
     screen = Screen(quiet=quiet)
-    rationed = processors() < RATIONED and settings.timeout == config.Config.timeout
+    share = processors()
+    rationed = share < RATIONED and settings.timeout == config.Config.timeout
     if rationed:
-        screen.say(
-            f"This host gives us {processors():.0%} of a processor: the run ends after {RATIONED_TIME}. `--timeout 30m` waits longer.\n"
-        )
+        screen.say(f"This host gives us {share:.0%} of a processor: the run ends after {RATIONED_TIME}. `--timeout 30m` waits longer.\n")
     if not quiet:  # it looks at the logs first, to tell their size
         _statement(screen, settings, collectors, host, place)
     if not yes and not quiet and is_terminal(0) and is_terminal(2) and not _agreed():
@@ -198,9 +197,8 @@ def _signals() -> Any:
     """A function that says which signal asked us to end, or ''."""
     got: list[int] = []
     for number in SIGNALS:
-        if (
-            signal.getsignal(number) is not signal.SIG_IGN or number != signal.SIGHUP
-        ):  # which nohup wants ignored; a script's `&` ignores SIGINT
+        wanted_so = number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN  # by nohup; a script's `&` ignores SIGINT
+        if not wanted_so:
             signal.signal(number, lambda signal_number, _frame: got.append(signal_number))
     return lambda: SIGNALS[signal.Signals(got[0])] if got else ""
 
@@ -282,4 +280,4 @@ def _print(text: str, *, to_stderr: bool = False) -> None:
         sys.stdout.flush()
     except OSError as error:
         say(f"diagbundle: standard output takes nothing: {error.strerror}")
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else what is left would be tried again at exit
+        give_up_output()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import sys
 
 from diagbundle.bundle.escape import shown
-from diagbundle.cli.talk import say
+from diagbundle.cli.talk import give_up_output, say
 from diagbundle.errors import DiagbundleError
 
 SIGPIPE = 13
@@ -58,9 +57,7 @@ def run(words: list[str]) -> int:
             say(f"hint: {shown(error.hint)}")
         return error.exit_code
     except BrokenPipeError:
-        # Whoever read our output has gone: nothing more to say, and nothing to flush at exit.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        give_up_output()  # whoever read it has gone: there is nothing more to say
         return 128 + SIGPIPE
     except OSError as error:
         what = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")

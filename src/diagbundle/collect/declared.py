@@ -16,10 +16,10 @@ from diagbundle.bundle.format import OWN, name_bytes, name_fault
 from diagbundle.errors import UsageError
 from diagbundle.host import Host, has_magic
 from diagbundle.model import Collector, Command, File, Probe, Source, Stage
+from diagbundle.sources.sound import TIMEOUT, is_timeout
 
 MAX_SIZE = 256 << 10
 """Bytes of a collector file at most."""
-MAX_TIMEOUT = 24 * 3600
 PROBES = ("arp", "dns", "http", "mtu", "ntp", "ports", "proxy", "tcp", "tls")
 PROBE_OPTIONS = ("dev", "name", "proxy", "starttls")
 NEEDS = ("anyone", "root")
@@ -214,8 +214,7 @@ def _argv(value: Any) -> str:
 
 
 def _timeout(value: Any) -> str:
-    sound = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= MAX_TIMEOUT
-    return "" if sound else f"a number of seconds, more than 0 and at most {MAX_TIMEOUT}"
+    return "" if is_timeout(value) else TIMEOUT
 
 
 def _limit(value: Any) -> str:

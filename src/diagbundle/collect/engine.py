@@ -19,6 +19,7 @@ from diagbundle.collect.budget import Budget
 from diagbundle.collect.identity import ask_or_do, identity
 from diagbundle.collect.job import Job, Redact, World, passes_through
 from diagbundle.collect.manners import hurry
+from diagbundle.collect.order import not_further
 from diagbundle.collect.output import FileOutput, PipeOutput, Sealed, bundle_name, prefix_of
 from diagbundle.collect.supervise import NOT_ASKED, Supervisor
 from diagbundle.collect.sweep import sweep
@@ -136,7 +137,7 @@ class Engine:
         try:
             reason = self._collect()
         except OSError as error:
-            reason = f"the bundle could not be written further: {error.strerror}"
+            reason = not_further(error)
         finally:
             self.supervisor.close()
         return self._seal(reason)
@@ -232,7 +233,7 @@ class Engine:
             return self._limited_by
         self.writer.limit = self.writer.packed + self.output.kept
         self.output.keep(0)  # what was kept is there to be used now
-        return f"the bundle could not be written further: {error.strerror}"
+        return not_further(error)
 
     def _row(self, row: Member) -> None:
         if row["outcome"] == Outcome.COLLECTED:

@@ -11,7 +11,7 @@ from diagbundle.collect.worker import Worker
 from diagbundle.model import Outcome
 
 
-def strerror(error: OSError) -> str:
+def not_further(error: OSError) -> str:
     """Why the output takes no more."""
     return f"the bundle could not be written further: {error.strerror}"
 
@@ -29,7 +29,7 @@ class Order:
         self.unread = 0
         """Bytes of files that were not read for want of room."""
         self.on_row: Callable[[Member], None] = lambda _row: None
-        self.on_full: Callable[[OSError], str] = strerror
+        self.on_full: Callable[[OSError], str] = not_further
         """Told when the output takes no more; says why."""
 
     def is_free_for(self, worker: Worker) -> bool:

@@ -119,18 +119,25 @@ class Sealed:
     """Whether it was read again from the disk, and was the same."""
 
 
-class FileOutput:
-    """A file beside which nothing is written until it is sealed. Raises `OutputError` before anything is collected."""
+class _Output:
+    """What both kinds ask of whoever makes them write."""
 
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self._end = self._unsynced = 0
-        self._kept, self._allocated = 0, 0.0
-        """Bytes behind the end that are kept, and up to where the file system has given us room."""
+    def __init__(self) -> None:
         self.alive: Callable[[], None] = lambda: None
         """Called while much is written or read."""
         self.hurried: Callable[[], str] = lambda: ""
         """Why it has to end soon, or ''."""
+
+
+class FileOutput(_Output):
+    """A file beside which nothing is written until it is sealed. Raises `OutputError` before anything is collected."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+        self._end = self._unsynced = 0
+        self._kept, self._allocated = 0, 0.0
+        """Bytes behind the end that are kept, and up to where the file system has given us room."""
         self.folder = os.path.dirname(os.path.abspath(path))
         self.part = path.removesuffix(SUFFIX) + UNFINISHED_SUFFIX
         not_taken(path)
@@ -183,7 +190,8 @@ class FileOutput:
         if until <= self._allocated:
             return
         try:
-            os.posix_fallocate(self._file, int(max(self._allocated, self._end)), until - int(max(self._allocated, self._end)))
+            start = int(max(self._allocated, self._end))
+            os.posix_fallocate(self._file, start, until - start)
             self._allocated = until
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -260,7 +268,7 @@ class FileOutput:
         return ""
 
 
-class PipeOutput:
+class PipeOutput(_Output):
     """A descriptor that bytes go into and never come back from."""
 
     path = "-"
@@ -269,10 +277,9 @@ class PipeOutput:
     cut = None
 
     def __init__(self, descriptor: int) -> None:
+        super().__init__()
         self._descriptor = descriptor
         self._size = 0
-        self.alive: Callable[[], None] = lambda: None
-        self.hurried: Callable[[], str] = lambda: ""
 
     def write(self, data: bytes | memoryview) -> None:
         """All of it, or `OutputError`: what a reader has of a part of it cannot be taken back."""

@@ -8,6 +8,7 @@ import signal
 import time
 
 from diagbundle.collect.identity import ask_or_do
+from diagbundle.collect.manners import state
 from diagbundle.sources.command import MARK
 
 _START_TIME = 19
@@ -70,8 +71,4 @@ def _stat(pid: int) -> tuple[str, int, int]:
 
 def _is_there(pid: int) -> bool:
     """Whether it is, and is not merely waiting to be taken note of."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[:1] not in ([b"Z"], [b"X"], [])
-    except OSError:
-        return False
+    return state(pid) not in ("", "Z", "X")

@@ -21,8 +21,9 @@ _ETHERNET = 1  # ARPHRD_ETHER
 _EVERYBODY = b"\xff" * 6
 MAX_MACS = 8
 _LISTEN = 0.5
-_KNOWN = 0.5
 """Seconds that a second owner of an address has after the first answer."""
+_KNOWN = 0.5
+"""Seconds after which a neighbour that the kernel knows is not waited for any longer."""
 
 
 def arp(probe: Probe, _host: Host, clock: Clock) -> Iterator[Row]:

@@ -11,6 +11,8 @@ from typing import Any
 from diagbundle.model import Command, File, Probe, Table
 
 MAX_TIMEOUT = 24 * 3600
+TIMEOUT = f"a number of seconds, more than 0 and at most {MAX_TIMEOUT}"
+"""What a timeout must be, in words."""
 MAX_WORDS, MAX_TEXT = 10_000, 64 << 10
 """Words of a command, and characters of any one text: the kernel takes no longer ones."""
 
@@ -41,7 +43,8 @@ def _path(value: Any) -> bool:
     return _text(value) and value.startswith("/") and ".." not in value.split("/")
 
 
-def _seconds(value: Any) -> bool:
+def is_timeout(value: Any) -> bool:
+    """Whether a source may have it as its timeout."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= MAX_TIMEOUT
 
 
@@ -60,7 +63,7 @@ def _whole(value: Any) -> bool:
 _TEXT: Wanted = (_text, "text")
 _PATH: Wanted = (lambda value: value == "" or _path(value), "an absolute path without '..'")
 _COMMON: dict[str, Wanted] = {
-    "timeout": (_seconds, f"a number of seconds, more than 0 and at most {MAX_TIMEOUT}"),
+    "timeout": (is_timeout, TIMEOUT),
     "at": _TEXT, "also": (_texts, "a tuple of texts"), "only_if": _PATH, "skip": _TEXT,
 }  # fmt: skip
 _FIELDS: dict[type, dict[str, Wanted]] = {
