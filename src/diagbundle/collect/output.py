@@ -31,6 +31,8 @@ ANSWER_WITHIN = 10.0
 SIDECAR = ".sha256"
 _PIECE = 4096
 """Bytes that a pipe takes at once without making us wait, where it says that it is ready (PIPE_BUF)."""
+_PATIENCE = 2.0
+"""Seconds for which whoever asks us to end waits for the reading back: a bundle of usual size is read in less."""
 STALLED = 300.0
 """Seconds without a byte after which nobody is reading the pipe any more."""
 
@@ -228,6 +230,7 @@ class FileOutput(_Output):
 
     def _read_back(self, sha256: str) -> bool:
         """From the disk, where the system lets go of its copy; then opened as the desk will open it. Whether there was time for that."""
+        started = time.monotonic()
         with contextlib.suppress(OSError):
             os.posix_fadvise(self._file, 0, 0, os.POSIX_FADV_DONTNEED)
         digest = hashlib.sha256()
@@ -235,7 +238,7 @@ class FileOutput(_Output):
         while chunk := os.read(self._file, _READ):
             digest.update(chunk)
             self.alive()
-            if self.hurried():
+            if self.hurried() and time.monotonic() - started > _PATIENCE:
                 return False
         fault = "its checksum differs" if digest.hexdigest() != sha256 else ""
         try:
