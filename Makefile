@@ -28,11 +28,12 @@ check: .venv/ready  ## format, lint and types
 format: .venv/ready  ## format the code
 	@$(PY) -m ruff format $(OURS)
 
-bench: .venv/ready  ## compare with tar, zstd, xz and sosreport on this machine (ONLY=a, b, c or m for a part)
+bench: .venv/ready  ## compare with tar, zstd, xz and sosreport on this machine (ONLY=a, b, c, m or r for a part)
 	@$(PY) packaging/bench/run.py $(if $(ONLY),--only $(ONLY))
 
 fuzz: .venv/ready  ## 100,000 mutated inputs into every reader and parser, about 20 minutes (COUNT=n, SEED=n, ONLY=target)
 	@$(PY) -m tests.fuzz --count $(or $(COUNT),100000) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+	@$(PY) -m tests.redact.asan --seconds $(or $(SECONDS),60)
 
 soak: .venv/ready  ## 200 collections in a row, and the response times of a neighbour meanwhile (about 40 minutes)
 	@$(PY) packaging/bench/soak.py
@@ -49,7 +50,7 @@ clean:  ## remove what make made, also the bundles in ./build
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .hypothesis
 	find $(OURS) -name __pycache__ -prune -exec rm -rf {} +
 
-.venv/ready: pyproject.toml packaging/venv
+.venv/ready: pyproject.toml packaging/venv $(wildcard src/diagbundle/redact/*.c)
 	@packaging/venv
 
 test-packages:

@@ -14,6 +14,8 @@ from ._mounts import mounts, split
 
 WHOLE = 600.0
 """Seconds for the journal as text."""
+EXPORTED = 8 << 30
+"""Bytes of its export: the oldest comes first, and a full journal of 4 GiB grows."""
 VENDORS = """
 /opt/*/{log,logs,var/log,var/logs}/** /srv/*/{log,logs}/** /usr/local/*/{log,logs}/** /usr/local/{log,logs}/** /var/opt/*/{log,logs}/**
 /var/opt/*/*/{log,logs}/** /var/lib/{*/log,*/logs}/** /usr/share/tomcat*/logs/* /usr/share/{elasticsearch,kibana,logstash}/logs/*
@@ -108,19 +110,21 @@ def logs(host: Host) -> Iterator[Source]:
 
 
 def _journal(host: Host) -> Iterator[Source]:
-    """Text and export beside the files: the desk's journalctl may be too old for this host's format."""
-    reason = "" if any(globbed(host, JOURNALS)) else "there is no journal"
+    """As text, and all of it as export: its files are binary, and the desk's journalctl may be too old for them."""
+    folders = list(globbed(host, JOURNALS))
+    reason = "" if folders else "there is no journal"
     plain = ("journalctl", "--no-pager")
     for words in (("--list-boots",), ("--disk-usage",), ("--header",)):
         yield Command((*plain, *words), skip=reason, timeout=60)
     yield Command((*plain, "--boot", "-p", "err", "-o", "short-iso-precise"), skip=reason, timeout=120)
-    whole: tuple[tuple[str, ...], ...] = (("--boot",), ("--boot", "-o", "export"), ("--boot", "-1", "-o", "export"), ())
-    for choice in whole:
-        yield Command((*plain, *choice), skip=reason, timeout=WHOLE, limit=2 << 30)
+    spaces = sorted({name for folder in folders if (name := os.path.basename(folder).partition(".")[2])})
+    exports = (("--merge", "-o", "export"), *((f"--namespace={name}", "-o", "export") for name in spaces))
+    for choice in (("--boot",), *exports, ()):
+        yield Command((*plain, *choice), skip=reason, timeout=WHOLE, limit=EXPORTED if "export" in choice else 2 << 30)
 
 
 def _accounting(host: Host) -> Iterator[Source]:
-    """Activity data as text: they can be read only by the version of sadf that belongs to them."""
+    """Activity data and process accounting as text: they can be read only by the version of the program that belongs to them."""
     for path in globbed(host, "/var/log/{sa,sysstat}/sa[0-9]*"):
         name = os.path.basename(path)
         if name.rpartition(".")[2] not in ("gz", "xz", "bz2", "zst"):
@@ -133,6 +137,8 @@ def _accounting(host: Host) -> Iterator[Source]:
                 skip="the host wrote this text itself" if written else "",
                 timeout=60,
             )
+    for path in globbed(host, "/var/{account,log/account}/{pacct,pacct.0,pacct.1}"):
+        yield Command(("lastcomm", "--file", path), timeout=60)
 
 
 # -- logs elsewhere

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
+import lzma
 import os
+import re
 import socket
 import struct
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +32,13 @@ SECURITY = [
 KINDS = ("empty", "run_level", "boot", "clock_new", "clock_old", "init", "login", "user", "dead", "accounting")
 HEAD = 64 * 384
 """Bytes from which a layout is told."""
+UNPACK: dict[str, Callable[[bytes, int], bytes]] = {
+    "gz": lambda data, most: zlib.decompressobj(31).decompress(data, most),
+    "xz": lambda data, most: lzma.LZMADecompressor().decompress(data, most),
+    "bz2": lambda data, most: bz2.BZ2Decompressor().decompress(data, most),
+}
+MAX_UNPACKED = 64 << 20
+ROTATED = re.compile(r"/var/log/([bw]tmp(?:[.-][0-9]+)+)(?:\.(?:gz|xz|bz2))?")
 MAX_RECORDS = 100_000
 """Last records of a file to decode; the whole file is kept with the logs."""
 SKIPPED = "names typed at a failed login may be passwords: the table btmp has the records, without names that no user has"
@@ -85,26 +97,46 @@ def _address(raw: bytes) -> str:
 
 
 def logins(path: str, *, known_only: bool = False) -> Callable[[Host], Iterator[Row]]:
-    """Rows of a file of login records, oldest first."""
+    """Rows of a file of login records, oldest first; a rotated one may be packed."""
 
     def rows(host: Host) -> Iterator[Row]:
         users = {line.partition(":")[0] for line in host.lines("/etc/passwd")} if known_only else set()
-        descriptor = host.open(path)
-        try:
-            length = os.fstat(descriptor).st_size
-            layout = layout_of(os.pread(descriptor, HEAD, 0), length)
+        with _contents(host, path) as (length, read):
+            layout = layout_of(read(HEAD, 0), length)
             size = layout.record.size
             total = length // size
             first = max(0, total - MAX_RECORDS)
             if first:
                 yield {"type": "omitted", "records": first}
             for number in range(first, total):
-                row = login_row(layout.record.unpack(os.pread(descriptor, size, number * size).ljust(size, b"\0")))
+                row = login_row(layout.record.unpack(read(size, number * size).ljust(size, b"\0")))
                 yield row | {"user": "(no such user)"} if known_only and row["user"] not in users else row
-        finally:
-            os.close(descriptor)
 
     return rows
+
+
+@contextmanager
+def _contents(host: Host, path: str) -> Iterator[tuple[int, Callable[[int, int], bytes]]]:
+    """Length of a file, and what reads so many bytes of it from a place."""
+    if unpack := UNPACK.get(path.rpartition(".")[2]):
+        try:
+            data = unpack(host.read(path), MAX_UNPACKED)
+        except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+            raise ValueError(f"it cannot be unpacked: {error}") from None
+        yield len(data), lambda size, at: data[at : at + size]
+        return
+    descriptor = host.open(path)
+    try:
+        yield os.fstat(descriptor).st_size, lambda size, at: os.pread(descriptor, size, at)
+    finally:
+        os.close(descriptor)
+
+
+def rotated(host: Host) -> Iterator[Table]:
+    """Login records that were put aside, as tables of the same name."""
+    for path in host.glob("/var/log/[bw]tmp?*"):
+        if found := ROTATED.fullmatch(path):
+            yield Table(found[1], logins(path, known_only=found[1].startswith("btmp")))
 
 
 def _data(descriptor: int) -> Iterator[tuple[int, int]]:
@@ -143,9 +175,14 @@ def users(host: Host) -> Iterator[Source]:
     yield Table("utmp", logins("/run/utmp"), only_if="/run/utmp")
     yield Table("wtmp", logins("/var/log/wtmp"), only_if="/var/log/wtmp")
     yield Table("btmp", logins("/var/log/btmp", known_only=True), only_if="/var/log/btmp")
+    yield from rotated(host)
     yield Table("lastlog", lastlog, only_if="/var/log/lastlog")
     yield Command(("last", "-F", "-i"), also=("last",))
     yield Command(("lastb", "-F", "-i"), skip=SKIPPED)
+    yield Command(("wtmpdb", "last"), only_if="/var/lib/wtmpdb/wtmp.db")
+    yield Command(("lastlog2",), only_if="/var/lib/lastlog/lastlog2.db")
+    yield Command(("faillog", "-a"), only_if="/var/log/faillog")
+    yield Command(("pam_tally2",), only_if="/var/log/tallylog")
     yield Command(("who", "-a"))
     idle = "" if host.running("systemd-logind", "elogind") else "systemd-logind is not running: asking would start it"
     yield Command(("loginctl", "list-sessions"), skip=idle)

@@ -54,7 +54,7 @@ class Bench:
         self.vendor.mkdir(parents=True)
         (self.vendor / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
         (top / "small").write_bytes(b"small\n")
-        (top / "large.log").write_bytes(os.urandom(1 << 20) * 12)
+        (top / "large.log").write_bytes(os.urandom(1 << 19).hex().encode() * 12)
         for name, path, stage in zip(GOOD, ("small", "large.log"), ("volatile", "logs"), strict=True):
             text = f'title = "Good"\nstage = "{stage}"\n[[file]]\npaths = ["{top}/{path}"]\n[[command]]\nargv = ["echo", "{name}"]\n'
             self.put(f"{name}.toml", text)

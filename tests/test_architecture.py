@@ -24,8 +24,8 @@ MAY_IMPORT = {
     "saved": GROUND | {"host"},
     "config": GROUND,
     "sources": GROUND | {"host", "numbers"},
-    "redact": GROUND,
-    "collect": GROUND | {"bundle", "host", "numbers", "sources"},
+    "redact": GROUND | {"trust"},
+    "collect": GROUND | {"bundle", "host", "numbers", "sources", "trust"},
     "analyse": GROUND | {"bundle"},
     "report": GROUND | {"bundle", "analyse"},
     "testing": GROUND | {"bundle", "host", "saved", "collect", "analyse"},
@@ -35,9 +35,10 @@ MAY_IMPORT = {
 ROOF = {"cli", "__main__"}
 DOOR_OF_COLLECTORS = "diagbundle.collect.api"
 BULKHEADS = {
-    ("collect.child", "_send"): "one source becomes one entry",
+    ("collect.child", "send"): "one source becomes one entry",
     ("collect.child", "_rows"): "the same for a table, and what it had computed is kept",
     ("collect.child", "serve"): "a collector's own fault becomes one entry",
+    ("redact.stream", "_found"): "what cannot be redacted does not leave",
     ("collect.rows", "said"): "an error that cannot say what it is",
     ("collect.packages", "_told"): "a package of a vendor that fails says why",
     ("collect.plan", "_questions"): "a collector that cannot say what it would ask is named, and the plan goes on",
@@ -54,7 +55,7 @@ def files_below(folder, *suffixes):
     for here, folders, names in os.walk(os.path.join(TOP, folder)):
         folders[:] = sorted(name for name in folders if name not in NOT_OURS and not name.endswith(".egg-info"))
         for name in sorted(names):
-            if name.endswith(suffixes or ("",)):
+            if name.endswith(suffixes or ("",)) and not name.endswith(".so"):  # built here, and not ours to send
                 yield os.path.join(here, name)
 
 

@@ -159,7 +159,7 @@ def test_a_signal_seals_what_there_is(folder, number):
 
 
 def test_an_unfinished_bundle_of_a_killed_run_can_be_salvaged(folder):
-    (folder / "logs/big.log").write_bytes(os.urandom(3 << 20))
+    (folder / "logs/big.log").write_text(os.urandom(3 << 20).hex())
     (folder / "slow.toml").write_text('title = "Slow"\nstage = "logs"\n[[command]]\nargv = ["sleep", "60"]\ntimeout = 60\n')
     os.chmod(folder / "slow.toml", 0o600)
     words = ["collect", "--collector", "slow.toml", "--include", "logs", "--only", "include", "--with", "slow", "-o", "out", "-q"]

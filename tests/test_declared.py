@@ -4,10 +4,11 @@ import os
 
 import pytest
 
-from diagbundle.collect.declared import MAX_SIZE, parse, read
+from diagbundle.collect.declared import parse, read
 from diagbundle.errors import UsageError
 from diagbundle.host import Host
 from diagbundle.model import Command, File, Probe, Stage
+from diagbundle.trust import MAX_SIZE
 
 WHOLE = b"""
 title = "Network interfaces and their counters"

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from asking import LIVE, asking
+from asking import LIVE, Through, asking
 
 from diagbundle.bundle.reader import Bundle
 from diagbundle.collect.engine import Engine, Request
@@ -267,7 +267,7 @@ def test_a_file_that_shrinks_is_filled_and_named(collect, tree):
                 os.truncate(big, 20 << 20)
             yield chunk
 
-    got = intact(collect(Host(str(tree)), asking(File("/var/log/big")), redact=redact))
+    got = intact(collect(Host(str(tree)), asking(File("/var/log/big")), redact=Through(redact)))
     row = got.rows["/var/log/big"]
     assert (row["outcome"], row["short"], row["size"]) == ("partial", 20 << 20, 64 << 20)
     assert (got.tree / "var/log/big").read_bytes() == b"x" * (20 << 20) + bytes(44 << 20)

@@ -6,7 +6,7 @@ import signal
 import time
 
 import pytest
-from asking import LIVE, asking
+from asking import LIVE, Through, asking
 
 from diagbundle.bundle.reader import Bundle
 from diagbundle.collect import supervise
@@ -43,7 +43,7 @@ def slowly(seconds, *, deaf=False):
                 deaf_for(seconds) if deaf else time.sleep(seconds)
             yield chunk
 
-    return redact
+    return Through(redact)
 
 
 def later(seconds, text):
@@ -175,7 +175,7 @@ def test_a_fault_in_the_middle_of_a_large_member_costs_that_member_only(collect,
                 raise ValueError("a fault of ours")
             yield chunk
 
-    got = collect(Host(str(tree)), asking(File("/var/log/big"), File("/etc/hosts")), redact=redact)
+    got = collect(Host(str(tree)), asking(File("/var/log/big"), File("/etc/hosts")), redact=Through(redact))
     assert outcomes(got, "file") == [("/var/log/big", "failed"), ("/etc/hosts", "collected")]
 
 

@@ -3,7 +3,7 @@
 
     make bench               all of it (about ten minutes; 16 GB of disk)
     make bench ONLY=a        a: 600 MB of logs and 5,000 small files   b: this whole machine   c: list and read one file of 2 GB
-                             m: memory for one file of 5 GB
+                             m: memory for one file of 5 GB   r: what redaction costs and hides
 
 The contestants run in turn (A B C, A B C, …), so that a busy moment of the machine hits all of them; a figure is the median of its
 runs, a ratio the median of the ratios within the rounds. CPU is user and system time of all processes of a contestant.
@@ -21,11 +21,13 @@ from dataclasses import dataclass, field
 
 import genlogs
 import measure
+import redaction
 import report
 from measure import Cost, Footprint, checked, quoted, shell
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DOCUMENT = os.path.join(ROOT, "docs", "BENCHMARKS.md")
+OWN_DOCUMENT = {"r": os.path.join(ROOT, "docs", "REDACTION.md")}
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "src", "collectors")
 PARTIAL = 3  # exit status of diagbundle: sealed, but something failed, which is said
 GB = 10**9
@@ -52,6 +54,8 @@ class Bench:
     work: str
     tool: list[str]
     rounds: int
+    size: int = 600 * 10**6
+    """Of the logs that are redacted."""
 
     def logs(self, name: str, size: int, small: int, seed: str) -> str:
         """A folder of generated logs; made once."""
@@ -89,13 +93,13 @@ class Bench:
         """A folder that goes away again."""
         return tempfile.TemporaryDirectory(dir=self.work, prefix="run-")
 
-    def collect(self, tree: str) -> Callable[[str], list[str]]:
+    def collect(self, tree: str, *more: str) -> Callable[[str], list[str]]:
         """The command that bundles one folder, and nothing else."""
-        return lambda out: [*self.tool, "collect", "--only", "include", "--include", tree, "-o", out, "--yes", "-q"]
+        return lambda out: [*self.tool, "collect", "--only", "include", "--include", tree, "-o", out, "--yes", "-q", *more]
 
     def bundle(self, tree: str, out: str) -> str:
         """Makes a bundle of a folder; gives its path."""
-        argv = self.collect(tree)(out)
+        argv = self.collect(tree, "--no-redact")(out)
         checked(measure.run(argv, out), argv, (0, PARTIAL))
         return next(os.path.join(out, name) for name in sorted(os.listdir(out)) if name.endswith(".tar.zst"))
 
@@ -118,7 +122,7 @@ def logs_and_small_files(bench: Bench) -> str:
         return shell(tar, f"zstd -3 -q -c > {shlex.quote(out)}/archive && {sums}")
 
     contestants = [
-        Contestant("`diagbundle collect`", bench.collect(tree), bench.rounds),
+        Contestant("`diagbundle collect --no-redact`", bench.collect(tree, "--no-redact"), bench.rounds),
         Contestant("`tar \\| zstd -3 -T2`", piped("zstd", "-3", "-T2", "-q", "-c"), bench.rounds),
         Contestant("`tar \\| zstd -3`, then `sha256sum`", summed, bench.rounds),
         Contestant("`tar \\| xz -3`", piped("xz", "-3", "-c"), max(1, bench.rounds // 4), watched=False),
@@ -178,10 +182,22 @@ def one_large_file(bench: Bench) -> str:
                 for name in sorted(files):
                     with open(os.path.join(folder, name), "rb") as text:
                         shutil.copyfileobj(text, out, 1 << 20)
-    contestants = [Contestant("`diagbundle collect`, one file of 5 GB", bench.collect(large), 1)]
+    contestants = [Contestant("`diagbundle collect --no-redact`, one file of 5 GB", bench.collect(large, "--no-redact"), 1)]
     bench.race(contestants)
     shutil.rmtree(large)
     return report.races(contestants, against=None)
+
+
+def redacted(bench: Bench) -> str:
+    """(r) The same logs as they are, without secrets, and with stand-ins for identifiers."""
+    place = f"redact-{bench.size // 10**6}M"
+    foreign = redaction.GENLOGS and redaction.foreign_logs(os.path.join(bench.work, f"foreign-{place}"), bench.size)
+    tree = foreign or bench.logs(place, bench.size, 0, "4")
+    ways = {"nothing is redacted": ("--no-redact",), "secrets": (), "secrets and identifiers": ("--pseudonyms",)}
+    contestants = [Contestant(f"`diagbundle collect`: {way}", bench.collect(tree, *more), bench.rounds) for way, more in ways.items()]
+    bench.race(contestants)
+    parts = (redaction.engine(bench.work, tree), redaction.recall(tree), redaction.compared(bench.work, bench.tool))
+    return "\n\n".join((report.races(contestants, against=0), *parts))
 
 
 CASES: dict[str, tuple[str, Callable[[Bench], str]]] = {
@@ -189,6 +205,7 @@ CASES: dict[str, tuple[str, Callable[[Bench], str]]] = {
     "b": ("A full collection of this machine", whole_machine),
     "c": ("List, and read one file, out of a bundle of 2 GB", list_and_read),
     "m": ("One file of 5 GB", one_large_file),
+    "r": ("Redaction", redacted),
 }
 
 
@@ -226,7 +243,8 @@ def main(words: list[str]) -> int:
     parser.add_argument("--rounds", type=int, default=7, help="runs of each contestant (7)")
     parser.add_argument("--work", default="/var/tmp/diagbundle-bench", help="folder on a real disk for the data; kept for the next time")  # noqa: S108
     parser.add_argument("--tool", type=shlex.split, help="command that is measured (default: this checkout, installed for it)")
-    parser.add_argument("--document", default=DOCUMENT, help="file that holds the figures")
+    parser.add_argument("--size", type=genlogs.amount, default=Bench.size, help="of the logs of part r (600M)")
+    parser.add_argument("--document", help="file that holds the figures (docs/BENCHMARKS.md, of part r docs/REDACTION.md)")
     asked = parser.parse_args(words)
     unknown = set(asked.only) - set(CASES)
     if unknown:
@@ -234,12 +252,12 @@ def main(words: list[str]) -> int:
     measure.end_quietly()
     measure.adopt_orphans()
     os.makedirs(asked.work, exist_ok=True)
-    bench = Bench(asked.work, asked.tool or installed(asked.work), asked.rounds)
+    bench = Bench(asked.work, asked.tool or installed(asked.work), asked.rounds, asked.size)
     for letter in asked.only or CASES:
         title, case = CASES[letter]
         say(f"({letter}) {title}")
         text = report.section(letter, title, case(bench), asked.rounds)
-        report.put(asked.document, letter, text)
+        report.put(asked.document or OWN_DOCUMENT.get(letter, DOCUMENT), letter, text)
         print(text)
     return 0
 

@@ -16,6 +16,8 @@ MOST_DIGITS = 9
 PREFIX = "DIAGBUNDLE_"
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d+)?)\s*(s|m|h|d|w)?")
 _SIZE = re.compile(r"(\d{1,18}(?:\.\d+)?)\s*([KMGT])?i?B?", re.IGNORECASE)
+_WANTED = {"str": "a text", "int": "a number", "bool": "true or false"}
+_BOOLEAN = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -47,6 +49,14 @@ class Config:
     """Bytes that the bundle may have, `0` for no limit: `500M`, `2G`."""
     width: int = 0
     """Readers at once; 0: one a processor, at most 4."""
+    redact: bool = True
+    """Hide passwords, tokens, keys and e-mail addresses."""
+    redact_rules: tuple[str, ...] = ()
+    """Files of further patterns of secrets (TOML)."""
+    pseudonyms: bool = False
+    """Replace addresses, host names and user names, too: the same by the same."""
+    names: str = ""
+    """File with the key and the map of the pseudonyms; empty: a new one beside the bundle."""
     root: str = "/"
     """Folder in which the host's files lie, where diagbundle runs in a container: `/host`."""
 
@@ -97,6 +107,8 @@ def _words(key: str, value: str) -> Any:
     """A variable of the environment as a value: lists are separated by commas."""
     if key in KEYS and str(KEYS[key].type).startswith("tuple"):
         return [word.strip() for word in value.split(",") if word.strip()]
+    if key in KEYS and KEYS[key].type == "bool":
+        return _BOOLEAN.get(value.lower(), value)
     return int(value) if key in KEYS and KEYS[key].type == "int" and value.isdecimal() and len(value) <= MOST_DIGITS else value
 
 
@@ -108,9 +120,9 @@ def _typed(key: str, value: Any, origin: str) -> Any:
     kind = str(KEYS[key].type)
     if kind.startswith("tuple") and isinstance(value, list) and all(isinstance(word, str) for word in value):
         return tuple(value)
-    if (kind == "str" and isinstance(value, str)) or (kind == "int" and isinstance(value, int)):
+    if type(value).__name__ == kind:
         return value
-    wanted = "a list of words" if kind.startswith("tuple") else "a text" if kind == "str" else "a number"
+    wanted = "a list of words" if kind.startswith("tuple") else _WANTED[kind]
     raise UsageError(f"the setting {key} in {origin} wants {wanted}: {value!r}")
 
 

@@ -7,10 +7,58 @@ import stat
 from itertools import islice
 from pathlib import PurePosixPath
 
-from diagbundle.errors import SourceDenied
+from diagbundle.errors import SourceDenied, UsageError
 
 MOST_NAMES = 20_000
 """Entries of a directory that are looked at."""
+
+MAX_SIZE = 256 << 10
+"""Bytes of a file that tells us what to do."""
+
+
+def trusted_contents(path: str, what: str) -> bytes:
+    """The bytes of a file that nobody but root (or we ourselves) can have written. Raises `UsageError`.
+
+    Folder and file are judged by the descriptors that are read from: nobody can exchange them between.
+    """
+    path = os.path.abspath(path)
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+    above = _opened(os.path.dirname(path), what, flags | os.O_DIRECTORY)
+    try:
+        descriptor = _opened(path, what, flags, above)
+    finally:
+        os.close(above)
+    try:
+        return contents(descriptor, path, what)
+    finally:
+        os.close(descriptor)
+
+
+def contents(descriptor: int, path: str, what: str) -> bytes:
+    """The bytes of an open file, which must be a regular file of bounded size. Raises `UsageError`."""
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise UsageError(f"{what} must be a regular file: {path}")
+    with open(descriptor, "rb", closefd=False) as file:
+        data = file.read(MAX_SIZE + 1)
+    if len(data) > MAX_SIZE:
+        raise UsageError(f"{what} may be {MAX_SIZE >> 10} KiB at most: {path}")
+    return data
+
+
+def _opened(path: str, what: str, flags: int, above: int | None = None) -> int:
+    try:
+        descriptor = os.open(path if above is None else os.path.basename(path), flags, dir_fd=above)
+    except OSError as error:
+        reason = "it is a link, which is not followed" if os.path.islink(path) else error.strerror
+        raise UsageError(f"{what} cannot be read: {path}: {reason}") from None
+    status = os.fstat(descriptor)
+    if status.st_uid in (0, os.geteuid()) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return descriptor
+    os.close(descriptor)
+    raise UsageError(
+        f"others than root can write to it: {path} (owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o})",
+        hint=f"chown root {path} && chmod go-w {path}",
+    )
 
 
 def only_root_writes(status: os.stat_result, real: str) -> bool:

@@ -103,8 +103,21 @@ def test_a_log_on_a_remote_mount_is_asked_for_without_a_look(tmp_path, monkeypat
 
 def test_the_journal_is_asked_only_where_there_is_one(busy, tmp_path):
     found = commands(logs, busy)
-    assert {"journalctl --no-pager --boot", "journalctl --no-pager", "journalctl --no-pager --boot -o export"} <= set(found)
+    assert {"journalctl --no-pager --boot", "journalctl --no-pager", "journalctl --no-pager --merge -o export"} <= set(found)
     assert skipped(logs, host(tmp_path / "none", {}))["journalctl --no-pager"] == "there is no journal"
+
+
+def test_journals_of_other_namespaces_are_exported_too(tmp_path):
+    found = commands(logs, host(tmp_path, {"/var/log/journal/0a1b/system.journal": "x", "/var/log/journal/0a1b.acme/system.journal": "x"}))
+    assert [words for words in found if "--namespace" in words] == ["journalctl --no-pager --namespace=acme -o export"]
+
+
+def test_process_accounting_is_decoded_by_the_host(tmp_path):
+    found = commands(logs, host(tmp_path, {"/var/account/pacct": "x", "/var/log/account/pacct.0": "x", "/var/log/account/pacct.9.gz": "x"}))
+    assert {words for words in found if "lastcomm" in words} == {
+        "lastcomm --file /var/account/pacct",
+        "lastcomm --file /var/log/account/pacct.0",
+    }
 
 
 def test_activity_data_is_decoded_by_the_host(tmp_path):

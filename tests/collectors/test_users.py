@@ -1,5 +1,8 @@
 """Login records of both layouts, and the sparse file of last logins."""
 
+import bz2
+import gzip
+import lzma
 import os
 import socket
 import struct
@@ -71,6 +74,30 @@ def test_a_name_that_no_user_has_may_be_a_password(tree):
     assert [row["user"] for row in rows] == ["ada", "(no such user)"]
     (table,) = [source for source in module.users.sources(Host(root=str(tree))) if getattr(source, "name", "") == "btmp"]
     assert "typed" not in str(list(table.rows(Host(root=str(tree)))))
+
+
+@pytest.mark.parametrize(
+    ("name", "pack", "table"),
+    [
+        ("wtmp.1", bytes, "wtmp.1"), ("wtmp-20261101", bytes, "wtmp-20261101"), ("wtmp.2.gz", gzip.compress, "wtmp.2"),
+        ("btmp.1", bytes, "btmp.1"), ("btmp-20261101.xz", lzma.compress, "btmp-20261101"), ("wtmp.3.bz2", bz2.compress, "wtmp.3"),
+    ],
+)  # fmt: skip
+def test_rotated_login_records_are_tables_too(tree, name, pack, table):
+    (tree / "var/log" / name).write_bytes(pack(record(module.SHORT, 6, "ada") + record(module.SHORT, 6, "typed-into-the-wrong-field")))
+    (tree / "var/log/wtmp.db").write_bytes(b"SQLite format 3")
+    on = Host(root=str(tree))
+    (found,) = module.rotated(on)
+    assert found.name == table
+    hidden = "(no such user)" if name.startswith("btmp") else "typed-into-the-wrong-field"
+    assert [row["user"] for row in found.rows(on)] == ["ada", hidden]
+    assert table in [getattr(source, "name", "") for source in module.users.sources(on)]
+
+
+def test_packed_login_records_that_are_damaged_say_so(tree):
+    (tree / "var/log/wtmp.2.gz").write_bytes(gzip.compress(record(module.SHORT, 7, "ada"))[:5] + b"damage of the disk")
+    with pytest.raises(ValueError, match="cannot be unpacked"):
+        list(module.logins("/var/log/wtmp.2.gz")(Host(root=str(tree))))
 
 
 @pytest.mark.parametrize("uid", [0, 1000, 4_000_000, 3_700_000_000])

@@ -7,7 +7,7 @@ from functools import cache
 
 from diagbundle.errors import BundleError, DiagbundleError, UsageError
 
-from . import answers, bundles, field, mutate, network, readers
+from . import answers, bundles, field, hiding, mutate, network, readers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -74,6 +74,12 @@ DESK = (
     Target("wire", readers.wire, (), lambda: [answers.messages()]),
     Target("saved", readers.saved, (DiagbundleError,), mutated=mutate.mutated_host),
 )
+HIDING = (
+    Target("redact/text", hiding.text, made=hiding.seeds),
+    Target("redact/replaced", hiding.replaced, made=hiding.seeds),
+    Target("redact/opened", hiding.opened, made=hiding.packed),
+    Target("redact/patterns", hiding.patterns, (UsageError,), hiding.files_of_patterns),
+)
 NETWORK = tuple(Target(f"network/{run.__name__}", run, made=made) for run, made in network.SEEDS.items())
 FIELD = (
     Target("host/paths", readers.host_paths, mutated=mutate.mutated_host),
@@ -82,7 +88,7 @@ FIELD = (
     Target("host/child", field.child, made=_hosts_of_all, mutated=mutate.mutated_host),
     *(Target(name, run, mutated=mutate.mutated_host) for name, run in field.targets().items()),
 )
-ALL = {target.name: target for target in (*DESK, *NETWORK, *FIELD)}
+ALL = {target.name: target for target in (*DESK, *HIDING, *NETWORK, *FIELD)}
 
 
 @cache

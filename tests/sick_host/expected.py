@@ -78,6 +78,3 @@ RECIPES: dict[str, list[Check]] = {
 
 QUICK = ("fds-all-closed", "locale-c", "logdir-weird", "out-full", "out-readonly", "pythonpath-hostile", "umask-777")
 """Recipes that the usual run of the tests makes, too: different ones, and each takes a few seconds only."""
-
-LATER = {("procs-weird", "passwords_of_command_lines_are_hidden"): "secrets are not yet removed"}
-"""Checks that cannot pass yet, and why."""

@@ -13,9 +13,7 @@ def cases():
     for name in sorted(expected.RECIPES, key=lambda name: (name not in expected.QUICK, name)):
         marks = [] if name in expected.QUICK else [pytest.mark.slow]
         for check in (*checks.EVERY, *expected.RECIPES[name]):
-            later = expected.LATER.get((name, check.__name__))
-            more = [pytest.mark.xfail(reason=later, strict=True)] if later else []
-            yield pytest.param(name, check, marks=[*marks, *more], id=f"{name}: {check.__name__}")
+            yield pytest.param(name, check, marks=marks, id=f"{name}: {check.__name__}")
 
 
 @pytest.mark.parametrize(("run", "check"), [*cases()], indirect=["run"])

@@ -72,8 +72,12 @@ class _Pages:
 class BundleWriter:
     """Appends frames to a sink. `names` are the members there are, each with what it answers."""
 
-    def __init__(self, sink: Sink, prefix: str, cut: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self, sink: Sink, prefix: str, cut: Callable[[int], None] | None = None, spoken: Callable[[Member], Member] | None = None
+    ) -> None:
+        """`spoken` gives a row as it is to stand in the manifest."""
         self.prefix = prefix
+        self._spoken = spoken or (lambda row: row)
         self.names: dict[str, str] = dict.fromkeys(RESERVED, "own")
         """Members there are, each with what it answers: see `answer_at`."""
         self.outcomes: Counter[str] = Counter()
@@ -198,7 +202,7 @@ class BundleWriter:
             if row.get("sha256"):
                 self._sums.add(sums_line(row["path"], row["sha256"]))
         self.outcomes[row["outcome"]] += 1
-        self._rows.add(line(row))
+        self._rows.add(line(self._spoken(row)))
 
     def seal(self, head: Mapping[str, Any]) -> None:
         """Write SHA256SUMS, the manifest with this head, the tar's end and the seek table."""

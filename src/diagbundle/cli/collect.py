@@ -17,6 +17,7 @@ from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import PARTIAL_SUFFIX, SUFFIX
 from diagbundle.bundle.pack import Member
 from diagbundle.cli import options
+from diagbundle.cli.redaction import Redaction, told
 from diagbundle.cli.screen import Screen, amount, is_terminal
 from diagbundle.cli.talk import give_up_output, say
 from diagbundle.collect.budget import processors, room
@@ -48,6 +49,7 @@ NICE = 5
 
 @click.command
 @options.choice_options
+@options.redaction_options
 @click.option(
     "-o", "--output", metavar="PLACE", help="File or folder for the bundle; `-` writes it to standard output. Default: the current folder."
 )
@@ -70,14 +72,16 @@ def command(*, yes: bool, quiet: bool, as_json: bool, **flags: Any) -> int:
     collectors, found = options.chosen(settings)
     host = options.host(settings)
     who = who_is(host)
-    place = _place(settings, who)
+    redaction = Redaction(settings, host)
+    place = _place(settings, who | {"name": redaction.host_name(who["name"])})
+    redaction.keep(place)
     screen = Screen(quiet=quiet)
     share = processors()
     rationed = share < RATIONED and settings.timeout == config.Config.timeout
     if rationed:
         screen.say(f"This host gives us {share:.0%} of a processor: the run ends after {RATIONED_TIME}. `--timeout 30m` waits longer.\n")
     if not quiet:  # it looks at the logs first, to tell their size
-        _statement(screen, settings, collectors, host, place)
+        _statement(screen, settings, collectors, host, place, redaction)
     if not yes and not quiet and is_terminal(0) and is_terminal(2) and not _agreed():
         say("Nothing was collected.")
         return 1
@@ -93,19 +97,24 @@ def command(*, yes: bool, quiet: bool, as_json: bool, **flags: Any) -> int:
         collector_timeout=config.seconds(settings.collector_timeout), sample_interval=config.seconds(settings.sample_interval),
         max_bytes=config.size(settings.max_size), probes="reachability" not in settings.without,
         since=time.time() - config.seconds(settings.since) if settings.since else 0.0, width=settings.width,
-        cancelled=cancelled, alive=guard.alive, refused=found.refused, mark=mark,
+        redact=redaction.redactor, cancelled=cancelled, alive=guard.alive, refused=found.refused, mark=mark,
         config=settings.shown() | {"collectors": [collector.name for collector in collectors]},
         talk=lambda: "\n".join(screen.spoken) + "\n",
     )  # fmt: skip
-    return guard.run(lambda: _collect(request, place, screen, who, as_json=as_json))
+    redaction.begin()
+    who["name"] = redaction.host_name(who["name"])
+    return guard.run(lambda: _collect(request, place, screen, who, redaction, as_json=as_json))
 
 
-def _collect(request: Request, place: str, screen: Screen, who: dict[str, Any], *, as_json: bool) -> int:
+def _collect(  # noqa: PLR0913  # all that a run needs
+    request: Request, place: str, screen: Screen, who: dict[str, Any], redaction: Redaction, *, as_json: bool
+) -> int:
     """The run itself, and what is said about it. Returns the exit code."""
     output = PipeOutput(os.dup(1)) if place == "-" else FileOutput(place)
     result = _run(request, output, screen, who)
     for number in SIGNALS:  # it is sealed: whoever is impatient now is still to learn how it ended
         signal.signal(number, signal.SIG_IGN)
+    redaction.end()
     _summary(screen, result)
     _tell(result, as_json=as_json)
     return 0 if result.complete else EXIT_PARTIAL
@@ -147,7 +156,9 @@ def _stem(place: str) -> str:
     return place.split(".tar", 1)[0]
 
 
-def _statement(screen: Screen, settings: config.Config, collectors: list[Collector], host: Host, place: str) -> None:
+def _statement(  # noqa: PLR0913, PLR0917  # all that is to be said
+    screen: Screen, settings: config.Config, collectors: list[Collector], host: Host, place: str, redaction: Redaction
+) -> None:
     """What will be read, what never, where it goes: before anything is collected."""
     names = {collector.name for collector in collectors}
     logs = ask_or_do(lambda: _log_size(host), 2.0) if "logs" in names else None
@@ -160,7 +171,7 @@ def _statement(screen: Screen, settings: config.Config, collectors: list[Collect
         f"  reads    {reads}", "           `diagbundle plan` shows every item",
         f"  probes   {probes or 'nothing over the network'}", *["           `--without reachability` leaves them out"] * bool(probes),
         "  never    private keys, password databases, credentials, memory of processes",
-        "  hides    nothing yet: this version does not remove passwords from logs and configuration",
+        *[f"  {word:<8} {line}" for word, line in redaction.statement()],
         f"  writes   {shown(place)} {free}" if place != "-" else f"  writes   {free}",
         "  sends    nothing. The file stays here until you pass it on.", "",
     ]  # fmt: skip
@@ -225,6 +236,8 @@ def _summary(screen: Screen, result: Result) -> None:
     counts = result.outcomes
     absent, skipped = counts.get("absent", 0), counts.get("skipped", 0)
     screen.say(f"  {counts.get('collected', 0):,} items collected; {absent:,} do not exist here; {skipped:,} left out on purpose")
+    if result.hidden:
+        screen.say(f"  {told(result.hidden)}")
     if not result.complete:
         screen.say(f"  not whole: {shown(result.reason)}")
     if result.unread:
@@ -245,8 +258,20 @@ def _summary(screen: Screen, result: Result) -> None:
         screen.say(
             f"  {len(result.left_behind)} readers are stuck in the kernel and were left behind: {', '.join(map(str, result.left_behind))}"
         )
+    _suspects(screen, result)
     if sealed.path != "-":
         screen.say(f"What is in it: diagbundle list {os.path.basename(sealed.path)}")
+
+
+def _suspects(screen: Screen, result: Result) -> None:
+    """Lines in which a second look still sees something."""
+    if not result.suspects:
+        return
+    screen.say(f"  please look at these lines before it leaves; they may hold a secret that was not recognised ({len(result.suspects):,}):")
+    for path, suspect in result.suspects[:LOSSES_SHOWN]:
+        screen.say(f"    {shown(path)[:60]}:{suspect['line']}  {shown(suspect['word'])}  {shown(suspect['why'])}")
+    if len(result.suspects) > LOSSES_SHOWN:
+        screen.say(f"    and {len(result.suspects) - LOSSES_SHOWN:,} more: diagbundle list --missing FILE")
 
 
 def _losses(screen: Screen, rows: list[Member], what: str) -> None:
@@ -266,7 +291,8 @@ def _tell(result: Result, *, as_json: bool) -> None:
     if as_json:
         outcome = {
             "path": sealed.path, "size": sealed.size, "sha256": sealed.sha256, "complete": result.complete, "reason": result.reason or None,
-            "outcomes": result.outcomes, "seconds": round(result.seconds, 3), "losses": result.losses,
+            "outcomes": result.outcomes, "redacted": dict(result.hidden), "suspects": result.suspects,
+            "seconds": round(result.seconds, 3), "losses": result.losses,
         }  # fmt: skip
         _print(json.dumps(outcome, indent=1), to_stderr=sealed.path == "-")
     elif sealed.path != "-":

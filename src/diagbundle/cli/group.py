@@ -19,6 +19,8 @@ COMMANDS = {
     "cat": "Print one file out of a bundle",
     "verify": "Check that a bundle is whole and unchanged",
     "unpack": "Unpack a bundle into a folder, safely",
+    "redact": "Write a file or a folder again without its secrets",
+    "translate": "Turn the stand-ins of --pseudonyms back, for who holds the map",
     "salvage": "Get out of a damaged or unfinished bundle what is whole",
 }
 """Name and first sentence of each; a command is imported only when it is used, so that help and short commands start fast."""

@@ -33,6 +33,18 @@ def choice_options(function: F) -> F:
     return function
 
 
+def redaction_options(function: F) -> F:
+    """Options that say what is hidden."""
+    for option in reversed((
+        click.option("--redact/--no-redact", "redact", default=None, help="Hide secrets, as is usual, or leave all as it is."),
+        click.option("--redact-rules", multiple=True, metavar="FILE", help="A file of further patterns of secrets."),
+        click.option("--pseudonyms", is_flag=True, default=None, help="Replace addresses and names, too: the same by the same."),
+        click.option("--names", metavar="FILE", help="Key and map of --pseudonyms. Default: a new file beside the bundle."),
+    )):  # fmt: skip
+        function = option(function)
+    return function
+
+
 def load(flags: dict[str, Any]) -> config.Config:
     """The effective configuration of a command's flags."""
     path = flags.pop("config_file", None) or ""

@@ -19,6 +19,7 @@ WORDS = {"file": "reads", "command": "runs", "table": "computes", "probe": "asks
 
 @click.command
 @options.choice_options
+@options.redaction_options
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def command(*, as_json: bool, **flags: Any) -> int:
     """Show every item that would be collected, without collecting it.

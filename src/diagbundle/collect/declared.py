@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -17,9 +16,8 @@ from diagbundle.errors import UsageError
 from diagbundle.host import Host, has_magic
 from diagbundle.model import Collector, Command, File, Probe, Source, Stage
 from diagbundle.sources.sound import TIMEOUT, is_timeout
+from diagbundle.trust import contents
 
-MAX_SIZE = 256 << 10
-"""Bytes of a collector file at most."""
 PROBES = ("arp", "dns", "http", "mtu", "ntp", "ports", "proxy", "tcp", "tls")
 PROBE_OPTIONS = ("dev", "name", "proxy", "starttls")
 NEEDS = ("anyone", "root")
@@ -39,20 +37,9 @@ def read(path: str) -> Collector:
     except OSError as error:
         raise UsageError(f"a collector file cannot be read: {path}: {error.strerror}") from None
     try:
-        return parse(contents(descriptor, path), path)
+        return parse(contents(descriptor, path, "a collector file"), path)
     finally:
         os.close(descriptor)
-
-
-def contents(descriptor: int, path: str) -> bytes:
-    """The bytes of an open collector file, which must be a regular file of bounded size. Raises `UsageError`."""
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        raise UsageError(f"a collector file must be a regular file: {path}")
-    with open(descriptor, "rb", closefd=False) as file:
-        data = file.read(MAX_SIZE + 1)
-    if len(data) > MAX_SIZE:
-        raise UsageError(f"a collector file may be {MAX_SIZE >> 10} KiB at most: {path}")
-    return data
 
 
 def parse(data: bytes, origin: str) -> Collector:

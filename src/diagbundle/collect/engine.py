@@ -17,10 +17,11 @@ from diagbundle.bundle.pack import Member, Packer
 from diagbundle.bundle.writer import BundleWriter, NoRoom
 from diagbundle.collect.budget import Budget
 from diagbundle.collect.identity import ask_or_do, identity
-from diagbundle.collect.job import Job, Redact, World, passes_through
+from diagbundle.collect.job import Job, Raw, Redaction, World
 from diagbundle.collect.manners import hurry
 from diagbundle.collect.order import not_further
 from diagbundle.collect.output import FileOutput, PipeOutput, Sealed, bundle_name, prefix_of
+from diagbundle.collect.rows import spoken
 from diagbundle.collect.supervise import NOT_ASKED, Supervisor
 from diagbundle.collect.sweep import sweep
 from diagbundle.errors import OutputError
@@ -76,7 +77,7 @@ class Request:
     """Order in which collectors begin."""
     width: int = 0
     """Children at once; 0 for one a processor, at most 4."""
-    redact: Redact = passes_through
+    redact: Redaction = field(default_factory=Raw)
     cancelled: Callable[[], str] = lambda: ""
     """Why the run is to end now, or ''."""
     alive: Callable[[], None] = lambda: None
@@ -104,6 +105,10 @@ class Result:
     left_behind: list[int]
     unread: int
     """Bytes of files that were not read for want of room."""
+    hidden: Counter[str]
+    """What was removed, by kind."""
+    suspects: list[tuple[str, dict[str, Any]]]
+    """Lines that somebody should look at: the member, and what is to be seen there."""
     swept: list[tuple[int, str, bool]]
     """Processes that a command had left running: number, name, whether they could be ended."""
 
@@ -117,9 +122,11 @@ class Engine:
         self.created = time.time()
         named = output.path != "-"
         prefix = prefix_of(output.path) if named else bundle_name(who["name"], request.case, self.created)
-        self.writer = BundleWriter(output.write, prefix, output.cut)
+        self.writer = BundleWriter(output.write, prefix, output.cut, lambda row: spoken(row, request.redact.text))
         self.budget = Budget(request.timeout, request.max_bytes, output.folder)
         self.losses: list[Member] = []
+        self.hidden: Counter[str] = Counter()
+        self.suspects: list[tuple[str, dict[str, Any]]] = []
         width = request.width or min(4, len(os.sched_getaffinity(0)))
         world = World(
             request.host, prefix, self.writer.names, request.redact, request.since,
@@ -236,6 +243,8 @@ class Engine:
         return not_further(error)
 
     def _row(self, row: Member) -> None:
+        self.hidden.update(row.get("redacted", {}))
+        self.suspects += [(row["path"], suspect) for suspect in row.get("suspects", ())]
         if row["outcome"] == Outcome.COLLECTED:
             return
         self.watcher.row(row)
@@ -265,8 +274,11 @@ class Engine:
         if not why and not sealed.read_back:
             why = f"it is whole, but was not read back: {self.request.cancelled()}"
         counts = {str(outcome): count for outcome, count in self.writer.outcomes.items()}
-        seconds = time.monotonic() - self.budget.started
-        return Result(sealed, not why, why, counts, self.losses, seconds, self.supervisor.left_behind, self.supervisor.order.unread, swept)
+        seconds, order = time.monotonic() - self.budget.started, self.supervisor.order
+        return Result(
+            sealed, not why, why, counts, self.losses, seconds, self.supervisor.left_behind, order.unread,
+            self.hidden, self.suspects, swept,
+        )  # fmt: skip
 
     def _head(self, reason: str) -> dict[str, Any]:
         who = dict(self.who)
@@ -287,7 +299,7 @@ class Engine:
             now = time.time()
             row: Member = {"collector": OWN, "kind": "own", "source": name, "outcome": Outcome.COLLECTED}
             row |= {"started": round(now, 3), "seconds": 0.0, "mtime": int(now)}
-            packer.small(f"{OWN}/{name}", text.encode("utf-8", "surrogateescape"), row)
+            packer.small(f"{OWN}/{name}", self.request.redact.text(text).encode("utf-8", "surrogateescape"), row)
         packer.flush()
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Protocol
 
 from diagbundle.host import Host
 from diagbundle.model import Collector, File, Source
@@ -15,13 +17,80 @@ DAY = 86_400
 BATCH_BYTES, BATCH_FILES = 48 << 20, 2000
 """Dealt files that make one job."""
 
-Redact = Callable[[Iterator[bytes]], Iterator[bytes]]
-"""Bytes as the host gave them -> bytes that may leave the process that read them."""
+
+class Filter(Protocol):
+    """What one answer goes through before it leaves the process that read it."""
+
+    name: str
+    """Of the file, once its first piece is there: a compressed one is opened, and loses its suffix."""
+    fault: str
+    """Why what comes out is not all that went in, or ''."""
+    said: str
+    """What was done to it so that it can be read: `unpacked (gzip)`, or ''."""
+    counts: Mapping[str, int]
+    """What was removed so far, by kind."""
+
+    def __call__(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Bytes as the host gave them -> bytes that may leave. Raises `SourceError`: `SourceSkipped` before the first one."""
+
+    @property
+    def suspects(self) -> Sequence[Mapping[str, Any]]:
+        """Lines that somebody should look at, as rows."""
 
 
-def passes_through(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """No redaction."""
-    return chunks
+class Redaction(Protocol):
+    """Makes the filters of a run. `collect` does not know what they remove."""
+
+    exact: bool
+    """Whether exactly as many bytes come out as go in, so that the size of a file may be promised."""
+
+    def answer(self, name: str) -> Filter:
+        """For the answer of a command (its words), or a table."""
+
+    def file(self, name: str) -> Filter:
+        """For a file."""
+
+    def text(self, text: str) -> str:
+        """A name or a reason, for the manifest."""
+
+    def learned(self) -> list[list[str]]:
+        """Names that were met and given stand-ins since this was asked last."""
+
+    def learn(self, names: list[list[str]]) -> None:
+        """What another process has met."""
+
+
+class Raw:
+    """No redaction: the filter of everything, and the one who makes it."""
+
+    exact = True
+    fault = said = ""
+    counts: Mapping[str, int] = MappingProxyType({})
+    suspects: Sequence[Mapping[str, Any]] = ()
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+
+    def __call__(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """All as it is."""
+        return iter(chunks)
+
+    def answer(self, name: str) -> Raw:
+        """For any answer."""
+        return Raw(name)
+
+    file = answer
+
+    def text(self, text: str) -> str:
+        """Any text."""
+        return text
+
+    def learned(self) -> list[list[str]]:
+        """Nothing."""
+        return []
+
+    def learn(self, names: list[list[str]]) -> None:
+        """Nothing is kept."""
 
 
 @dataclass
@@ -50,7 +119,7 @@ class World:
     """Of the bundle."""
     claimed: dict[str, str]
     """Names in the bundle that are taken, each with what it answers; a child gets it as it was when it began."""
-    redact: Redact = passes_through
+    redact: Redaction = field(default_factory=Raw)
     since: float = 0.0
     """Logs whose last change is older (Unix time) are left out; 0 for none."""
     mark: str = "0"

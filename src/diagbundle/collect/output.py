@@ -31,6 +31,8 @@ ANSWER_WITHIN = 10.0
 SIDECAR = ".sha256"
 _PIECE = 4096
 """Bytes that a pipe takes at once without making us wait, where it says that it is ready (PIPE_BUF)."""
+_HELD = 8 << 20
+"""Bytes that are kept where the bundle is cut back."""
 _PATIENCE = 2.0
 """Seconds for which whoever asks us to end waits for the reading back: a bundle of usual size is read in less."""
 STALLED = 300.0
@@ -201,10 +203,13 @@ class FileOutput(_Output):
             self._allocated = math.inf  # a file system that cannot do it
 
     def cut(self, size: int) -> None:
-        """Back to this length."""
-        os.ftruncate(self._file, size)
+        """Back to this length. Some of the room behind it stays ours: on a full disk others would have it before we had looked."""
+        held = min(os.fstat(self._file).st_size, size + _HELD)
+        os.ftruncate(self._file, held)
+        for start in range(size, held, _READ):  # nobody is to find there what has been cut off
+            os.pwrite(self._file, bytes(min(_READ, held - start)), start)
         os.lseek(self._file, size, os.SEEK_SET)
-        self._end, self._allocated = size, min(size, self._allocated)
+        self._end, self._allocated = size, max(size, held)
         self.keep(self._kept)
 
     def seal(self, sha256: str, *, complete: bool, check: bool = True) -> Sealed:

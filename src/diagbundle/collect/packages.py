@@ -11,10 +11,11 @@ from functools import partial, reduce
 from importlib import import_module
 from typing import Any
 
-from diagbundle.collect.declared import MAX_SIZE, NAME, NEEDS, Check, Reader, are_tables, is_flag, is_folder, one_of
+from diagbundle.collect.declared import NAME, NEEDS, Check, Reader, are_tables, is_flag, is_folder, one_of
 from diagbundle.errors import UsageError
 from diagbundle.host import Host
 from diagbundle.model import Collector, Source, Stage, nothing
+from diagbundle.trust import MAX_SIZE
 
 GROUP = "diagbundle.collectors"
 """Entry point group in which other packages offer collectors."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import stat
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,6 +17,7 @@ from diagbundle.collect.packages import GROUP, collectors_in, offered
 from diagbundle.errors import UsageError
 from diagbundle.host import Host
 from diagbundle.model import Collector, Source, Stage, nothing
+from diagbundle.trust import trusted_contents
 
 PACKAGE = "diagbundle.collectors"
 DROP_INS = "/etc/diagbundle/collectors.d"
@@ -198,37 +198,11 @@ def _refuse(reason: str) -> list[Collector]:
 def trusted_file(path: str) -> Collector:
     """The collector in a TOML file that nobody but root (or we ourselves) can have written. Raises `UsageError`.
 
-    It decides what we read as root. Folder and file are judged by the descriptors that are read from: nobody can exchange them between.
+    It decides what we read as root.
     """
     path = os.path.abspath(path)
     if not path.endswith(".toml"):
         raise UsageError(
             f"a collector file must be TOML and end in .toml: {path}", hint=f"Python comes as a package with an entry point in {GROUP}"
         )
-    folder = os.path.dirname(path)
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-    above = _opened(folder, flags | os.O_DIRECTORY)
-    try:
-        descriptor = _opened(path, flags, above)
-    finally:
-        os.close(above)
-    try:
-        return declared.parse(declared.contents(descriptor, path), path)
-    finally:
-        os.close(descriptor)
-
-
-def _opened(path: str, flags: int, above: int | None = None) -> int:
-    try:
-        descriptor = os.open(path if above is None else os.path.basename(path), flags, dir_fd=above)
-    except OSError as error:
-        reason = "it is a link, which is not followed" if os.path.islink(path) else error.strerror
-        raise UsageError(f"a collector file cannot be read: {path}: {reason}") from None
-    status = os.fstat(descriptor)
-    if status.st_uid in (0, os.geteuid()) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        return descriptor
-    os.close(descriptor)
-    raise UsageError(
-        f"others than root can write to it: {path} (owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o})",
-        hint=f"chown root {path} && chmod go-w {path}",
-    )
+    return declared.parse(trusted_contents(path, "a collector file"), path)

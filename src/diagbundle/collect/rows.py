@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from diagbundle.bundle.format import OWN, bundle_path
 from diagbundle.bundle.pack import Member, Packer, Stream
 from diagbundle.bundle.writer import answer_at, answered
-from diagbundle.collect.job import Job
+from diagbundle.collect.job import Filter, Job
 from diagbundle.errors import SourceError, SourceTimeout, from_os_error
 from diagbundle.model import Command, File, Outcome, Source, Table
 
@@ -94,6 +94,15 @@ class Rows:
         if place := self.claim(own, f"{OWN}/stderr/{name.removeprefix(f'{OWN}/start/')}"):
             self.packer.small(place, stderr, own)
 
+    def hidden(self, row: Member, passed: Filter) -> None:
+        """What was removed from an answer, by kind, and the lines of it that somebody should look at."""
+        if passed.counts:
+            row["redacted"] = dict(sorted(passed.counts.items()))
+        if passed.said:
+            row["opened"] = passed.said
+        if passed.suspects:
+            row["suspects"] = list(passed.suspects)
+
     def copies(self, source: Source, row: Member, stream: Stream) -> None:
         """The same answer again where tools look for it; only small ones, which are still in memory."""
         whole = stream.held() if source.also else None
@@ -102,6 +111,14 @@ class Rows:
             claim = dict(copy, source=f"{path}, a copy")
             if name := self.claim(claim, path):
                 stream.copies.append((name, copy))
+
+
+def spoken(row: Member, text: Callable[[str], str]) -> Member:
+    """A row whose words may leave: what was asked, and what the host said of it."""
+    source = row["source"]
+    words = [text(source)] if isinstance(source, str) else text("\0".join(source)).split("\0")
+    row = dict(row, source=words[0] if isinstance(source, str) else words)
+    return row | {key: text(row[key]) for key in ("reason", "target") if row.get(key)}
 
 
 def meaning(error: Exception) -> tuple[Outcome, str]:

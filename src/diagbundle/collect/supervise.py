@@ -20,7 +20,7 @@ from diagbundle.bundle.writer import BundleWriter
 from diagbundle.collect.job import Job, World, deal
 from diagbundle.collect.manners import hurry, state, waited
 from diagbundle.collect.order import Order
-from diagbundle.collect.wire import DEAL, DONE, FRAME, Garbled, Message
+from diagbundle.collect.wire import DEAL, DONE, FRAME, LEARNED, Garbled, Message
 from diagbundle.collect.worker import KILL_GRACE, Worker, begin, kill_group
 from diagbundle.model import File, Outcome, Stage
 from diagbundle.sources.never import why_never
@@ -159,6 +159,8 @@ class Supervisor:
             self._deal(worker.job, meta)
         elif kind == DONE:
             worker.finished = True
+        elif kind == LEARNED:
+            self.world.redact.learn(meta)
         elif kind == FRAME:
             frame = Frame(packed, plain, *(meta["rows"], meta["begins"]) if meta else ())
             if self.order.is_free_for(worker) and not worker.waiting:

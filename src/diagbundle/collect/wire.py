@@ -21,8 +21,9 @@ from diagbundle.bundle.pack import Frame
 _HEAD = struct.Struct("<8sBIII")
 _SLOT = struct.Struct("<dIHH")
 _SLOT_SIZE = 1 << 16
-FRAME, DEAL, DONE = 1, 2, 3
-"""Kinds of message: a finished frame; files to be dealt out to several children; the last one of a child that came to its end."""
+FRAME, DEAL, DONE, LEARNED = 1, 2, 3, 4
+"""Kinds of message: a finished frame; files to be dealt out to several children; the last one of a child that came to its end; names
+that it has met, with their stand-ins."""
 _MOST_META, _MOST_PACKED = 64 << 20, 16 << 20
 """Bytes of a message's JSON and of its frame, at most."""
 

@@ -16,7 +16,7 @@ NEVER: dict[str, tuple[str, ...]] = {
         "/var/lib/samba/private/**", "/etc/dovecot/*passwd*", "/etc/exim4/passwd*", "/etc/ppp/*-secrets", "/etc/postfix/sasl_passwd*",
         "/var/lib/sss/{db,secrets}/**",
     ),
-    "passwords typed as user names stand in it (tables/btmp has its records without them)": ("/var/log/btmp*",),
+    "passwords typed as user names stand in it (tables/btmp* has its records without them)": ("/var/log/btmp*",),
     "private key": (
         "/etc/ssh/ssh_host_*_key", "**/*.key", "**/*.p12", "**/*.pfx", "**/*.jks", "**/*.keystore", "**/*.keytab", "**/*.kdbx",
         "**/privkey*.pem", "**/*-key.pem", "**/*_key.pem", "/etc/pki/**/private/**", "/etc/ssl/private/**", "/etc/pki/entitlement/**",

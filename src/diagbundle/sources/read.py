@@ -35,6 +35,8 @@ class Opened:
     size: int | None
     extents: list[tuple[int, int]] = field(default_factory=list)
     whole: int = 0
+    had: int = 0
+    """Bytes that were read so far."""
 
     def close(self) -> None:
         """Let go of the file."""
@@ -49,6 +51,7 @@ class Opened:
                 data += more
         except OSError as error:
             raise from_os_error(error) from None
+        self.had = len(data)
         if reason := why_not_content(data):
             raise SourceSkipped(reason)
         return data
@@ -77,6 +80,9 @@ class Opened:
     def _read(self, left: int) -> Iterator[bytes]:
         while left > 0 and (chunk := os.read(self.descriptor, min(left, CHUNK))):
             left -= len(chunk)
+            if not self.had and (self.size or 0) < CHUNK and (reason := why_not_content(chunk)):
+                raise SourceSkipped(reason)
+            self.had += len(chunk)
             yield chunk
 
 

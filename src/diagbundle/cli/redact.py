@@ -1,0 +1,119 @@
+"""`diagbundle redact`: secrets out of a file, a folder, or what comes in."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from diagbundle import config
+from diagbundle.bundle.escape import shown
+from diagbundle.cli.redaction import Redaction, further, told
+from diagbundle.cli.screen import amount
+from diagbundle.cli.talk import say
+from diagbundle.errors import OutputError, SourceError, UsageError
+from diagbundle.host import Host
+from diagbundle.redact.tree import Redacted, redact_descriptor, redact_tree
+
+if TYPE_CHECKING:
+    from diagbundle.redact.redactor import Redactor
+
+PARTIAL = 3
+TOLD = 10
+"""Files that are named one by one."""
+
+
+@click.command
+@click.argument("source", metavar="SRC", required=False)
+@click.argument("target", metavar="DST", required=False)
+@click.option("--pseudonyms", is_flag=True, help="Replace addresses, host names and user names, too: the same by the same.")
+@click.option("--names", metavar="FILE", help="Key and map of --pseudonyms. Default: a new file DST.names.")
+@click.option("--rules", multiple=True, metavar="FILE", help="Further patterns: a TOML file. May be given several times.")
+@click.option("--check", is_flag=True, help="Only check the files given with --rules, with the samples in them.")
+@click.option("--json", "as_json", is_flag=True, help="Say what was done as one object of JSON.")
+@click.pass_context
+def command(  # noqa: PLR0913  # click gives each option a name
+    ctx: click.Context,
+    source: str | None,
+    target: str | None,
+    *,
+    pseudonyms: bool,
+    names: str | None,
+    rules: tuple[str, ...],
+    check: bool,
+    as_json: bool,
+) -> None:
+    """Write SRC to DST without its secrets: a file, a whole folder, or - for standard input and output.
+
+    `collect` does the same with everything before it is written. Compressed files are opened; binary files cannot be redacted,
+    are left out, and named. SRC is never changed, and nothing is overwritten.
+
+    \b
+    Exit status: 0 done; 1 nothing was written; 3 done, but some files could not be read.
+    """  # noqa: D301 - click reads the backslash-b
+    settings = config.Config(pseudonyms=pseudonyms, names=names or "", redact_rules=rules)
+    if check:
+        ctx.exit(_check(rules))
+    if not source or not target:
+        raise UsageError("both what is read and what is written must be named", "diagbundle redact app.log app.redacted.log")
+    is_folder = source != "-" and os.path.isdir(source)
+    redaction = Redaction(settings, Host(os.path.abspath(source)) if is_folder else Host())
+    redaction.keep(target.rstrip("/"))
+    redaction.begin()
+    done = redact_tree(redaction.redactor, source, target) if is_folder else _one(redaction.redactor, source, target)
+    redaction.end()
+    _tell(done, target, as_json=as_json)
+    ctx.exit(PARTIAL if done.faults else 0)
+
+
+def _one(redactor: Redactor, source: str, target: str) -> Redacted:
+    """One file or what comes in, to a new file or out."""
+    done = Redacted()
+    try:
+        read = 0 if source == "-" else os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+        write = 1 if target == "-" else os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        raise UsageError(f"there is a file of this name already: {target}", "nothing is overwritten") from None
+    except OSError as error:
+        raise OutputError(f"this cannot be redacted: {source} to {target}: {error.strerror}") from None
+    try:
+        redact_descriptor(redactor, read, write, "" if source == "-" else os.path.abspath(source), done)
+    except SourceError as error:
+        if target != "-":
+            os.unlink(target)
+        raise OutputError(f"nothing was written: {source}: {error}") from None
+    return done
+
+
+def _check(rules: tuple[str, ...]) -> int:
+    """The samples in files of patterns. Exit code."""
+    from diagbundle.redact.rules import check
+
+    wrong = [fault for pattern in further(rules) for fault in check(pattern)]
+    for fault in wrong:
+        say(shown(fault))
+    say("Every sample comes out as it should." if not wrong else f"{len(wrong):,} samples do not come out as they should")
+    return 1 if wrong else 0
+
+
+def _tell(done: Redacted, target: str, *, as_json: bool) -> None:
+    """What was hidden and what was left out; as JSON to whoever has the other output."""
+    if as_json:
+        suspects = [{"path": path, **suspect} for path, suspect in done.suspects]
+        outcome = {"files": done.files, "bytes": done.bytes, "redacted": dict(done.counts), "left_out": done.left_out,
+                   "faults": done.faults, "suspects": suspects}  # fmt: skip
+        click.echo(json.dumps(outcome, indent=1), err=target == "-")
+        return
+    say(f"{done.files:,} file{'s' * (done.files != 1)}, {amount(done.bytes)}: {told(done.counts)}")
+    for word, rows in (("left out", done.left_out), ("not read to the end", done.faults)):
+        say(f"  {len(rows):,} {word}:") if rows else None
+        for path, reason in rows[:TOLD]:
+            say(f"    {shown(path)}  {shown(reason)}")
+        if len(rows) > TOLD:
+            say(f"    and {len(rows) - TOLD:,} more: --json names all")
+    if done.suspects:
+        say(f"  please look at these lines; they may hold a secret that was not recognised ({len(done.suspects):,}):")
+    for path, suspect in done.suspects[:TOLD]:
+        say(f"    {shown(path)}:{suspect['line']}  {shown(suspect['word'])}  {shown(suspect['why'])}")

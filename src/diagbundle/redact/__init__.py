@@ -1,0 +1,1 @@
+"""Removing secrets, and where asked identifiers, before a byte leaves the process that read it."""

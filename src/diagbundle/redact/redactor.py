@@ -1,0 +1,160 @@
+"""What all streams of a run share: the patterns, the scanner, the key of the tags, and the stand-ins of identifiers."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, islice
+
+from diagbundle.redact import keyed, places, procnet, shapes
+from diagbundle.redact.domains import SUFFIXES
+from diagbundle.redact.places import encoded
+from diagbundle.redact.pseudonym import Pseudonyms
+from diagbundle.redact.rewrite import Rewriter
+from diagbundle.redact.rules import built_in
+from diagbundle.redact.scan import scanner
+from diagbundle.redact.span import IDENTIFIERS, MARK, MARKER, Find, Literal, Pattern, Span
+from diagbundle.redact.stream import KERNEL, ExportFilter, FileFilter, Filter, Rows
+
+TAG = 4
+"""Bytes of a marker's tag: enough that two secrets of a run hardly share one; without the key it tells nothing of the secret."""
+MOST_MARKERS = 4096
+"""Markers that are remembered: the same few secrets stand in a log again and again."""
+DEEPEST = 3
+"""Levels of texts encoded in texts that are looked into."""
+
+
+class Redactor:
+    """Makes a filter for each stream. Children of a run inherit it, so that equal secrets have equal tags everywhere."""
+
+    exact = False
+
+    def __init__(self, more: Iterable[Pattern] = (), *, key: bytes = b"", pseudonyms: Pseudonyms | None = None, pure: bool = False) -> None:
+        """`more` patterns are a vendor's or a customer's; `pure` does without C. Without a key the tags are good for this run only."""
+        self._key = key or os.urandom(32)
+        self.pseudonyms = pseudonyms
+        self._rewriter = Rewriter(pseudonyms.known(), SUFFIXES, pseudonyms.standin, twin=pure) if pseudonyms else None
+        self._told = sum(1 for _ in pseudonyms.map()) if pseudonyms else 0
+        self.look = True
+        """Whether what goes out is looked at once more."""
+        self.patterns: list[Pattern] = [
+            *built_in(), *keyed.PATTERNS, *shapes.PATTERNS, *places.PATTERNS, *encoded.patterns(self.nested),
+            *more,
+        ]  # fmt: skip
+        by_literal: dict[Literal, list[int]] = {Literal(MARK): []}  # the first one: at the same place, it comes before the others
+        for number, pattern in enumerate(self.patterns):
+            for literal in pattern.anchors:
+                by_literal.setdefault(literal, []).append(number)
+        self._of_literal = [tuple(numbers) for numbers in by_literal.values()]
+        self._asked: list[tuple[tuple[int, Find, bool], ...]] = [
+            tuple((number, self.patterns[number].find, self.patterns[number].inside) for number in numbers) for numbers in self._of_literal
+        ]
+        self._scanner = scanner(list(by_literal), pure=pure)
+        self._depth = 0
+        self._markers: dict[tuple[str, bytes], bytes] = {}
+        self.trying = ""
+        """The pattern that is asked now, for whoever has to say what failed."""
+
+    def answer(self, name: str = "") -> Filter:
+        """For the answer of a command, by its words, or a text without a name."""
+        is_export = name.startswith("journalctl ") and " export" in name
+        return (ExportFilter if is_export else Filter)(self, name)
+
+    def file(self, name: str) -> FileFilter:
+        """For a file by its path on the host."""
+        return FileFilter(self, name)
+
+    def text(self, text: str) -> str:
+        """A word of the manifest: a path, a reason."""
+        data = text.encode("utf-8", "surrogateescape")
+        if not self.pseudonyms and not self._scanner.anchors(data):
+            return text
+        return self.whole(data).decode("utf-8", "surrogateescape")
+
+    def whole(self, data: bytes, name: str = "") -> bytes:
+        """A short text, redacted."""
+        return b"".join(self.answer(name)((data,)))
+
+    def nested(self, data: bytes) -> bytes:
+        """A text that was encoded in another one, redacted; too deep it is left to whoever found it."""
+        if self._depth >= DEEPEST:
+            return data
+        self._depth += 1
+        try:
+            return self.whole(data)
+        finally:
+            self._depth -= 1
+
+    def rows(self, name: str) -> Rows | None:
+        """What judges the lines of a file of this name."""
+        by_column = places.rows(name) if name and not name.startswith(KERNEL) else None
+        addresses = procnet.rows(name) if name and self.pseudonyms else None
+        if by_column and addresses:
+            return lambda text: chain(by_column(text), addresses(text))
+        return by_column or addresses
+
+    def spans(self, window: bytes, done: int) -> list[Span]:
+        """What the patterns find from `done` on. An anchor within a secret counts only for a pattern that may see further.
+
+        One within a marker, whose kind may be a telling name, never does.
+        """
+        anchors = self._scanner.anchors(window)
+        asked, found = self._asked, list[Span]()
+        begin = end = marked = number = 0  # of the secret that reaches furthest; of the last marker
+        own: dict[int, int] = {}
+        try:
+            for at, literal in islice(anchors, bisect_left(anchors, (done, 0)), None):
+                if at < marked:
+                    continue
+                if not literal and (marker := MARKER.match(window, at)):
+                    marked = marker.end()
+                for number, find, inside in asked[literal]:
+                    if at < end and (at < own.get(number, 0) or (begin <= at and not inside)):
+                        continue
+                    for span in find(window, at):
+                        found.append(span)
+                        if span.start <= at:
+                            own[number] = max(own.get(number, 0), span.end)
+                        if span.end > end:
+                            begin, end = span.start, span.end
+        except Exception:
+            self.trying = self.patterns[number].name
+            raise
+        return found
+
+    def learned(self) -> list[list[str]]:
+        """Names that were given stand-ins since this was asked last: kind and name."""
+        new = list(islice(self.pseudonyms.map(), self._told, None)) if self.pseudonyms else []
+        self._told += len(new)
+        return [[one.kind, one.real.decode("utf-8", "surrogateescape")] for one in new]
+
+    def learn(self, names: list[list[str]]) -> None:
+        """Names that another process has met."""
+        if self.pseudonyms:
+            for kind, name in names:
+                self.pseudonyms.standin(kind, name.encode("utf-8", "surrogateescape"))
+
+    def standing_for(self, kind: str, secret: bytes) -> bytes:
+        """The marker of a secret, or the stand-in of an identifier."""
+        if kind in IDENTIFIERS and self.pseudonyms:
+            return self.pseudonyms.standin(kind, secret)
+        marker = self._markers.get((kind, secret))
+        if marker is None:
+            if len(self._markers) >= MOST_MARKERS:
+                self._markers.clear()
+            tag = hashlib.blake2b(secret, digest_size=TAG, key=self._key).hexdigest()
+            self._markers[kind, secret] = marker = f"REDACTED_{kind}_{tag}".encode()
+        return marker
+
+    def rewrite(self, window: bytes, start: int, end: int, put: Sequence[tuple[int, int, bytes]]) -> tuple[bytes, Mapping[str, int]]:
+        """`window[start:end]` with those stretches replaced, and identifiers where that is wanted. Also how many of these, by kind."""
+        if self._rewriter:
+            return self._rewriter.rewrite(window, start, end, put)
+        pieces: list[bytes | memoryview] = []
+        view = memoryview(window)
+        for begin, until, stands in put:
+            pieces += (view[start:begin], stands)
+            start = until
+        return b"".join((*pieces, view[start:end])), {}

@@ -1,0 +1,255 @@
+"""Secrets in URLs: the pass word before the host, and the parameters and path segments that open a door."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from diagbundle.redact.shapes.text import LONG, TOKEN, exact, folded, hidden, is_uuid, kept, mixed
+from diagbundle.redact.span import Literal, Pattern, Span
+
+_FAR = 512
+"""Bytes of a user and pass word."""
+_BREAK = re.compile(rb"[\s\"<>`\x00]")
+_SLASHES = re.compile(rb":(?:\\{0,7}/){2}")
+_PORT = re.compile(rb"[0-9]{1,5}(?:[/?#\\;,]|$)")
+_SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.:-]*\Z")
+_WEB = re.compile(rb"(?:https?|wss?|git\+https?|svn\+https?|dav|davs|git)", re.IGNORECASE)
+_AUTHORITY = re.compile(rb"[^\s\"'<>`\\/?#\x00]*")
+_REST = re.compile(rb"(?:[^\s\"'<>`\\?;\x00]|[?;](?![\w.%-]+=))*")
+_HOST = re.compile(rb"(?:[\w.-]+|\[[0-9A-Fa-f:.%]+\])(?::[0-9]+)?(?=[/?,;\\]|$)")
+_GO_MYSQL = re.compile(rb"(?:tcp6?|udp|unix|cloudsql|memory|pipe|[a-z]+\+tcp)\(")
+_USER_PASS = re.compile(
+    rb"(?:^|[\s\"'`=,({\[>])(?:sips?:|iscsi:)?(?!sips?:|mailto:|iscsi:|acct:|xmpp:|tel:"
+    rb"|urn:)[\w.%+\\-]{0,64}:(?=([^\s\"'`]{1,200})\Z)"
+)
+_ORACLE = re.compile(rb"jdbc:oracle:\w+:[\w$#.]{1,64}/(\"[^\"]{1,128}\"|[^\s\"'`]{1,128}?)@(?=//|[\w.-]+[:/]|\(|ldap)")
+_LEADING_TO = re.compile(
+    rb"(?i)(?:proxy\w*|dsn|login|auth|userinfo|credentials?|iscsi|sips?|account"
+    rb"|user)[\"']?[\s=:\"']{1,4}[^\s\"']*\Z"
+)
+_PORT_NEXT = re.compile(rb"[\w.-]+:[0-9]{2,5}(?![\w.])")
+_ESCAPED = re.compile(
+    rb"%(?:25)*3a(?:%(?:25)*2f|/){2}(?:[\w.~!*'()+-]|%(?!(?:25)*(?:3a|2f))){0,128}?%(?:25)*3a(?=((?:[\w.~!*'()+,=-]"
+    rb"|%(?!(?:25)*2f)){1,256}?)\Z)",
+    re.IGNORECASE,
+)
+
+
+def _login(data: bytes, at: int) -> Iterable[Span]:
+    """At `://`, where an `@` follows: the pass word in `scheme://user:P@host`; also where all of it stands escaped"
+    " in another URL.
+    """
+    slashes = _SLASHES.match(data, at)
+    if not slashes:
+        place = data.find(b"%40", at, at + _FAR)
+        return _escaped_userinfo(data, place) if place >= 0 else ()
+    place = data.find(b"@", slashes.end(), slashes.end() + _FAR)
+    return () if place < 0 or _BREAK.search(data, slashes.end(), place) else _authority(data, at, slashes.end(), place)
+
+
+def _authority(data: bytes, colon: int, begin: int, at: int) -> Iterable[Span]:
+    """The secret between `://` and the `@` that stands before the host."""
+    name = _SCHEME.search(data[max(0, colon - 32) : colon])
+    quote = data[colon - len(name[0]) - 1 : colon - len(name[0])] if name else b""
+    rest = data[begin:at]
+    if not name or (quote == b"'" and b"'" in rest):
+        return ()
+    web = _WEB.fullmatch(name[0]) is not None
+    user, with_pass, word = rest.partition(b":")
+    if any(mark in user for mark in (b"/", b"?", b"#", b"[", b"\\")) or (with_pass and _PORT.match(word)):
+        return ()
+    end = _host_at(data, at, web=web)
+    user, with_pass, word = data[begin:end].partition(b":")
+    if not with_pass:
+        return _token_user(begin, user)
+    start = begin + len(user) + 1
+    spans = list(hidden(data, start, end, "url_password"))
+    if word in (b"", b"x-oauth-basic", b"x", b"X") and _is_token(user):
+        spans.append(Span(begin, begin + len(user), "url_token"))
+    return spans
+
+
+def _host_at(data: bytes, at: int, *, web: bool) -> int:
+    """The last `@` before the host: a pass word may hold a raw one, and where the scheme is a database's or a"
+    " broker's, `/` and `#`.
+    """
+    region = (_AUTHORITY if web else _REST).match(data, at + 1, at + _FAR)
+    end = region.end() if region else at
+    while end > at:
+        end = data.rfind(b"@", at, end)
+        if end == at or _HOST.match(data[end + 1 : end + 260]):
+            return end
+    return at
+
+
+def _is_token(user: bytes) -> bool:
+    return len(user) >= TOKEN and mixed(user) and b"@" not in user and b"." not in user[-5:]
+
+
+def _token_user(begin: int, user: bytes) -> Iterable[Span]:
+    return (Span(begin, begin + len(user), "url_token"),) if _is_token(user) else ()
+
+
+def _without_scheme(data: bytes, at: int) -> Iterable[Span]:
+    """At an `@`: `user:P@tcp(host)/db`, `proxy=user:P@host:3128`."""
+    if data[at - 1 : at] in _BLANK:
+        return ()
+    head = data[max(0, at - 256) : at]
+    line = head[head.rfind(b"\n") + 1 :]
+    words = line.rsplit(None, 1)
+    found = _USER_PASS.search(line) if words and b":" in words[-1] else None
+    if not found:
+        return ()
+    word = found[1]
+    tail = data[at + 1 : at + 80]
+    sure = _GO_MYSQL.match(tail) or (_LEADING_TO.search(line[: found.start(1)]) and b"/" not in word)
+    if sure or (_PORT_NEXT.match(tail) and mixed(word) and b"/" not in word):
+        return hidden(data, at - len(word), _last_at(data, at), "dsn_password")
+    return ()
+
+
+def _named_login(data: bytes, at: int) -> Iterable[Span]:
+    """`proxy=user:P@host`, `sip:user:P@host`."""
+    place = data.find(b"@", at, at + 256)
+    return () if place < 0 or data.find(b"\n", at, place) >= 0 else _without_scheme(data, place)
+
+
+def _oracle(data: bytes, at: int) -> Iterable[Span]:
+    """`jdbc:oracle:thin:user/P@//host:1521/service`."""
+    found = _ORACLE.match(data, at, at + 300)
+    if not found:
+        return ()
+    is_quoted = found[1][:1] == b'"'
+    return hidden(data, found.start(1) + is_quoted, found.end(1) - is_quoted, "dsn_password")
+
+
+def _last_at(data: bytes, at: int) -> int:
+    """The `@` before `tcp(`: a pass word may hold others."""
+    end = at + 1
+    while (end := data.find(b"@", end, at + 128)) >= 0 and not _BREAK.search(data, at, end):
+        if _GO_MYSQL.match(data, end + 1):
+            return end
+        end += 1
+    return at
+
+
+def _escaped_userinfo(data: bytes, at: int) -> Iterable[Span]:
+    """At a `%40`: the pass word of a URL that is itself a parameter."""
+    found = _ESCAPED.search(data[max(0, at - _FAR) : at])
+    return hidden(data, at - len(found[1]), at, "url_password") if found else ()
+
+
+_SURE = re.compile(
+    rb"(?:.*[_.-])?(?:[a-z]*token|passw(?:or)?d|pwd|passphrase|[a-z]*secret|[a-z]*signature"
+    rb"|(?:[a-z]+_?-?)?api[_-]?key|assertion|samlresponse"
+    rb"|[a-z]*sess(?:ion)?_?id|jwt|otp|[a-z]*ticket|sig|code_verifier|subscription-key|access[_-]?key|private[_-]?key)",
+    re.IGNORECASE,
+)
+_LEAD = re.compile(rb"(?:^|[?&;#\s\"'(|]|\\u00(?:26|3[fF])|\\x26|%(?:25)*(?:26|3[fF]|23|3[bB]))([\w.-]*)\Z", re.ASCII)
+_NAME = re.compile(rb"(?:[?&;#]|%(?:25)*26|0026)?([\w.-]*?)(=|%(?:25)*3D)", re.IGNORECASE)
+_VALUE = re.compile(rb"[^&\s\"'<>#\\;`|\x00]*")
+_NESTED = re.compile(rb"(?:[^&\s\"'<>#\\;`|\x00%]|%(?!(?:25)*(?:26|23)))*")
+_SIMPLE = re.compile(rb"[^&\s\"'<>#\\;`|?\x00%]*(?:%(?!26)[^&\s\"'<>#\\;`|?\x00%]*)*")
+_MORE = re.compile(rb"(?:&|\\u0026)(?:amp;)?[\w.%\[\]-]+=")
+_BLANK = (b"", b" ", b"\n", b"\t", b"\r")
+_TRAIL = b"),.:!?]}"
+_LEADS = ("?", "&", ";", "#", "0026", "%26", "%3f")
+_WEAK = ("key", "code", "auth", "sid", "session", "pass", "pwd", "policy", "pin", "relaystate", "magic")
+_STRONG = (
+    "token", "signature", "secret", "password", "passwd", "sig", "samlresponse", "assertion", "ticket", "apikey", "api_key",
+    "api-key", "jwt", "otp", "hmac", "sessionid", "session_id", "sessid", "passphrase", "code_verifier",
+    "subscription-key", "access_key", "private_key",
+)  # fmt: skip
+
+
+def _parameter(data: bytes, at: int) -> Iterable[Span]:
+    """`?token=P&`: the value of a parameter that opens a door; the others stay, and so does the time at which it expires."""
+    if data[at - 1 : at] in _BLANK and data.find(b"&", at, at + 512) < 0:
+        return ()
+    found = _NAME.match(data, at, at + 64)
+    lead = _LEAD.search(data[max(0, at - 48) : found.start(1)]) if found else None
+    if not found or not lead:
+        return ()
+    name, start = lead[1] + found[1], found.end()
+    pattern = _NESTED if found[2] != b"=" or lead[0][:1] == b"%" else _VALUE
+    sure = _SURE.fullmatch(name) is not None
+    value = pattern.match(data, start, start + 8192) if sure else _SIMPLE.match(data, start, start + 2048)
+    end = value.end() if value else start
+    if kept(data[start:end]):
+        return ()
+    if lead[0][:1] == b";" and (part := re.search(rb"[?/]", data[start:end])):
+        end = start + part.start()
+    end -= len(data[start:end]) - len(data[start:end].rstrip(_TRAIL))
+    if lead[0][:1] in b" \t\n\r\"'(|" and not _MORE.match(data, end):
+        return ()
+    if _opens(name, data[start:end]):
+        return hidden(data, start, end, "url_parameter")
+    return ()
+
+
+def _opens(name: bytes, value: bytes) -> bool:
+    """Whether this parameter is a secret: by its name, or by a name that may be one and a value that looks like one."""
+    if _SURE.fullmatch(name):
+        return not (name.lower().endswith(b"sig") and value.isdigit())
+    if name.lower() in (b"code", b"sid", b"auth", b"session") and is_uuid(value):
+        return True
+    return mixed(value) or (len(value) > TOKEN + LONG and not is_uuid(value) and not value.islower())
+
+
+_SEGMENTS = re.compile(rb"/[\w-]*((?:\\?/[\w.~%=:+-]{1,512}){1,6})")
+_SEGMENT = re.compile(rb"[\w.~%=:+-]+")
+
+
+def _link(data: bytes, at: int) -> Iterator[Span]:
+    """`/reset/P`: the segment that lets its holder in."""
+    found = _SEGMENTS.match(data, at, at + 1024)
+    if not found:
+        return
+    for part in _SEGMENT.finditer(data, found.start(1), found.end(1)):
+        word = part[0]
+        if len(word) >= TOKEN and (mixed(word) or is_uuid(word)) and not word.endswith((b".html", b".js", b".css", b".php")):
+            yield Span(part.start(), part.end(), "url_link")
+
+
+_LINKS = (
+    "reset",
+    "verify",
+    "verification",
+    "confirm",
+    "activat",
+    "invit",
+    "magic",
+    "unsubscribe",
+    "password",
+    "recover",
+    "hooks/",
+    "webhook",
+)
+
+PATTERNS: tuple[Pattern, ...] = (
+    Pattern("url_password", "The pass word before the host of a URL", (Literal(b"", shape="login"),), _login),
+    Pattern(
+        "dsn_password",
+        "The pass word before the address of a database or proxy, without a scheme",
+        exact("@tcp", "@unix(", "@udp(", "@localhost", *("@" + digit for digit in "0123456789[")),
+        _without_scheme,
+    ),
+    Pattern(
+        "dsn_password",
+        "A named login with its pass word before the host",
+        (*exact("sip:", "sips:", "iscsi:"), *(Literal(name, fold=True, key=True) for name in (b"proxy", b"userinfo"))),
+        _named_login,
+    ),
+    Pattern("dsn_password", "User and pass word in the address of an Oracle database", folded("jdbc:oracle:"), _oracle),
+    Pattern(
+        "url_parameter",
+        "A parameter of a URL or form that opens a door: a token, a signature, a code",
+        (
+            *(Literal(name.encode(), fold=True, next=b"=%") for name in _STRONG),
+            *(Literal((lead + name).encode(), fold=True, next=b"=%") for name in _WEAK for lead in _LEADS),
+        ),
+        _parameter,
+    ),
+    Pattern("url_link", "A link that lets its holder in", folded(*("/" + word for word in _LINKS)), _link),
+)
