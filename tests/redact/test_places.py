@@ -15,6 +15,7 @@ from diagbundle.redact.places import encoded
 from diagbundle.redact.rules import built_in
 from diagbundle.redact.scan import scanner
 from diagbundle.redact.span import MARKER
+from diagbundle.redact.stream import joined
 
 BOOKS = ("devices", "blocks", "directives", "encoded", "files", "kubernetes", "typed")
 MARK = b"REDACTED_%s_0a1b2c3d"
@@ -49,16 +50,6 @@ class Engine:
             out += [data[last : span.start], span.put if span.put is not None else put]
             last = span.end
         return b"".join(out) + data[last:]
-
-
-def joined(found):
-    whole = []
-    for span in sorted(found, key=lambda span: (span.start, -span.end)):
-        if whole and span.start < whole[-1].end:
-            whole[-1] = whole[-1]._replace(end=max(whole[-1].end, span.end))
-        else:
-            whole.append(span)
-    return whole
 
 
 INNER = Engine([*built_in(), *keyed.PATTERNS, *shapes.PATTERNS, *places.PATTERNS])

@@ -16,6 +16,7 @@ from diagbundle.redact import shapes
 from diagbundle.redact.scan import scanner
 from diagbundle.redact.shapes.text import kept
 from diagbundle.redact.span import MARKER
+from diagbundle.redact.stream import joined
 
 FAMILIES = ("urls", "headers", "commands", "sql", "calls", "wire", "markup")
 MARK = b"REDACTED_%s_0a1b2c3d"
@@ -36,16 +37,6 @@ def spans(data):
             found += new
             covered = max([covered, *(span.end for span in new if span.start <= at)])
     return joined(span for span in found if not MARKER.search(data, span.start, span.end))
-
-
-def joined(found):
-    whole = []
-    for span in sorted(found, key=lambda span: (span.start, -span.end)):
-        if whole and span.start < whole[-1].end:
-            whole[-1] = whole[-1]._replace(end=max(whole[-1].end, span.end))
-        else:
-            whole.append(span)
-    return whole
 
 
 def redacted(data):

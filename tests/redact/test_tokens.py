@@ -10,8 +10,10 @@ import pytest
 from made import cases, expand
 
 from diagbundle.errors import UsageError
-from diagbundle.redact.rules import _HOME, built_in, check, finder, load
+from diagbundle.redact.finder import Finder
+from diagbundle.redact.rules import _HOME, built_in, check, load
 from diagbundle.redact.span import MARKER
+from diagbundle.redact.stream import joined
 
 FILES = ("tokens_cloud", "tokens_code", "tokens_ai", "tokens_services", "tokens_keys", "tokens_infra")
 CASES = cases(*FILES)
@@ -32,12 +34,12 @@ CARRIERS = {
 SAMPLES = 200
 
 
-finder_of = lru_cache(maxsize=None)(finder)
+finder_of = lru_cache(maxsize=None)(Finder)
 
 
 def spans_of(patterns, data):
     """What these patterns hide in a text, as pairs."""
-    return [(span.start, span.end) for span in finder_of(tuple(patterns))(data)]
+    return [(span.start, span.end) for span in joined(finder_of(tuple(patterns)).spans(data))]
 
 
 def shown(data, spans):

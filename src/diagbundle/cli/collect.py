@@ -17,7 +17,7 @@ from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import PARTIAL_SUFFIX, SUFFIX
 from diagbundle.bundle.pack import Member
 from diagbundle.cli import options
-from diagbundle.cli.redaction import Redaction, told
+from diagbundle.cli.redaction import Redaction, to_look_at, told
 from diagbundle.cli.screen import Screen, amount, is_terminal
 from diagbundle.cli.talk import give_up_output, say
 from diagbundle.collect.budget import processors, room
@@ -258,20 +258,10 @@ def _summary(screen: Screen, result: Result) -> None:
         screen.say(
             f"  {len(result.left_behind)} readers are stuck in the kernel and were left behind: {', '.join(map(str, result.left_behind))}"
         )
-    _suspects(screen, result)
+    for line in to_look_at(result.suspects, LOSSES_SHOWN):
+        screen.say(line)
     if sealed.path != "-":
         screen.say(f"What is in it: diagbundle list {os.path.basename(sealed.path)}")
-
-
-def _suspects(screen: Screen, result: Result) -> None:
-    """Lines in which a second look still sees something."""
-    if not result.suspects:
-        return
-    screen.say(f"  please look at these lines before it leaves; they may hold a secret that was not recognised ({len(result.suspects):,}):")
-    for path, suspect in result.suspects[:LOSSES_SHOWN]:
-        screen.say(f"    {shown(path)[:60]}:{suspect['line']}  {shown(suspect['word'])}  {shown(suspect['why'])}")
-    if len(result.suspects) > LOSSES_SHOWN:
-        screen.say(f"    and {len(result.suspects) - LOSSES_SHOWN:,} more: diagbundle list --missing FILE")
 
 
 def _losses(screen: Screen, rows: list[Member], what: str) -> None:

@@ -10,7 +10,7 @@ import click
 
 from diagbundle import config
 from diagbundle.bundle.escape import shown
-from diagbundle.cli.redaction import Redaction, further, told
+from diagbundle.cli.redaction import Redaction, further, to_look_at, told
 from diagbundle.cli.screen import amount
 from diagbundle.cli.talk import say
 from diagbundle.errors import OutputError, SourceError, UsageError
@@ -113,7 +113,5 @@ def _tell(done: Redacted, target: str, *, as_json: bool) -> None:
             say(f"    {shown(path)}  {shown(reason)}")
         if len(rows) > TOLD:
             say(f"    and {len(rows) - TOLD:,} more: --json names all")
-    if done.suspects:
-        say(f"  please look at these lines; they may hold a secret that was not recognised ({len(done.suspects):,}):")
-    for path, suspect in done.suspects[:TOLD]:
-        say(f"    {shown(path)}:{suspect['line']}  {shown(suspect['word'])}  {shown(suspect['why'])}")
+    for line in to_look_at(done.suspects, TOLD):
+        say(line)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from diagbundle import config
+from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import SUFFIX
 from diagbundle.collect.identity import ask_or_do
 from diagbundle.collect.job import Raw
@@ -42,6 +43,15 @@ def told(counts: Mapping[str, int]) -> str:
     return "; ".join([*parts, *[f"{names:,} addresses and names replaced"] * bool(names)]) or "nothing had to be hidden"
 
 
+def to_look_at(suspects: Sequence[tuple[str, Mapping[str, Any]]], most: int) -> list[str]:
+    """The lines in which a second look still sees something, for people."""
+    if not suspects:
+        return []
+    lines = [f"  please look at these lines before it leaves; they may hold a secret that was not recognised ({len(suspects):,}):"]
+    lines += [f"    {shown(path)[:60]}:{one['line']}  {shown(one['word'])}  {shown(one['why'])}" for path, one in suspects[:most]]
+    return lines + [f"    and {len(suspects) - most:,} more: --json names all"] * (len(suspects) > most)
+
+
 def further(files: Iterable[str]) -> list[Pattern]:
     """The patterns of vendors and customers. Raises `UsageError`: what cannot be read does not go missing in silence."""
     from diagbundle.redact.rules import load
@@ -62,7 +72,6 @@ class Redaction:
         """File of key and map."""
         self._known: set[Any] = set()
         self._is_new = True
-        self._rules = len(settings.redact_rules)
         if not settings.redact:
             if settings.pseudonyms or settings.redact_rules:
                 raise UsageError("--pseudonyms and --redact-rules want redaction, and --no-redact turns it off", "leave one of them out")

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, islice
 
 from diagbundle.redact import keyed, places, procnet, shapes
 from diagbundle.redact.domains import SUFFIXES
+from diagbundle.redact.finder import Finder
 from diagbundle.redact.places import encoded
 from diagbundle.redact.pseudonym import Pseudonyms
 from diagbundle.redact.rewrite import Rewriter
 from diagbundle.redact.rules import built_in
-from diagbundle.redact.scan import scanner
-from diagbundle.redact.span import IDENTIFIERS, MARK, MARKER, Find, Literal, Pattern, Span
+from diagbundle.redact.span import IDENTIFIERS, Pattern, Span
 from diagbundle.redact.stream import KERNEL, ExportFilter, FileFilter, Filter, Rows
 
 TAG = 4
@@ -43,19 +42,9 @@ class Redactor:
             *built_in(), *keyed.PATTERNS, *shapes.PATTERNS, *places.PATTERNS, *encoded.patterns(self.nested),
             *more,
         ]  # fmt: skip
-        by_literal: dict[Literal, list[int]] = {Literal(MARK): []}  # the first one: at the same place, it comes before the others
-        for number, pattern in enumerate(self.patterns):
-            for literal in pattern.anchors:
-                by_literal.setdefault(literal, []).append(number)
-        self._of_literal = [tuple(numbers) for numbers in by_literal.values()]
-        self._asked: list[tuple[tuple[int, Find, bool], ...]] = [
-            tuple((number, self.patterns[number].find, self.patterns[number].inside) for number in numbers) for numbers in self._of_literal
-        ]
-        self._scanner = scanner(list(by_literal), pure=pure)
+        self._finder = Finder(self.patterns, pure=pure)
         self._depth = 0
         self._markers: dict[tuple[str, bytes], bytes] = {}
-        self.trying = ""
-        """The pattern that is asked now, for whoever has to say what failed."""
 
     def answer(self, name: str = "") -> Filter:
         """For the answer of a command, by its words, or a text without a name."""
@@ -69,7 +58,7 @@ class Redactor:
     def text(self, text: str) -> str:
         """A word of the manifest: a path, a reason."""
         data = text.encode("utf-8", "surrogateescape")
-        if not self.pseudonyms and not self._scanner.anchors(data):
+        if not self.pseudonyms and not self._finder.may_find(data):
             return text
         return self.whole(data).decode("utf-8", "surrogateescape")
 
@@ -96,33 +85,13 @@ class Redactor:
         return by_column or addresses
 
     def spans(self, window: bytes, done: int) -> list[Span]:
-        """What the patterns find from `done` on. An anchor within a secret counts only for a pattern that may see further.
+        """What the patterns find from `done` on."""
+        return self._finder.spans(window, done)
 
-        One within a marker, whose kind may be a telling name, never does.
-        """
-        anchors = self._scanner.anchors(window)
-        asked, found = self._asked, list[Span]()
-        begin = end = marked = number = 0  # of the secret that reaches furthest; of the last marker
-        own: dict[int, int] = {}
-        try:
-            for at, literal in islice(anchors, bisect_left(anchors, (done, 0)), None):
-                if at < marked:
-                    continue
-                if not literal and (marker := MARKER.match(window, at)):
-                    marked = marker.end()
-                for number, find, inside in asked[literal]:
-                    if at < end and (at < own.get(number, 0) or (begin <= at and not inside)):
-                        continue
-                    for span in find(window, at):
-                        found.append(span)
-                        if span.start <= at:
-                            own[number] = max(own.get(number, 0), span.end)
-                        if span.end > end:
-                            begin, end = span.start, span.end
-        except Exception:
-            self.trying = self.patterns[number].name
-            raise
-        return found
+    @property
+    def trying(self) -> str:
+        """The pattern that failed, for whoever has to say so."""
+        return self._finder.trying
 
     def learned(self) -> list[list[str]]:
         """Names that were given stand-ins since this was asked last: kind and name."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -149,42 +149,22 @@ def built_in() -> list[Pattern]:
     return found
 
 
-def finder(patterns: Sequence[Pattern]) -> Callable[[bytes], list[Span]]:
-    """What these patterns by themselves find in a text."""
-    from diagbundle.redact.scan import scanner  # noqa: PLC0415 - only the check of a file needs these here
-    from diagbundle.redact.stream import joined  # noqa: PLC0415
-
-    by_literal: dict[Literal, list[Pattern]] = {}
-    for pattern in patterns:
-        for literal in pattern.anchors:
-            by_literal.setdefault(literal, []).append(pattern)
-    of_literal, scan = list(by_literal.values()), scanner(list(by_literal))
-
-    def find(data: bytes) -> list[Span]:
-        found, covered = [], 0
-        for at, number in scan.anchors(data):
-            if at >= covered:
-                new = [span for pattern in of_literal[number] for span in pattern.find(data, at)]
-                covered = max([covered, *(span.end for span in new if span.start <= at)])
-                found += new
-        return joined(found)
-
-    return find
-
-
 def check(pattern: Pattern) -> list[str]:
     """What a pattern does otherwise than its author's cases say, a sentence each."""
-    faults, find = [], finder([pattern])
+    from diagbundle.redact.finder import Finder  # noqa: PLC0415 - only the check of a file needs these here
+    from diagbundle.redact.stream import joined  # noqa: PLC0415
+
+    finder, faults = Finder([pattern]), []
     for case in getattr(pattern, "hits", ()):
         data, wanted = _marked(case)
-        found = [(span.start, span.end) for span in find(data)]
+        found = [(span.start, span.end) for span in joined(finder.spans(data))]
         if not found:
             faults.append(f"'{pattern.name}' finds nothing in: {case}")
         elif wanted and wanted != found:
             hidden = " ".join(data[start:end].decode(errors="replace") for start, end in found)
             faults.append(f"'{pattern.name}' hides '{hidden}' in: {case}")
     misses = getattr(pattern, "misses", ())
-    return faults + [f"'{pattern.name}' finds a secret in: {case}" for case in misses if find(case.encode())]
+    return faults + [f"'{pattern.name}' finds a secret in: {case}" for case in misses if finder.spans(case.encode())]
 
 
 def _lines_around(data: bytes, at: int, lines: int) -> tuple[int, int]:
