@@ -50,7 +50,7 @@ clean:  ## remove what make made, also the bundles in ./build
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .hypothesis
 	find $(OURS) -name __pycache__ -prune -exec rm -rf {} +
 
-.venv/ready: pyproject.toml packaging/venv $(wildcard src/diagbundle/redact/*.c)
+.venv/ready: pyproject.toml packaging/venv $(wildcard src/diagbundle/redact/*.c src/diagbundle/redact/*/*.c)
 	@packaging/venv
 
 test-packages:

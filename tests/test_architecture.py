@@ -38,7 +38,7 @@ BULKHEADS = {
     ("collect.child", "send"): "one source becomes one entry",
     ("collect.child", "_rows"): "the same for a table, and what it had computed is kept",
     ("collect.child", "serve"): "a collector's own fault becomes one entry",
-    ("redact.stream", "_found"): "what cannot be redacted does not leave",
+    ("redact.stream", "_hide"): "what cannot be redacted does not leave",
     ("collect.rows", "said"): "an error that cannot say what it is",
     ("collect.packages", "_told"): "a package of a vendor that fails says why",
     ("collect.plan", "_questions"): "a collector that cannot say what it would ask is named, and the plan goes on",

@@ -61,7 +61,8 @@ def engine(work: str, tree: str) -> str:
     for title, piece in HOSTILE.items():
         path = os.path.join(work, "redaction hostile")
         with open(path, "wb") as out:
-            out.write(piece * (HOSTILE_SIZE // len(piece)))
+            # not at once: a child begins with the peak memory of its parent
+            out.writelines(piece * (MB // len(piece)) for _ in range(HOSTILE_SIZE // MB))
         rows.append([title, *told([path])])
         os.unlink(path)
     return report.table(rows)
@@ -265,7 +266,7 @@ def main(words: list[str]) -> int:
 
 def pseudonyms() -> Any:
     """Stand-ins with a new key, and no name that was learned before."""
-    from diagbundle.redact.pseudonym import Pseudonyms  # noqa: PLC0415  # as above
+    from diagbundle.redact.identifiers.pseudonym import Pseudonyms  # noqa: PLC0415  # as above
 
     return Pseudonyms(os.urandom(32), {})
 

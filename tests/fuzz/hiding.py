@@ -10,7 +10,8 @@ from pathlib import Path
 import zstandard
 
 from diagbundle.errors import SourceError
-from diagbundle.redact import pseudonym, rules
+from diagbundle.redact import rules
+from diagbundle.redact.identifiers import pseudonym
 from diagbundle.redact.redactor import Redactor
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "redact"))  # as pytest does for the tests there

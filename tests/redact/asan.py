@@ -84,16 +84,22 @@ def _bytes(dice, most):
         b"</key>",
         b"value",
         b"--",
+        b"\\n",
+        b"%20",
+        b"=3D",
+        b"#012",
+        b"[31m",
+        b"\\x41",
     ]
     return b"".join(dice.choice([*pieces, b" ", b"\n", b"="]) for _ in range(size // 4))
 
 
 def _literals(dice):
-    shapes = [(b"", False, False, 0, b"", shape) for shape in ("card", "iban", "mail", "login")]
+    shapes = [(b"", False, False, True, 0, b"", shape, False) for shape in ("card", "iban", "mail", "login")]
     words = [b"password", b"key", b"token", b"pw", b"@", b"eyJ", b"-p", b"secret key"]
     own = [_bytes(dice, 12) or b"x" for _ in range(dice.randrange(60))]
     texts = [
-        (text.lower(), dice.random() < 0.5, dice.random() < 0.5, dice.choice([0, 0, 5]), dice.choice([b"", b"= "]), "")
+        (text.lower(), *(dice.random() < 0.5 for _ in range(3)), dice.choice([0, 0, 5]), dice.choice([b"", b"= "]), "", dice.random() < 0.3)
         for text in (*words, *own)
     ]
     return [*texts, *shapes]
@@ -106,10 +112,10 @@ def _child(seconds, seed):
     end, count = time.monotonic() + seconds, 0
     while time.monotonic() < end:
         literals = _literals(dice)
-        scanner = _scan.Scanner(literals)
+        scanner = _scan.Scanner(literals, slow=dice.random() < 0.5)
         for _ in range(40):
             cut = dice.choice(literals)[0]
-            data = _bytes(dice, dice.choice([8, 40, 300]))
+            data = _bytes(dice, dice.choice([8, 40, 300, 300, 9000]))
             scanner.anchors(cut[dice.randrange(len(cut) + 1) :] + data + cut[: dice.randrange(len(cut) + 1)])
             count += 1
     return count

@@ -221,8 +221,14 @@ def luhn(digits):
 
 
 def card(rng, form="4"):
-    """A card number: `4` Visa, `5` MasterCard, `3` American Express, `6` Discover; `4-` in groups by dashes, `4s` by blanks, `4!` with a wrong sum."""
-    head, size = {"4": ("4", 16), "5": ("5" + rng.choice("12345"), 16), "3": ("37", 15), "6": ("6011", 16)}[form[0]]
+    """A card number: `4` Visa, `5` MasterCard, `M` Maestro, `3` American Express, `6` Discover; `4-` in groups by dashes, `4s` by blanks, `4!` with a wrong sum."""
+    head, size = {
+        "4": ("4", 16),
+        "5": ("5" + rng.choice("12345"), 16),
+        "M": ("5" + rng.choice("06789"), 16),
+        "3": ("37", 15),
+        "6": ("6011", 16),
+    }[form[0]]
     body = head + chars(rng, string.digits, size - len(head) - 1)
     last = luhn(body)
     number = body + (str((int(last) + 1) % 10) if form.endswith("!") else last)

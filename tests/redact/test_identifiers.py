@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from diagbundle.cli import translate
 from diagbundle.errors import OutputError, UsageError
-from diagbundle.redact import learn, procnet, rewrite
-from diagbundle.redact.addresses import CLOSED_V4, KEPT_V4, KEPT_V6, Addresses
-from diagbundle.redact.domains import SUFFIXES
-from diagbundle.redact.pseudonym import STANDIN, Pseudonyms, Translator, new_key, read_map, write_map
-from diagbundle.redact.rewrite import Rewriter
+from diagbundle.redact.identifiers import learn, procnet, rewrite
+from diagbundle.redact.identifiers.addresses import CLOSED_V4, KEPT_V4, KEPT_V6, Addresses
+from diagbundle.redact.identifiers.domains import SUFFIXES
+from diagbundle.redact.identifiers.pseudonym import STANDIN, Pseudonyms, Translator, new_key, read_map, write_map
+from diagbundle.redact.identifiers.rewrite import Rewriter
 
 CASES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cases", "redact", "identifiers.toml")
 with open(CASES, "rb") as _file:

@@ -10,14 +10,14 @@ import time
 import pytest
 from made import cases
 
-from diagbundle.redact import keyed, places, shapes
+from diagbundle.redact import named, places, shapes
 from diagbundle.redact.places import encoded
 from diagbundle.redact.rules import built_in
 from diagbundle.redact.scan import scanner
 from diagbundle.redact.span import MARKER
 from diagbundle.redact.stream import joined
 
-BOOKS = ("devices", "blocks", "directives", "encoded", "files", "kubernetes", "typed")
+BOOKS = ("devices", "blocks", "directives", "encoded", "files", "kubernetes", "outputs", "tools", "typed")
 MARK = b"REDACTED_%s_0a1b2c3d"
 
 
@@ -52,7 +52,7 @@ class Engine:
         return b"".join(out) + data[last:]
 
 
-INNER = Engine([*built_in(), *keyed.PATTERNS, *shapes.PATTERNS, *places.PATTERNS])
+INNER = Engine([*built_in(), *named.PATTERNS, *shapes.PATTERNS, *places.PATTERNS])
 ENGINE = Engine([*places.PATTERNS, *encoded.patterns(INNER.redacted)])
 
 

@@ -18,7 +18,7 @@ from diagbundle.redact.shapes.text import kept
 from diagbundle.redact.span import MARKER
 from diagbundle.redact.stream import joined
 
-FAMILIES = ("urls", "headers", "commands", "sql", "calls", "wire", "markup")
+FAMILIES = ("urls", "headers", "commands", "sql", "calls", "wire", "markup", "positional", "dumps", "announced", "tables")
 MARK = b"REDACTED_%s_0a1b2c3d"
 OF_LITERAL = {}
 for _pattern in shapes.PATTERNS:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from diagbundle.errors import SourceFailed
 from diagbundle.redact import stream
-from diagbundle.redact.span import Span
+from diagbundle.redact.span import MARKER, Span
 from diagbundle.redact.stream import Filter, joined
 
 TOKEN = re.compile(rb"tok_[a-z0-9]{4,}")
@@ -131,6 +131,21 @@ def test_what_is_marked_stays():
     out = b"".join(Filter(All())([b"secret"]))
     assert out.startswith(b"REDACTED_all_")
     assert b"".join(Filter(All())([out])) == out
+
+
+def test_what_a_marker_lays_open_goes_with_it():
+    """The second word is found only where the first one is a marker: redacting once does what redacting twice would."""
+
+    class Uncovered(Made):
+        def spans(self, window, done):
+            yield from (Span(*match.span(), "one") for match in re.finditer(rb"first", window[done:]))
+            yield from (Span(*match.span(1), "two") for match in re.finditer(MARKER.pattern + rb" and (second)", window[done:]))
+
+    hide = Filter(Uncovered())
+    out = b"".join(hide([b"second\nfirst and second\nnot this second\n"]))
+    assert re.fullmatch(rb"second\nREDACTED_one_[0-9a-f]{8} and REDACTED_two_[0-9a-f]{8}\nnot this second\n", out)
+    assert hide.counts == {"one": 1, "two": 1}
+    assert b"".join(Filter(Uncovered())([out])) == out
 
 
 def test_joined():

@@ -82,7 +82,7 @@ class Redaction:
         self.redactor = Redactor(further(settings.redact_rules), pseudonyms=pseudonyms)
 
     def _pseudonyms(self, settings: config.Config, host: Host) -> Any:
-        from diagbundle.redact import pseudonym
+        from diagbundle.redact.identifiers import pseudonym
 
         self.place, self._is_new = settings.names, not (settings.names and os.path.lexists(settings.names))
         self.key, given = (pseudonym.new_key(), []) if self._is_new else pseudonym.read_map(settings.names)
@@ -116,7 +116,7 @@ class Redaction:
     def begin(self) -> None:
         """The key is on the disk before anything is replaced with it."""
         if self.pseudonyms and self._is_new:
-            from diagbundle.redact.pseudonym import write_map
+            from diagbundle.redact.identifiers.pseudonym import write_map
 
             self._known = set(self.pseudonyms.map())
             write_map(self.place, self.key, self._known)
@@ -124,7 +124,7 @@ class Redaction:
     def end(self) -> None:
         """The names that came to it meanwhile."""
         if self.pseudonyms:
-            from diagbundle.redact.pseudonym import add_to_map
+            from diagbundle.redact.identifiers.pseudonym import add_to_map
 
             add_to_map(self.place, [one for one in self.pseudonyms.map() if one not in self._known])
 
@@ -147,7 +147,7 @@ def _learned(host: Host) -> dict[str, list[bytes]]:
 
 def _names(host: Host) -> dict[str, list[str]]:
     """From the files that hold names, and from what logs and, in a folder of texts, all files say last."""
-    from diagbundle.redact import learn
+    from diagbundle.redact.identifiers import learn
 
     met = [name for path, read in learn.FILES.items() for name in read(_bytes(host.text(path)))]
     met += learn.homes(_bytes("\n".join(path.rpartition("/")[2] for path in host.glob("/home/*"))))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 if TYPE_CHECKING:
-    from diagbundle.redact.pseudonym import Translator
+    from diagbundle.redact.identifiers.pseudonym import Translator
 
 PIECE = 1 << 20
 """Bytes turned at once, to the end of a line."""
@@ -25,7 +25,7 @@ def command(map: str, files: tuple[str, ...]) -> None:  # noqa: A002 - it is wha
     MAP is the file with key and map that was written beside the bundle; who holds it can undo the pseudonyms of all bundles made with it.
     Every address in the text is taken for a stand-in: translate text out of a bundle, not a text with real addresses.
     """
-    from diagbundle.redact.pseudonym import Translator, read_map
+    from diagbundle.redact.identifiers.pseudonym import Translator, read_map
 
     translator = Translator(*read_map(map))
     for path in files or ("-",):

@@ -2,11 +2,13 @@
    same in Python, and both give the same anchors for every input.
 
    Only every second place of the input is looked at: each literal waits at two windows of four bytes, one for each of the parities at which
-   it may begin. What stands beside a short literal in its window is any byte. A table has a cell for the two middle bytes of a window, by
-   six bits of each, which do not know the case of letters; the cell has a bit for each five bits that the first byte may have, and one for
-   each that the last one may have. Only where the table says yes to both are literals compared, and windows are chosen so that logs have
-   few such places. Literals of one byte are left to memchr. Cards and IBANs have no text: they are found in bit masks of digits and
-   capitals. Nothing is allocated but the list of anchors, and no byte outside `b[0 .. n-1]` is read. */
+   it may begin. What stands beside a short literal in its window is any byte. The two middle bytes of a window are its cell, by six bits of
+   each, which do not know the case of letters. At each place one bit is looked up, by the cell, one bit of the first byte and five bits of
+   the last one; three more bits at the few places where it is set, and only where all are, too, literals are compared. All places of a chunk
+   take each of these steps before one takes the next, so that the processor need not guess what comes: a wrong guess costs as much as
+   eight places. Windows are chosen so that logs have few of them. Literals of one byte are left to memchr. Cards and IBANs have no text:
+   they are found in bit masks of digits and capitals. Nothing is allocated but the list of anchors, and no byte outside `b[0 .. n-1]` is
+   read. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -23,12 +25,12 @@ typedef uint64_t u64;
 
 /* ---- Bytes */
 
-enum { DIGIT = 1, UPPER = 2, HEX = 4, WORD = 8, NAME = 16, RUN = 32, STOP = 64 };
-enum { ALNUM_ = WORD | NAME | RUN };
+enum { DIGIT = 1, UPPER = 2, HEX = 4, WORD = 8, NAME = 16, RUN = 32, STOP = 64, ALNUM = 128 };
+enum { ALNUM_ = WORD | NAME | RUN, BOTH = ALNUM_ | ALNUM };
 
 static const u8 CLASS[256] = {
-    ['0' ... '9'] = ALNUM_ | DIGIT | HEX, ['A' ... 'F'] = ALNUM_ | UPPER | HEX, ['G' ... 'Z'] = ALNUM_ | UPPER,
-    ['a' ... 'f'] = ALNUM_ | HEX, ['g' ... 'z'] = ALNUM_, ['_'] = ALNUM_, ['.'] = NAME | RUN, ['-'] = NAME | RUN,
+    ['0' ... '9'] = BOTH | DIGIT | HEX, ['A' ... 'F'] = BOTH | UPPER | HEX, ['G' ... 'Z'] = BOTH | UPPER,
+    ['a' ... 'f'] = BOTH | HEX, ['g' ... 'z'] = BOTH, ['_'] = ALNUM_, ['.'] = NAME | RUN, ['-'] = NAME | RUN,
     ['~'] = RUN, ['%'] = RUN, ['+'] = RUN, ['/'] = RUN, ['='] = RUN, [0x80 ... 0xff] = NAME,
     [0 ... 0x20] = STOP, ['"'] = STOP, ['\''] = STOP, ['<'] = STOP, ['>'] = STOP,
 };
@@ -59,26 +61,25 @@ typedef struct {
     u32 text, size;      /* where in the pool */
     u32 next, next_size; /* and the bytes one of which must follow */
     u32 index, run;
-    u8 fold, guard;
+    u8 fold, guard, edge, plain;
 } Literal;
 
-/* A window of a literal. */
+/* A window of a literal, in a cell. */
 typedef struct {
-    u32 next;      /* number of the node + 1; 0 ends the chain */
-    u32 key;       /* see `key_at`; only of bytes that are the literal's */
-    u32 kind;      /* which of its bytes these are */
+    u32 key, mask; /* see `key_at`; only of bytes that are the literal's */
     u32 literal;
-    int offset;    /* in the literal; less than 0: it begins before it */
+    int16_t offset; /* in the literal; less than 0: it begins before it */
+    u16 cell;
 } Node;
 
-enum { CELLS = 1 << 12, LONGEST = 4096, CHUNK = 4096, KINDS = 6 };
-static const u32 MASKS[KINDS] = {0xffffffff, 0xffffff, 0xffffff00, 0xffff, 0xffff00, 0xffff0000};
+enum { CELLS = 1 << 12, SPOTS = 2 * CELLS, LONGEST = 4096, CHUNK = 4096, BLOCK = 64 };
 
 typedef struct {
     PyObject_HEAD
-    u32 first[CELLS], last[CELLS]; /* by the middle of a window: a bit for each five bits that its first and last byte may have */
-    u8 kinds[CELLS];               /* which kinds of windows have this middle: a bit for each of `MASKS` */
-    u32 chains[CELLS];             /* of windows by the hash of their kind and key: number of the first node + 1 */
+    u32 spots[SPOTS];              /* by a cell and the lowest bit of the first byte: a bit for each five bits of the last one */
+    u32 first[CELLS], last[CELLS]; /* by a cell: a bit for each five bits that the first byte of a window may have, and the last one */
+    u64 ends[CELLS];               /* by a cell: a bit for each three bits of the first byte with each three bits of the last one */
+    u32 nodes_from[CELLS + 1];     /* where the windows of a cell begin among all, which are in order of their cells */
     Literal *literals;
     Node *nodes;
     u8 *pool;
@@ -86,6 +87,7 @@ typedef struct {
     u32 *singles;          /* the literals of one byte */
     u32 *cards, *ibans;    /* indices of the literals of these shapes */
     u32 singles_count, cards_count, ibans_count;
+    int fast;              /* whether the processor can do what `find_places_fast` needs */
     struct Counts *counts; /* while windows are chosen */
 } Scanner;
 
@@ -164,9 +166,12 @@ static int called(const u8 *b, size_t n, size_t p) {
     return p < n && (b[p] == '"' || b[p] == '\'');
 }
 
+static int is_gap(const u8 *b, size_t n, size_t p) { return p < n && (b[p] == ' ' || b[p] == '\t'); }
+
 static int separates(const u8 *b, size_t n, size_t p) {
     switch (p < n ? b[p] : 0) {
         case '=': case ':': case '>': return 1;
+        case '-': return p && is_gap(b, n, p - 1) && p + 1 < n && b[p + 1] == '>' && is_gap(b, n, p + 2);
         case '(': return called(b, n, p);
         case '%': case '&': return one_of(b, n, p, SEPARATORS) != 0;
         case 'u': case 'U': case 'x': case 'X': return p && b[p - 1] == '\\' && one_of(b, n, p, ESCAPED);
@@ -233,6 +238,25 @@ static int is_key(const u8 *b, size_t n, size_t at, size_t end) {
     return (blank || (p < n && b[p] == ',')) && stands_alone(b, at, end, blank);
 }
 
+static size_t skip(const u8 *b, size_t n, size_t p, const char *these, size_t most) {
+    for (size_t end = least(n, p + most); p < end && b[p] && strchr(these, b[p]); p++) {}
+    return p;
+}
+
+/* Whether the value of the name `b[at .. p-1]` is a plain one: see `scan.PLAIN`. */
+static int is_plain(const u8 *b, size_t n, size_t at, size_t p) {
+    if (at && (is(b[at - 1], NAME | WORD) || b[at - 1] == '$')) return 0;
+    p = skip(b, n, skip(b, n, p, "\\", 31), "\"'", 1);
+    if (p >= n || (b[p] != '=' && b[p] != ':')) return 0;
+    p = skip(b, n, p + 1, " ", 16);
+    p = skip(b, n, skip(b, n, p, "\\", 31), "\"'`", 1);
+    size_t start = p;
+    for (size_t end = least(n, p + 64); p < end && (is(b[p], WORD) ? !is(b[p], DIGIT) : b[p] && strchr(".:/-", b[p])); p++) {}
+    for (size_t end = least(n, p + 10); p < end && is(b[p], DIGIT); p++) {}
+    if (p == start) return p < n && (b[p] == '"' || b[p] == '\'');
+    return p >= n || (b[p] && strchr("\"'\\ \t\n\r\f\v,;&)]}", b[p]));
+}
+
 /* ---- Guards: a mail address, a URL with a login, a run */
 
 static int is_mail(const u8 *b, size_t n, size_t at) {
@@ -277,12 +301,26 @@ static int escape_ends(const u8 *b, size_t p) {
 
 static int edge(const u8 *b, size_t p) { return !p || !is(b[p - 1], WORD) || escape_ends(b, p); }
 
+/* Guard EDGE: no letter or digit before `p`, but those of an escape do not count. See `scan.EDGE`. */
+static int at_edge(const u8 *b, size_t p) {
+    if (!p || !is(b[p - 1], ALNUM) || escape_ends(b, p)) return 1;
+    u8 last = lower(b[p - 1]);
+    if (p < 2) return 0;
+    if (b[p - 2] == '\\' && memchr("nrtbfv0", last, 7)) return 1;
+    if (last == 'm' && p >= 3 && is(b[p - 2], DIGIT) && (b[p - 3] == '[' || is(b[p - 3], DIGIT))) return 1;
+    if (p >= 3 && b[p - 3] == '=' && is(b[p - 2], HEX) && is(b[p - 1], HEX)) return 1;
+    if (p >= 4 && b[p - 4] == '#' && b[p - 3] == '0' && is(b[p - 2], DIGIT) && is(b[p - 1], DIGIT)) return 1;
+    if (p >= 4 && lower(b[p - 3]) == 'x' && b[p - 4] == '\\') return is(b[p - 2], HEX) && is(b[p - 1], HEX);
+    if (p < 6 || b[p - 6] != '\\' || lower(b[p - 5]) != 'u') return 0;
+    return is(b[p - 4], HEX) && is(b[p - 3], HEX) && is(b[p - 2], HEX) && is(b[p - 1], HEX);
+}
+
 #define LENGTHS(from, to) ((2u << (to)) - (1u << (from)))
 static const struct { u16 from, to; u32 lengths; } ISSUERS[] = {
     {2200, 2204, LENGTHS(16, 16)}, {2221, 2720, LENGTHS(16, 16)}, {3000, 3059, LENGTHS(14, 14)}, {3095, 3095, LENGTHS(14, 14)},
     {3400, 3499, LENGTHS(15, 15)}, {3528, 3589, LENGTHS(16, 19)}, {3600, 3699, LENGTHS(14, 14)}, {3700, 3799, LENGTHS(15, 15)},
     {3800, 3999, LENGTHS(14, 14)}, {4000, 4999, LENGTHS(13, 13) | LENGTHS(16, 16) | LENGTHS(19, 19)},
-    {5100, 5599, LENGTHS(16, 16)}, {6011, 6011, LENGTHS(16, 19)}, {6200, 6299, LENGTHS(16, 19)}, {6440, 6599, LENGTHS(16, 19)},
+    {5000, 5999, LENGTHS(16, 16)}, {6011, 6011, LENGTHS(16, 19)}, {6200, 6299, LENGTHS(16, 19)}, {6440, 6599, LENGTHS(16, 19)},
 };
 
 static int issued(const u8 *digits, int count) {
@@ -369,40 +407,49 @@ static inline u32 bits(Bytes16 mask) {
 #endif
 }
 
-/* The 16 bytes at `at`; zeros behind the end. */
-static inline Bytes16 bytes_at(const u8 *b, size_t n, size_t at) {
-    Bytes16 bytes = {0};
-    if (at + 16 <= n) memcpy(&bytes, b + at, 16);
-    else if (at < n) {
-        u8 rest[16] = {0};
-        memcpy(rest, b + at, n - at);
-        memcpy(&bytes, rest, 16);
-    }
-    return bytes;
-}
-
 static int add_all(Found *f, size_t at, const u32 *indices, u32 count) {
     for (u32 i = 0; i < count; i++)
         if (add(f, at, indices[i]) < 0) return -1;
     return 0;
 }
 
-/* Cards and IBANs that begin in `b[from .. to-1]`: 48 places of a mask of 64 bytes at a time. */
+/* Of the 64 bytes at `at`, the digits and the capitals; there are none behind the end. */
+typedef struct {
+    u64 digits, uppers;
+} Classes;
+
+static inline Classes classes_at(const u8 *b, size_t n, size_t at) {
+    Classes found = {0};
+    u8 rest[BLOCK] = {0};
+    const u8 *p = b + at;
+    if (at >= n) return found;
+    if (n - at < BLOCK) p = memcpy(rest, p, n - at);
+    for (int k = 0; k < BLOCK; k += 16) {
+        Bytes16 bytes;
+        memcpy(&bytes, p + k, 16);
+        found.digits |= (u64)bits(FROM(bytes, '0', 10)) << k;
+        found.uppers |= (u64)bits(FROM(bytes, 'A', 26)) << k;
+    }
+    return found;
+}
+
+/* Of each place, the bit of the place `k` behind it. */
+static inline u64 later(u64 now, u64 next, int k) { return now >> k | next << (BLOCK - k); }
+
+/* Cards and IBANs that begin in `b[from .. to-1]`. */
 static int find_shapes(const Scanner *s, const u8 *b, size_t n, size_t from, size_t to, Found *f) {
-    for (size_t at = from; (s->cards_count || s->ibans_count) && at < to; at += 48) {
-        u64 digits = 0, uppers = 0;
-        for (int k = 0; k < 4; k++) {
-            Bytes16 bytes = bytes_at(b, n, at + 16 * (size_t)k);
-            digits |= (u64)bits(FROM(bytes, '0', 10)) << (16 * k);
-            uppers |= (u64)bits(FROM(bytes, 'A', 26)) << (16 * k);
-        }
-        u64 two = digits & digits >> 1, four = two & two >> 2, eight = four & four >> 4;
-        u64 card = (eight & eight >> 5) | (four & ~(digits >> 4) & four >> 5), iban = uppers & uppers >> 1 & two >> 2;
-        for (u64 found = (card | iban) & (((u64)1 << 48) - 1); found; found &= found - 1) {
+    Classes now, next = classes_at(b, n, from);
+    for (size_t i = from; i < to; i += BLOCK) {
+        now = next;
+        next = classes_at(b, n, i + BLOCK);
+        u64 two = now.digits & later(now.digits, next.digits, 1), next_two = next.digits & next.digits >> 1;
+        u64 four = two & later(two, next_two, 2), next_four = next_two & next_two >> 2;
+        u64 card = four & later(four, next_four, 5) & (later(four, next_four, 9) | ~later(now.digits, next.digits, 4));
+        u64 iban = now.uppers & later(now.uppers, next.uppers, 1) & later(two, next_two, 2);
+        for (u64 found = card | iban; found; found &= found - 1) {
             u32 bit = (u32)__builtin_ctzll(found);
-            if (at + bit >= to) break;
-            if (card >> bit & 1 && is_card(b, n, at + bit) && add_all(f, at + bit, s->cards, s->cards_count) < 0) return -1;
-            if (iban >> bit & 1 && is_iban(b, n, at + bit) && add_all(f, at + bit, s->ibans, s->ibans_count) < 0) return -1;
+            if (card >> bit & 1 && is_card(b, n, i + bit) && add_all(f, i + bit, s->cards, s->cards_count) < 0) return -1;
+            if (iban >> bit & 1 && is_iban(b, n, i + bit) && add_all(f, i + bit, s->ibans, s->ibans_count) < 0) return -1;
         }
     }
     return 0;
@@ -413,9 +460,9 @@ static int find_shapes(const Scanner *s, const u8 *b, size_t n, size_t from, siz
 /* Whether the guards let the literal `b[at .. end-1]` count. */
 static int counts(const Scanner *s, const Literal *l, const u8 *b, size_t n, size_t at, size_t end, Found *f) {
     if (l->next_size && (end >= n || !memchr(s->pool + l->next, b[end], l->next_size))) return 0;
-    if (!runs(b, n, end, l->run)) return 0;
+    if (!runs(b, n, end, l->run) || (l->edge && !at_edge(b, at))) return 0;
     switch (l->guard) {
-        case KEY: return is_key(b, n, at, end);
+        case KEY: return is_key(b, n, at, end) && (l->plain || !is_plain(b, n, at, end));
         case MAIL: return is_mail(b, n, at);
         case LOGIN: return is_login(b, n, end, f);
         case ESCAPED_LOGIN: return (end = escaped_slashes(b, n, at + 1)) && is_login(b, n, end, f);
@@ -439,68 +486,107 @@ typedef u16 Pairs8 __attribute__((vector_size(16)));
 #define CELLS_OF(pairs) FOLDED(((pairs) & 0x1f1f) | ((pairs) >> 1 & 0x2020))
 #define FOLDED(bytes) (((bytes) & 0x3f) | ((bytes) >> 2 & 0xfc0))
 
-static inline u32 cell_at(const u8 *b) {
+/* Their index in `spots`, by the pairs one byte before them, too. */
+#define SPOTS_OF(befores, pairs) (CELLS_OF(pairs) | ((befores) & 1) << 12)
+
+static inline u32 pair_at(const u8 *b) {
     u16 pair;
     memcpy(&pair, b, 2);
-    return CELLS_OF((u32)pair);
+    return pair;
 }
 
-/* Whether a window with its middle in the cell may begin at `p`, in the lowest bit. */
-static inline u32 may_be(const Scanner *s, u32 cell, const u8 *p) { return s->first[cell] >> (p[0] & 31) & s->last[cell] >> (p[3] & 31); }
+static inline u32 cell_at(const u8 *b) { return CELLS_OF(pair_at(b)); }
 
+static inline u32 ends_of(u8 first, u8 last) { return (first & 7u) << 3 | (last & 7u); }
+
+/* Whether a window may begin at `p`. */
+static inline u32 may_be(const Scanner *s, const u8 *p) {
+    u32 cell = cell_at(p + 1), ends = (u32)(s->ends[cell] >> ends_of(p[0], p[3]));
+    return s->first[cell] >> (p[0] & 31) & s->last[cell] >> (p[3] & 31) & ends & 1;
+}
+
+static inline int same(const Literal *l, u8 c, u8 own) { return c == own || (l->fold && lower(c) == own); }
+
+/* Adds the literal if it stands at `at` and counts. Its ends are looked at first: between them is what it was found by. */
 static int try_at(const Scanner *s, const u8 *b, size_t n, size_t at, const Literal *l, Found *f) {
     const u8 *text = s->pool + l->text;
-    size_t k = l->size;
-    if (at > n || k > n - at) return 0;
-    if (l->fold) while (k && lower(b[at + k - 1]) == text[k - 1]) k--;
-    else while (k && b[at + k - 1] == text[k - 1]) k--;
+    size_t k = l->size - 1;
+    if (at > n || k >= n - at || !same(l, b[at], text[0]) || !same(l, b[at + k], text[k])) return 0;
+    while (k && same(l, b[at + k], text[k])) k--;
     return !k && counts(s, l, b, n, at, at + l->size, f) ? add(f, at - (l->guard == MAIL), l->index) : 0;
 }
 
-static inline u32 place_of(u32 key, u32 kind) { return (key + kind) * 0x9e3779b1u >> 20; }
-
 /* The literals that have a window at `i`; `p` is `b + i`, or a copy with zeros behind the end. */
 static int meet(const Scanner *s, const u8 *b, size_t n, size_t i, const u8 *p, Found *f) {
-    for (u32 kinds = s->kinds[cell_at(p + 1)]; kinds; kinds &= kinds - 1) {
-        u32 kind = (u32)__builtin_ctz(kinds), key = key_at(p) & MASKS[kind];
-        for (u32 next = s->chains[place_of(key, kind)]; next; next = s->nodes[next - 1].next) {
-            const Node *node = &s->nodes[next - 1];
-            if (node->key != key || node->kind != kind) continue;
-            size_t at = i - (size_t)node->offset; /* where it would begin before the block, this wraps and is huge */
-            if (try_at(s, b, n, at, &s->literals[node->literal], f) < 0) return -1;
-        }
+    u32 cell = cell_at(p + 1), key = key_at(p);
+    for (const Node *node = s->nodes + s->nodes_from[cell], *end = s->nodes + s->nodes_from[cell + 1]; node < end; node++) {
+        if ((key & node->mask) != node->key) continue;
+        size_t at = i - (size_t)node->offset; /* where it would begin before the block, this wraps and is huge */
+        if (try_at(s, b, n, at, &s->literals[node->literal], f) < 0) return -1;
     }
     return 0;
 }
 
+enum { SOME = 6 }; /* places that a block seldom has more of: so many are written always */
+
+/* The places in so many blocks where windows may begin; how many. */
+static inline __attribute__((always_inline)) size_t places_of(const Scanner *s, const u8 *b, size_t blocks, u16 *places) {
+    size_t all = 0, count = 0;
+    for (size_t i = 0; i < blocks * BLOCK; i += BLOCK) {
+        u32 found = 0; /* a bit for each second place */
+        for (int k = BLOCK - 16; k >= 0; k -= 16) {
+            const u8 *p = b + i + k;
+            Pairs8 befores, middles;
+            u16 spots[8];
+            memcpy(&befores, p, 16);
+            memcpy(&middles, p + 1, 16);
+            middles = SPOTS_OF(befores, middles);
+            memcpy(spots, &middles, 16);
+            for (int j = 7; j >= 0; j--) found = 2 * found + (s->spots[spots[j]] >> (p[2 * j + 3] & 31) & 1);
+        }
+        u16 *next = places + all;
+        all += (size_t)__builtin_popcount(found);
+        do {
+            for (int k = 0; k < SOME; k++, found &= found - 1) *next++ = (u16)(i + 2 * (size_t)__builtin_ctz(found | (u32)1 << 31));
+        } while (found);
+    }
+    for (size_t k = 0; k < all; k++) {
+        const u8 *p = b + places[k];
+        places[count] = places[k];
+        count += may_be(s, p);
+    }
+    return count;
+}
+
+static size_t find_places(const Scanner *s, const u8 *b, size_t blocks, u16 *places) { return places_of(s, b, blocks, places); }
+
+#ifdef __x86_64__
+#define FAST __attribute__((target("avx2,bmi,bmi2,popcnt")))
+#define IS_FAST (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2"))
+#else
+#define FAST
+#define IS_FAST 0
+#endif
+
+/* The same for newer processors: one instruction instead of two or three for many steps. */
+FAST static size_t find_places_fast(const Scanner *s, const u8 *b, size_t blocks, u16 *places) { return places_of(s, b, blocks, places); }
+
 /* Literals with a window in `b[from .. to-1]`; `from` is even. */
 static int find_literals(const Scanner *s, const u8 *b, size_t n, size_t from, size_t to, Found *f) {
-    size_t i = from;
+    u16 places[CHUNK / 2 + SOME];
+    size_t blocks = n - from < BLOCK + 2 ? 0 : least(to - from, n - from - 2) / BLOCK;
     if (!from) { /* a window may begin two bytes before the first literal */
         u8 first[4] = {0};
         memcpy(first + 2, b, least(n, 2));
-        if (may_be(s, cell_at(first + 1), first) & 1 && meet(s, b, n, (size_t)-2, first, f) < 0) return -1;
+        if (may_be(s, first) && meet(s, b, n, (size_t)-2, first, f) < 0) return -1;
     }
-    for (; i + 16 <= to && n - i >= 18; i += 16) {
-        const u8 *p = b + i;
-        Pairs8 middles;
-        u16 cells[8];
-        u32 any = 0, found = 0;
-        memcpy(&middles, p + 1, 16);
-        middles = CELLS_OF(middles);
-        memcpy(cells, &middles, 16);
-        for (int k = 0; k < 8; k++) any |= may_be(s, cells[k], p + 2 * k);
-        if (!(any & 1)) continue;
-        for (int k = 0; k < 8; k++) found |= (may_be(s, cells[k], p + 2 * k) & 1) << k;
-        for (; found; found &= found - 1) {
-            size_t k = 2 * (size_t)__builtin_ctz(found);
-            if (meet(s, b, n, i + k, p + k, f) < 0) return -1;
-        }
-    }
-    for (; i < to; i += 2) {
+    size_t count = (s->fast ? find_places_fast : find_places)(s, b + from, blocks, places);
+    for (size_t k = 0; k < count; k++)
+        if (meet(s, b, n, from + places[k], b + from + places[k], f) < 0) return -1;
+    for (size_t i = from + blocks * BLOCK; i < to; i += 2) {
         u8 rest[4] = {0};
         memcpy(rest, b + i, least(n - i, 4));
-        if (may_be(s, cell_at(rest + 1), rest) & 1 && meet(s, b, n, i, rest, f) < 0) return -1;
+        if (may_be(s, rest) && meet(s, b, n, i, rest, f) < 0) return -1;
     }
     return 0;
 }
@@ -540,7 +626,37 @@ static const char SAMPLE[] =
     "LOG:  duration: 1502.112 ms  statement: SELECT id, name, created_at FROM users WHERE status = 'active' ORDER BY id LIMIT 100\n"
     "[Tue Mar 10 00:00:04.567 2026] [core:error] [pid 3121] [client 203.0.113.9:51234] File does not exist: /var/www/html/index.php\n"
     "eth0: Link is Up - 1Gbps/Full; EXT4-fs (sda1): mounted filesystem; Out of memory: Killed process 991 (java) total-vm:8123456kB\n"
-    "Failed to start Daily apt upgrade and clean activities. authentication failure; logname= invalid login password for user from port\n";
+    "Failed to start Daily apt upgrade and clean activities. authentication failure; logname= invalid login password for user from port\n"
+    "Connection closed by 192.0.2.44 port 40022 [preauth]; Accepted publickey for deploy from 10.20.30.40 port 55124 ssh2: ED25519\n"
+    "Mar 10 2024 11:52:23 node-4 dockerd[1210]: level=info msg=\"ignoring event\" container=9ab3 module=libcontainerd topic=/tasks/delete\n"
+    "dhclient: DHCPREQUEST on ens3 to 203.0.113.1 port 67; systemd-resolved: Server returned error NXDOMAIN, mitigating potential DNS\n"
+    "Starting Network Manager Script Dispatcher Service... Reached target Timers. Deactivated successfully. Consumed 1.204s CPU time.\n"
+    "kernel: audit: apparmor=\"DENIED\" operation=\"open\" profile=\"/usr/sbin/cupsd\" name=\"/proc/1/cmdline\" requested_mask=\"r\" fsuid=0\n"
+    "CPU0: Core temperature above threshold; oom-kill:constraint=CONSTRAINT_NONE; TCP: request_sock_TCP: Possible SYN flooding on port 80\n"
+    "type=CWD msg=audit(1710028801.250:5679): cwd=\"/home/admin\" type=PATH item=0 name=\"/bin/ls\" inode=1311 dev=fd:00 mode=0100755 ouid=0\n"
+    "ogid=0 rdev=00:00 obj=system_u:object_r:bin_t:s0 nametype=NORMAL cap_fp=0 cap_fver=0 op=PAM:session_open grantors=pam_limits,pam_unix\n"
+    "acct=\"root\" exe=\"/usr/sbin/sshd\" hostname=? addr=192.0.2.10 terminal=ssh res=success subj=system_u:system_r:sshd_t:s0-s0:c0.c1023\n"
+    "SYSCALL=execve AUID=\"unset\" UID=\"root\" proctitle=2F7573722F7362696E2F63726F6E AVC avc: denied { read } for scontext=unit dev=\"dm-0\"\n"
+    "POST /v2/customers/search HTTP/2.0\" 404 153 \"-\" \"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/17.3 Safari/605.1.15\" rt=0.023\n"
+    "GET /static/js/main.8f2c1d.js HTTP/1.1 304 0 \"https://shop.example.com/checkout\" (iPhone; CPU iPhone OS 17_3 like Mac OS X) Mobile/15E148\n"
+    "(compatible; Googlebot/2.1; +http://www.google.com/bot.html) curl/8.5.0 python-requests/2.31.0 Edg/122.0 Firefox/123.0 Gecko/20100101\n"
+    "WARN [scheduling-1] o.s.web.client.RestTemplate - Slow query took 4096 ms; retrying via proxy, attempt 3 of 5, printing details below\n"
+    "Caused by: org.hibernate.exception.ConstraintViolationException: could not execute statement [duplicate entry] ... 42 common frames\n"
+    "at com.example.payment.service.impl.ClientConnectionFactory$$EnhancerBySpringCGLIB.read(ClientConnectionFactory.java:388) ~[app.jar]\n"
+    "ERROR io.netty.channel.AbstractChannelHandlerContext - Unexpected exception: java.net.SocketTimeoutException: Read timed out after\n"
+    "DEBUG o.s.security.web.FilterChainProxy : Securing GET /actuator/health; Set SecurityContextHolder to anonymous; InitializingBean\n"
+    "{\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\",\"span_id\":\"00f067aa0ba902b7\",\"service\":\"billing\",\"host\":\"ip-10-0-3-17\",\"version\":\"1.4\",\n"
+    "\"user_agent\":\"okhttp/4.12\",\"remote_addr\":\"198.51.100.7\",\"bytes_sent\":2344,\"caller\":\"server/handler.go:212\",\"kind\":\"Pod\",\"count\":17,\n"
+    "\"event\":\"payment_processed\",\"currency\":\"EUR\",\"amount\":250,\"customer\":{\"country\":\"DE\",\"plan\":\"premium\"},\"latency\":\"13ms\",\"retries\":0}\n"
+    "postgres[884]: ERROR: relation \"events\" does not exist at character 15; checkpoint complete: wrote 93 buffers; autovacuum launcher\n"
+    "rsyslogd: imuxsock lost 15 messages; postfix/smtp[771]: to=<a@b.example>, relay=mx.example[192.0.2.5]:25, delay=0.4, status=sent (250 ok)\n"
+    "etcd: compacted revision; kubelet: Pulling image, Liveness probe failed; nginx: upstream prematurely closed connection while reading\n"
+    "Permission denied; command not found; resource temporarily unavailable; invalid argument; no such file or directory; broken pipe; link\n"
+    "Mar 10 00:00:02 mx-1 postfix/smtp[2211]: 4F2A1: to=<anna@example.net>, relay=mail.example.net[192.0.2.7]:25, delay=0.42, dsn=2.0.0, status=sent\n"
+    "Mar 10 00:00:03 host systemd[1]: Starting Cleanup of Temporary Directories...\nMar 10 00:00:03 host systemd[1]: session-12.scope: Deactivated.\n"
+    "Mar 10 00:00:04 host sudo: pam_unix(sudo:session): session closed for user root\nMar 10 00:00:04 host dhclient[512]: DHCPACK of 10.0.0.9 from 10.0.0.1\n"
+    "192.0.2.44 - alice [10/Mar/2026:00:00:05 +0000] \"POST /login?next=/account HTTP/2.0\" 302 154 \"-\" \"curl/7.88.1\" rt=0.004 uct=0.000 urt=0.004\n"
+    "node kubelet[901]: E0310 00:00:06 pod_workers.go:951] \"Error syncing pod, skipping\" err=\"CrashLoopBackOff: back-off 5m0s restarting\"\n";
 
 enum { BYTES = 256, ANY = 64, SIX = 64, FIVE = 32, SAMPLES = sizeof SAMPLE - 1 };
 
@@ -550,6 +666,7 @@ static inline int six(u8 c) { return (c & 0x1f) | (c >> 1 & 0x20); }
 /* Shares, while the windows are chosen: of a pair in logs, and of the byte before or behind one, of which five bits are known. */
 typedef struct Counts {
     float pair[SIX][SIX], before[SIX][FIVE], behind[SIX][FIVE];
+    u32 keys[SAMPLES]; /* of all windows */
 } Counts;
 
 static Counts *count_sample(void) {
@@ -567,6 +684,7 @@ static Counts *count_sample(void) {
             c->behind[i][k % FIVE] += c->pair[i][k] / all[i];
         }
     for (int i = 0; i < SIX * SIX; i++) c->pair[i / SIX][i % SIX] /= SAMPLES;
+    for (int i = 0; i + 4 <= SAMPLES; i++) c->keys[i] = key_at((const u8 *)SAMPLE + i);
     return c;
 }
 
@@ -596,6 +714,25 @@ static void look_at(const Scanner *s, const Literal *l, int offset, Window *w) {
     for (int k = 0; k < 2; k++) w->counts[k] = choices(s, l, offset + 1 + k, w->middle[k]);
 }
 
+/* The bytes of a window that are the literal's own, and where in it these are. */
+static u32 own_key(const Scanner *s, const Literal *l, int offset, u32 *mask) {
+    u8 bytes[4] = {0};
+    *mask = 0;
+    for (int i = 0; i < 4; i++) {
+        if (!inside(l, offset + i)) continue;
+        bytes[i] = s->pool[l->text + (u32)(offset + i)];
+        *mask |= (u32)0xff << 8 * i;
+    }
+    return key_at(bytes) & *mask;
+}
+
+/* How often logs have this very window: so often the literal is compared. */
+static float met(const Scanner *s, const Literal *l, int offset) {
+    u32 mask, key = own_key(s, l, offset, &mask), count = 0;
+    for (int i = 0; i < SAMPLES; i++) count += (s->counts->keys[i] & mask) == key;
+    return (float)count / SAMPLES;
+}
+
 static float share(const float shares[FIVE], u32 bits) {
     float sum = 0;
     for (; bits; bits &= bits - 1) sum += shares[__builtin_ctz(bits)];
@@ -623,33 +760,47 @@ static int add_node(Scanner *s, Node node) {
         if (!nodes) return PyErr_NoMemory(), -1;
         s->nodes = nodes;
     }
-    u32 *chain = &s->chains[place_of(node.key, node.kind)];
-    node.next = *chain;
-    s->nodes[s->nodes_count] = node;
-    *chain = ++s->nodes_count;
+    s->nodes[s->nodes_count++] = node;
     return 0;
 }
 
-static int add_window(Scanner *s, u32 literal, const Window *w) {
-    const Literal *l = &s->literals[literal];
-    Node node = {.literal = literal, .offset = w->offset};
-    u8 bytes[4] = {0};
-    u32 mask = 0;
-    for (int i = 0; i < 4; i++) {
-        if (!inside(l, w->offset + i)) continue;
-        bytes[i] = s->pool[l->text + (u32)(w->offset + i)];
-        mask |= (u32)0xff << 8 * i;
+static int by_cell(const void *a, const void *b) {
+    const Node *x = a, *y = b;
+    return (x->cell > y->cell) - (x->cell < y->cell);
+}
+
+static void order_nodes(Scanner *s) {
+    if (s->nodes_count) qsort(s->nodes, s->nodes_count, sizeof *s->nodes, by_cell);
+    for (u32 i = 0; i < s->nodes_count; i++) s->nodes_from[s->nodes[i].cell + 1] = i + 1;
+    for (u32 i = 0; i < CELLS; i++)
+        if (s->nodes_from[i + 1] < s->nodes_from[i]) s->nodes_from[i + 1] = s->nodes_from[i];
+}
+
+/* Lets the tables say yes to a window with such a middle. */
+static void allow(Scanner *s, const Window *w, const u8 middle[2]) {
+    u32 cell = cell_at(middle);
+    s->first[cell] |= w->first;
+    s->last[cell] |= w->last;
+    for (u8 k = 0; k < FIVE; k++) {
+        if (!(w->first >> k & 1)) continue;
+        s->spots[SPOTS_OF(pair_at((u8[]){k, middle[0]}), pair_at(middle))] |= w->last;
+        for (u8 j = 0; j < FIVE; j++) s->ends[cell] |= (u64)(w->last >> j & 1) << ends_of(k, j);
     }
-    while (MASKS[node.kind] != mask) node.kind++;
-    node.key = key_at(bytes) & mask;
+}
+
+static int add_window(Scanner *s, u32 literal, const Window *w) {
+    Node node = {.literal = literal, .offset = (int16_t)w->offset};
+    node.key = own_key(s, &s->literals[literal], w->offset, &node.mask);
+    u32 first = s->nodes_count;
     for (int i = 0; i < w->counts[0] * w->counts[1]; i++) {
         const u8 middle[2] = {w->middle[0][i / w->counts[1]], w->middle[1][i % w->counts[1]]};
-        u32 cell = cell_at(middle);
-        s->kinds[cell] |= (u8)(1u << node.kind);
-        s->first[cell] |= w->first;
-        s->last[cell] |= w->last;
+        u32 k = first;
+        allow(s, w, middle);
+        node.cell = (u16)cell_at(middle);
+        while (k < s->nodes_count && s->nodes[k].cell != node.cell) k++;
+        if (k == s->nodes_count && add_node(s, node) < 0) return -1;
     }
-    return add_node(s, node);
+    return 0;
 }
 
 /* Lets the literal wait at the window that costs least, of those that begin at an offset like `from`: even or odd. */
@@ -657,10 +808,11 @@ static int enter(Scanner *s, u32 literal, int from) {
     const Literal *l = &s->literals[literal];
     Window best, other;
     look_at(s, l, from, &best);
-    float best_cost = cost(s, &best);
+    float best_cost = cost(s, &best) + met(s, l, from);
     for (int at = from + 2; at <= 0 || at + 3 <= (int)l->size; at += 2) {
         look_at(s, l, at, &other);
         float other_cost = cost(s, &other);
+        if (other_cost < best_cost) other_cost += met(s, l, at); /* what costs more already need not be counted */
         if (other_cost >= best_cost) continue;
         best = other;
         best_cost = other_cost;
@@ -709,22 +861,24 @@ static int add_shape(Scanner *s, const char *shape, u32 index) {
 static int add_tuple(Scanner *s, PyObject *tuple, u32 index) {
     const char *text, *next, *shape;
     Py_ssize_t size, run, next_size;
-    int fold, key;
+    int fold, key, plain, edge;
     if (!PyTuple_Check(tuple)) return PyErr_SetString(PyExc_TypeError, "a literal is a tuple"), -1;
-    if (!PyArg_ParseTuple(tuple, "y#ppny#s", &text, &size, &fold, &key, &run, &next, &next_size, &shape)) return -1;
+    if (!PyArg_ParseTuple(tuple, "y#pppny#sp", &text, &size, &fold, &key, &plain, &run, &next, &next_size, &shape, &edge)) return -1;
     if (*shape) return add_shape(s, shape, index);
     if (size < 1 || size > LONGEST || next_size > LONGEST || run < 0 || run > 1 << 20)
         return PyErr_SetString(PyExc_ValueError, "a literal has a text of 1 to 4096 bytes and a run of 0 to 1048576"), -1;
-    Literal literal = {.index = index, .run = (u32)run, .next_size = (u32)next_size, .fold = (u8)fold, .guard = key ? KEY : ALWAYS};
+    Literal literal = {.index = index, .run = (u32)run, .next_size = (u32)next_size, .fold = (u8)fold, .guard = key ? KEY : ALWAYS,
+                       .plain = (u8)plain, .edge = (u8)edge};
     return add_literal(s, text, (size_t)size, next, literal);
 }
 
 /* ---- The type */
 
 static PyObject *scanner_new(PyTypeObject *type, PyObject *args, PyObject *named) {
-    static char *names[] = {"literals", NULL};
+    static char *names[] = {"literals", "slow", NULL};
     PyObject *given;
-    if (!PyArg_ParseTupleAndKeywords(args, named, "O", names, &given)) return NULL;
+    int slow = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, named, "O|p", names, &given, &slow)) return NULL;
     PyObject *literals = PySequence_Tuple(given);
     if (!literals) return NULL;
     Scanner *s = (Scanner *)PyType_GenericAlloc(type, 0); /* all zero */
@@ -738,6 +892,8 @@ static PyObject *scanner_new(PyTypeObject *type, PyObject *args, PyObject *named
     if (s) {
         PyMem_Free(s->counts);
         s->counts = NULL;
+        order_nodes(s);
+        s->fast = !slow && IS_FAST;
     }
     return (PyObject *)s;
 }
@@ -756,6 +912,11 @@ static void scanner_dealloc(PyObject *self) {
     Py_DECREF(type);
 }
 
+/* The types of the module. */
+typedef struct {
+    PyTypeObject *anchors;
+} Kinds;
+
 static PyObject *as_tuple(const Event *event) {
     PyObject *tuple = PyTuple_New(2), *at = PyLong_FromSize_t(event->at), *index = PyLong_FromSize_t(event->index);
     if (tuple && at && index) {
@@ -769,46 +930,75 @@ static PyObject *as_tuple(const Event *event) {
     return NULL;
 }
 
-static PyObject *as_list(const Found *f) {
-    PyObject *list = PyList_New((Py_ssize_t)f->count);
-    for (size_t i = 0; list && i < f->count; i++) {
-        PyObject *tuple = as_tuple(&f->events[i]);
-        if (!tuple) Py_CLEAR(list);
-        else PyList_SetItem(list, (Py_ssize_t)i, tuple);
-    }
-    return list;
+/* Gives the anchors one after the other: a list of all would take many times the room where a text is full of them. */
+typedef struct {
+    PyObject_HEAD
+    Event *events;
+    size_t count, next;
+} Anchors;
+
+static PyObject *anchors_next(PyObject *self) {
+    Anchors *a = (Anchors *)self;
+    return a->next < a->count ? as_tuple(&a->events[a->next++]) : NULL;
 }
+
+static void anchors_dealloc(PyObject *self) {
+    PyTypeObject *type = Py_TYPE(self);
+    PyMem_Free(((Anchors *)self)->events);
+    PyObject_Free(self);
+    Py_DECREF(type);
+}
+
+static PyType_Slot anchors_slots[] = {
+    {Py_tp_doc, "(position, index of the literal) of every anchor, in order"},
+    {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, anchors_next},
+    {Py_tp_dealloc, anchors_dealloc},
+    {0, NULL},
+};
+
+static PyType_Spec anchors_spec = {"diagbundle.redact._scan.Anchors", sizeof(Anchors), 0, Py_TPFLAGS_DEFAULT, anchors_slots};
 
 /* Chunk by chunk, so that anchors of all kinds come nearly in order. */
 static int find_all(const Scanner *s, const u8 *b, size_t n, Found *f) {
     for (size_t from = 0; from < n; from += CHUNK) {
         size_t to = least(n, from + CHUNK);
         if (find_literals(s, b, n, from, to, f) < 0) return -1;
-        if (find_singles(s, b, n, from, to, f) < 0 || find_shapes(s, b, n, from, to, f) < 0) return -1;
+        if (find_singles(s, b, n, from, to, f) < 0) return -1;
+        if ((s->cards_count || s->ibans_count) && find_shapes(s, b, n, from, to, f) < 0) return -1;
     }
     if (f->unsorted) qsort(f->events, f->count, sizeof(Event), compare);
     return 0;
 }
 
-static PyObject *scanner_anchors(PyObject *self, PyObject *data) {
+static PyObject *scanner_anchors(PyObject *self, PyTypeObject *type, PyObject *const *args, Py_ssize_t given, PyObject *named) {
     char *b;
-    Py_ssize_t n;
+    Py_ssize_t n, start = 0;
     Found found = {0};
-    PyObject *list = NULL;
-    if (PyBytes_AsStringAndSize(data, &b, &n) < 0) return NULL;
-    if (find_all((Scanner *)self, (const u8 *)b, (size_t)n, &found) < 0) PyErr_NoMemory();
-    else list = as_list(&found);
-    PyMem_Free(found.events);
-    return list;
+    if (given < 1 || given > 2 || named) return PyErr_SetString(PyExc_TypeError, "anchors(data, start=0)"), NULL;
+    if (PyBytes_AsStringAndSize(args[0], &b, &n) < 0) return NULL;
+    if (given == 2 && (start = PyLong_AsSsize_t(args[1])) == -1 && PyErr_Occurred()) return NULL;
+    PyTypeObject *kind = ((Kinds *)PyType_GetModuleState(type))->anchors;
+    Anchors *anchors = (Anchors *)PyType_GenericAlloc(kind, 0);
+    if (!anchors) return NULL;
+    int failed = find_all((Scanner *)self, (const u8 *)b, (size_t)n, &found);
+    anchors->events = found.events;
+    anchors->count = found.count;
+    while (anchors->next < found.count && found.events[anchors->next].at < (size_t)(start < 0 ? 0 : start)) anchors->next++;
+    if (!failed) return (PyObject *)anchors;
+    Py_DECREF(anchors);
+    return PyErr_NoMemory();
 }
 
 static PyMethodDef scanner_methods[] = {
-    {"anchors", scanner_anchors, METH_O, "(position, index of the literal) of every anchor, in order"},
+    {"anchors", (PyCFunction)(void (*)(void))scanner_anchors, METH_METHOD | METH_FASTCALL | METH_KEYWORDS,
+     "(position, index of the literal) of every anchor from `start` on, in order"},
     {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot scanner_slots[] = {
-    {Py_tp_doc, "Finds the anchors of all literals in one pass; a literal is (text, fold, key, run, next, shape)."},
+    {Py_tp_doc, "Finds the anchors of all literals in one pass; a literal is (text, fold, key, plain, run, next, shape, edge). `slow`: as on all\n"
+                "processors."},
     {Py_tp_new, scanner_new},
     {Py_tp_dealloc, scanner_dealloc},
     {Py_tp_methods, scanner_methods},
@@ -818,11 +1008,18 @@ static PyType_Slot scanner_slots[] = {
 static PyType_Spec scanner_spec = {"diagbundle.redact._scan.Scanner", sizeof(Scanner), 0, Py_TPFLAGS_DEFAULT, scanner_slots};
 
 static int scan_exec(PyObject *module) {
+    Kinds *kinds = PyModule_GetState(module);
     PyObject *type = PyType_FromModuleAndSpec(module, &scanner_spec, NULL);
-    if (!type) return -1;
+    kinds->anchors = (PyTypeObject *)PyType_FromModuleAndSpec(module, &anchors_spec, NULL);
+    if (!type || !kinds->anchors) return -1;
     int failed = PyModule_AddType(module, (PyTypeObject *)type);
     Py_DECREF(type);
     return failed;
+}
+
+static int scan_clear(PyObject *module) {
+    Py_CLEAR(((Kinds *)PyModule_GetState(module))->anchors);
+    return 0;
 }
 
 static PyModuleDef_Slot scan_slots[] = {
@@ -834,7 +1031,7 @@ static PyModuleDef_Slot scan_slots[] = {
 };
 
 static struct PyModuleDef scan_module = {
-    PyModuleDef_HEAD_INIT, "diagbundle.redact._scan", "The scanner of redaction in C.", 0, NULL, scan_slots, NULL, NULL, NULL,
+    PyModuleDef_HEAD_INIT, "diagbundle.redact._scan", "The scanner of redaction in C.", sizeof(Kinds), NULL, scan_slots, NULL, scan_clear, NULL,
 };
 
 PyMODINIT_FUNC PyInit__scan(void) { return PyModuleDef_Init(&scan_module); }

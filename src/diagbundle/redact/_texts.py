@@ -11,6 +11,8 @@ import string
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
+from diagbundle.redact.lazy import regex
+
 Text = tuple[bytes, bool]
 """What to find, and whether the case of letters does not matter; it is in lower case then."""
 Found = tuple[int, Text]
@@ -23,7 +25,7 @@ FREQUENT = b" 0e\"sat1ro:.2idcn435=p76m-l8u9/bf,gvhy_\nTx()M][wkCESjOPAIRFNHGDL+
 CHEAP = 2 ** (-len(b' 0e"sat1ro:.2idcn435=p76m-l8u9/bf,gvhy_') / 8)
 """Up to this cost a byte is worth an expression that stops at it; two bytes are looked for otherwise."""
 _COST = {byte: 2 ** (-place / 8) for place, byte in enumerate(FREQUENT)}
-_WORD = re.compile(rb"[A-Za-z_\x80-\xff]{3,}")
+_WORD = regex(rb"[A-Za-z_\x80-\xff]{3,}")
 _LETTERS = bytes(byte if chr(byte) in string.ascii_letters + "_" or byte > 127 else 0x20 for byte in range(256))  # noqa: PLR2004
 _REMEMBERED = 1 << 16
 

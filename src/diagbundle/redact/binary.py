@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import re
 
+from diagbundle.redact.lazy import regex
+
 HEAD = 8 << 10
 """Bytes of a beginning from which it is told what a thing is."""
 ODD = bytes((*range(1, 7), *range(0x10, 0x1B), *range(0x1C, 0x20), 0x7F))
@@ -23,11 +25,11 @@ SHORT = 256
 _ALL = bytes(range(256))
 _NOT_ODD = bytes(sorted(set(_ALL) - set(ODD)))
 _HIGH = bytes(range(0x80, 0x100))
-_NULS = re.compile(rb"\0+")
-_OCTAL = re.compile(rb"[0-7]{1,7}")
-_WIDE = re.compile(rb"(?:[\t\r\n -~]\0){8}|(?:\0[\t\r\n -~]){8}")
+_NULS = regex(rb"\0+")
+_OCTAL = regex(rb"[0-7]{1,7}")
+_WIDE = regex(rb"(?:[\t\r\n -~]\0){8}|(?:\0[\t\r\n -~]){8}")
 """Letters of two bytes each: patterns do not see a word in them."""
-SUSPECT = re.compile(rb"[\0-\3]")
+SUSPECT = regex(rb"[\0-\3]")
 """One of them is in what is no text: nothing else is tested where there is none."""
 
 MAGICS: tuple[tuple[str, str], ...] = (
@@ -91,8 +93,8 @@ INSTEAD = {
 """What holds the same as text."""
 PACKED_TOO = {"login records", "records of failed logins"}
 """Things whose text is there even where they are packed."""
-_MAGIC = re.compile("|".join(f"(?P<m{number}>{text})" for number, (_, text) in enumerate(MAGICS)).encode("latin-1"), re.DOTALL)
-_NAME = re.compile("(?:" + "|".join(f"(?P<n{number}>{text})" for number, (_, text) in enumerate(NAMED)) + r")(?:[.-][0-9]+)*")
+_MAGIC = regex("|".join(f"(?P<m{number}>{text})" for number, (_, text) in enumerate(MAGICS)).encode("latin-1"), re.DOTALL)
+_NAME = regex("(?:" + "|".join(f"(?P<n{number}>{text})" for number, (_, text) in enumerate(NAMED)) + r")(?:[.-][0-9]+)*")
 
 
 def what_it_is(name: str, head: bytes, *, whole: bool) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from diagbundle.redact.lazy import regex
+
 Check = Callable[[bytes, int, int], tuple[int, int] | None]
 
 IBAN_LENGTH = {
@@ -24,9 +26,9 @@ IBAN_LENGTH = {
 
 _ASIDE = 64
 """Bytes to the left of a candidate in which the words stand that say what it is."""
-_DIGIT = re.compile(rb"[0-9]")
-_NOT_DIGIT = re.compile(rb"[^0-9]+")
-_WORDS = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_DIGIT = regex(rb"[0-9]")
+_NOT_DIGIT = regex(rb"[^0-9]+")
+_WORDS = regex(rb"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 _CARD_KEY = frozenset(b"card cards cc pan ccn creditcard cardno cardnumber ccnumber visa mastercard amex credit debit karte".split())
 _NUMBER_KEY = frozenset(
@@ -39,32 +41,32 @@ _NUMBER_KEY = frozenset(
 )
 _NO_ID = frozenset((b"paid", b"prepaid", b"valid", b"invalid"))
 _WORD = rb"[A-Za-z][\w.-]{0,40}"
-_LEFT_KEY = re.compile(
+_LEFT_KEY = regex(
     rb"(" + _WORD + rb")" + 2 * (rb"(?:[ \t]{1,2}(" + _WORD + rb"))?") + rb"[\s\"'\\]{0,4}[=:#]?[\s\"'\\\[(#<>]{0,4}\Z",
 )
-_HEX_LEFT = re.compile(rb"(?:\A|[^0-9A-Za-z])(?=[A-Fa-f]*[0-9])[0-9A-Fa-f]{4,8}[ :]{1,2}\Z")
-_HEX_RIGHT = re.compile(rb"(?: [0-9A-Fa-f]{4}\b){2}")
+_HEX_LEFT = regex(rb"(?:\A|[^0-9A-Za-z])(?=[A-Fa-f]*[0-9])[0-9A-Fa-f]{4,8}[ :]{1,2}\Z")
+_HEX_RIGHT = regex(rb"(?: [0-9A-Fa-f]{4}\b){2}")
 """A dump in hex, in groups of four."""
-_COUNTERS = re.compile(rb"(?:\A|[\s,;|])[0-9]+[ \t,;|]+\Z")
-_LONGER = re.compile(rb"[0-9][.:/_-]\Z|[A-Za-z][./_-]\Z|[0-9A-Za-z%+]\Z")
-_ESCAPED = re.compile(rb"(?:\\[nrtbfv0]|%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|=[0-9A-F]{2}|#0[0-9]{2})\Z")
+_COUNTERS = regex(rb"(?:\A|[\s,;|])[0-9]+[ \t,;|]+\Z")
+_LONGER = regex(rb"[0-9][.:/_-]\Z|[A-Za-z][./_-]\Z|[0-9A-Za-z%+]\Z")
+_ESCAPED = regex(rb"(?:\\[nrtbfv0]|%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|=[0-9A-F]{2}|#0[0-9]{2})\Z")
 _SURE_LENGTH = (15, 16)
 
 _NAME = bytes(byte for byte in range(128) if chr(byte).isalnum() or chr(byte) in "_.+-")
 _LOCAL = 64
-_SPLIT = re.compile(rb".?(@|%40)", re.DOTALL)
+_SPLIT = regex(rb".?(@|%40)", re.DOTALL)
 _OF_NAME = (b"%2B", b"%2D", b"%2E", b"%5F")
-_ESCAPE = re.compile(rb"(?<=\\)(?:[nrtbfv0]|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})|(?<=%)[0-9A-Fa-f]{2}|(?<=#)0[0-9]{2}")
+_ESCAPE = regex(rb"(?<=\\)(?:[nrtbfv0]|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})|(?<=%)[0-9A-Fa-f]{2}|(?<=#)0[0-9]{2}")
 _OPENS = b"<=:[({ \\\"'"
 _MESSAGE_ID = (b"message-id", b"message_id", b"messageid", b"msgid", b"msg-id", b"msg_id", b"in-reply-to", b"references")
-_USER_INFO = re.compile(rb"://[^\s/?#\"'<>]*\Z|(?:sql|postgres|mongodb|redis|amqp|mariadb|\+srv)s?://[^\s\"'<>]*\Z", re.IGNORECASE)
-_TO_HOST = re.compile(rb"\b(?:ssh|scp|sftp|rsync|mosh|ssh-copy-id|sshfs)\s[^|;\n]{0,60}\Z")
-_AS_PATH = re.compile(rb":(?:[/~]|[0-9]{2,5}(?![0-9A-Za-z])|[\w.-]+/[\w./-]+)")
-_VERSION = re.compile(rb"[v^~]?[0-9]+\.[0-9x*]|[0-9]x\.\w+\Z")
+_USER_INFO = regex(rb"://[^\s/?#\"'<>]*\Z|(?:sql|postgres|mongodb|redis|amqp|mariadb|\+srv)s?://[^\s\"'<>]*\Z", re.IGNORECASE)
+_TO_HOST = regex(rb"\b(?:ssh|scp|sftp|rsync|mosh|ssh-copy-id|sshfs)\s[^|;\n]{0,60}\Z")
+_AS_PATH = regex(rb":(?:[/~]|[0-9]{2,5}(?![0-9A-Za-z])|[\w.-]+/[\w./-]+)")
+_VERSION = regex(rb"[v^~]?[0-9]+\.[0-9x*]|[0-9]x\.\w+\Z")
 _NO_DOMAIN = frozenset(
     b"service socket scope slice timer mount automount swap target path device "
     b"so png jpg jpeg gif svg webp ico js css htm html php py rb git journal log conf cfg txt json yaml yml xml db sock pid lock tmp bak "
-    b"gz xz zst rpm deb jar class exe dll bin img iso ko".split(),
+    b"gz xz zst tgz tar rpm deb snap flatpak appimage apk whl egg gem nupkg msi dmg jar war ear class exe dll bin img iso ko".split(),
 )
 """Last labels: of units of systemd and of files."""
 _ALGORITHMS = (b"openssh.com", b"libssh.org", b"lysator.liu.se", b"ssh.com", b"putty.projects.tartarus.org")
@@ -139,7 +141,11 @@ def mail(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     name = data[begin : at.start(1)]
     if not name or name in _NO_NAME or domain.rpartition(b".")[2] in _NO_DOMAIN or domain.endswith(_ALGORITHMS):
         return None
-    if _VERSION.match(domain) or (domain.isupper() and not name.isupper()) or _AS_PATH.match(data, end):
+    if (
+        _VERSION.match(domain)
+        or (domain.isupper() and (not name.isupper() or data[begin - 1 : begin] == b"/"))
+        or _AS_PATH.match(data, end)
+    ):
         return None
     return None if _is_no_mail_after(data[max(0, begin - 2 * _ASIDE) : begin]) else (begin, end)
 

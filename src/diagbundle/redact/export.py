@@ -6,10 +6,10 @@ line as all others are, with a backslash and an `n` for each newline: still an e
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 from diagbundle.redact.binary import FEWEST, HEAD, is_binary
+from diagbundle.redact.lazy import regex
 
 LENGTH = 8
 """Bytes of a field's length; the last one is always NUL, and nowhere else does one stand."""
@@ -17,7 +17,7 @@ MOST = 4 << 20
 """Bytes of a field that is kept: a core file in the journal is longer."""
 _BEFORE = 80
 """Bytes before that NUL in which the field's name begins."""
-_FIELD = re.compile(rb"(?:\A|\n)([A-Z0-9_]{1,64})\n([\s\S]{0,7}?)\Z")
+_FIELD = regex(rb"(?:\A|\n)([A-Z0-9_]{1,64})\n([\s\S]{0,7}?)\Z")
 
 
 def flattened(chunks: Iterable[bytes]) -> Iterator[bytes]:

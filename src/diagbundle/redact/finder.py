@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import islice
 
 from diagbundle.redact.scan import scanner
 from diagbundle.redact.span import MARK, MARKER, Find, Literal, Pattern, Span
@@ -29,19 +27,18 @@ class Finder:
 
     def may_find(self, data: bytes) -> bool:
         """Whether any pattern would be asked about this text."""
-        return bool(self._scanner.anchors(data))
+        return any(True for _ in self._scanner.anchors(data))
 
     def spans(self, window: bytes, done: int = 0) -> list[Span]:
         """What the patterns find from `done` on. An anchor within a secret counts only for a pattern that may see further.
 
         One within a marker, whose kind may be a telling name, never does.
         """
-        anchors = self._scanner.anchors(window)
         asked, found = self._asked, list[Span]()
         begin = end = marked = number = 0  # of the secret that reaches furthest; of the last marker
         own: dict[int, int] = {}
         try:
-            for at, literal in islice(anchors, bisect_left(anchors, (done, 0)), None):
+            for at, literal in self._scanner.anchors(window, done):
                 if at < marked:
                     continue
                 if not literal and (marker := MARKER.match(window, at)):

@@ -7,15 +7,16 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, islice
 
-from diagbundle.redact import keyed, places, procnet, shapes
-from diagbundle.redact.domains import SUFFIXES
+from diagbundle.redact import named, places, shapes
 from diagbundle.redact.finder import Finder
+from diagbundle.redact.identifiers import procnet
+from diagbundle.redact.identifiers.domains import SUFFIXES
+from diagbundle.redact.identifiers.pseudonym import Pseudonyms
+from diagbundle.redact.identifiers.rewrite import Rewriter
 from diagbundle.redact.places import encoded
-from diagbundle.redact.pseudonym import Pseudonyms
-from diagbundle.redact.rewrite import Rewriter
 from diagbundle.redact.rules import built_in
 from diagbundle.redact.span import IDENTIFIERS, Pattern, Span
-from diagbundle.redact.stream import KERNEL, ExportFilter, FileFilter, Filter, Rows
+from diagbundle.redact.stream import KERNEL, ExportFilter, FileFilter, Filter, Rows, replaced
 
 TAG = 4
 """Bytes of a marker's tag: enough that two secrets of a run hardly share one; without the key it tells nothing of the secret."""
@@ -39,7 +40,7 @@ class Redactor:
         self.look = True
         """Whether what goes out is looked at once more."""
         self.patterns: list[Pattern] = [
-            *built_in(), *keyed.PATTERNS, *shapes.PATTERNS, *places.PATTERNS, *encoded.patterns(self.nested),
+            *built_in(), *named.PATTERNS, *shapes.PATTERNS, *places.PATTERNS, *encoded.patterns(self.nested),
             *more,
         ]  # fmt: skip
         self._finder = Finder(self.patterns, pure=pure)
@@ -121,9 +122,4 @@ class Redactor:
         """`window[start:end]` with those stretches replaced, and identifiers where that is wanted. Also how many of these, by kind."""
         if self._rewriter:
             return self._rewriter.rewrite(window, start, end, put)
-        pieces: list[bytes | memoryview] = []
-        view = memoryview(window)
-        for begin, until, stands in put:
-            pieces += (view[start:begin], stands)
-            start = until
-        return b"".join((*pieces, view[start:end])), {}
+        return b"".join(replaced(window, start, end, put)), {}

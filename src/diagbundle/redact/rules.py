@@ -16,6 +16,7 @@ from typing import Any
 from diagbundle.errors import UsageError
 from diagbundle.redact.again import remembered
 from diagbundle.redact.checks import CHECKS
+from diagbundle.redact.lazy import regex
 from diagbundle.redact.span import LINE, Find, Literal, Pattern, Span
 
 EDGE = r"(?:(?<![0-9A-Za-z])|(?<=\\[nrtbfv0])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\x[0-9A-Fa-f]{2})|(?<==[0-9A-F]{2})|(?<=#0[0-9]{2})|(?<=\[[0-9]m)|(?<=[0-9]{2}m))"  # noqa: E501 - one line, as it is read
@@ -30,8 +31,8 @@ MIN_ANCHOR = 3
 SHAPES = ("card", "iban", "mail")
 
 _HOME = os.path.join(os.path.dirname(os.path.abspath(__file__)), "patterns")
-_GOES_ON = re.compile(rb"[A-Za-z0-9+/=_.~%-]*")
-_IN_JSON = re.compile(rb"(\\{0,7}\")\s{0,4}:\s{0,4}\Z")
+_GOES_ON = regex(rb"[A-Za-z0-9+/=_.~%-]*")
+_IN_JSON = regex(rb"(\\{0,7}\")\s{0,4}:\s{0,4}\Z")
 
 Table = Mapping[str, Any]
 
@@ -213,7 +214,9 @@ def _literal(anchor: str | Table, table: Table) -> Literal:
     fold = own.get("fold", table.get("fold", False))
     text = own.get("text", "")
     run = own.get("run", table.get("run", 0))
-    return Literal((text.lower() if fold else text).encode(), fold, own.get("key", False), run, shape=own.get("shape", ""))
+    shape = own.get("shape", "")
+    edge = bool(table.get("edge")) and not (shape or table.get("back") or table.get("lines"))  # the expression begins with the anchor, then
+    return Literal((text.lower() if fold else text).encode(), fold, own.get("key", False), run, edge=edge, shape=shape)
 
 
 def _sound(table: Table, place: str) -> Pattern:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 import string
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from diagbundle.redact._texts import Text, Texts, every
+from diagbundle.redact.lazy import regex
 from diagbundle.redact.span import Literal
 
 try:
@@ -28,11 +30,11 @@ NEAR, LOGIN = 40, 512
 
 _QUOTE = rb"[\"'`]|&(?:quot|apos|#34|#39);|%2[27]|\\(?:u00|x)2[27]"
 _BLANK = rb"[ \t\0]|%20"
-KEY = re.compile(
+KEY = regex(
     rb"(?i)[A-Za-z0-9_.\x80-\xff-]{0,40}+"
     rb"(?P<closers>(?:" + _QUOTE + rb"|" + _BLANK + rb"|[\])\\]|%5D){0,24}+)"
     rb"(?P<sure>[=:>]|\([BRU]{0,2}\\{0,7}[\"']|%3[ADE]|&(?:gt|#58|#61|#62);|(?<=\\)(?:u00|x)3[ADE]|</(?:name|key)>"
-    rb"|[,; \t\r\n\"'\\-]{0,40}+value)?"
+    rb"|(?<=[ \t])->[ \t]|[,; \t\r\n\"'\\-]{0,40}+value)?"
     rb"(?:(?P<says>(?:is|was|of|to|(?:set|reset|changed) to)[ \t:=])|(?P<listed>,))?"
 )
 """Whether a literal that is a part of a name counts: what must follow it.
@@ -43,6 +45,7 @@ KEY = re.compile(
 3. Then it counts where one of these holds:
    - a separator follows: `=` `:` `>`, `%3A` `%3D` `%3E`, `&gt;` `&#58;` `&#61;` `&#62;`, or behind a backslash `u003a` `u003d` `u003e`
      `x3a` `x3d` `x3e`;
+   - a blank was skipped, and `->` with a blank behind it follows;
    - a call with a quoted value follows: `(`, at most two of `b` `r` `u`, at most 7 backslashes, and `"` or `'`;
    - name and value are two fields: `</name>` or `</key>` follows, or at most 40 bytes of `,` `;` blank, newline, quote, backslash, `-`,
      and then `value`;
@@ -55,24 +58,36 @@ KEY = re.compile(
 
 The name begins at most 40 bytes of a name before the literal."""
 
-RUNS = re.compile(rb"[A-Za-z0-9_.~%+/=-]*+")
+EDGE = regex(
+    rb"(?i)(?<![0-9A-Za-z])|(?<=\\[nrtbfv0])|(?<=%[0-9A-F]{2})|(?<=\\u[0-9A-F]{4})|(?<=\\x[0-9A-F]{2})|(?<==[0-9A-F]{2})|(?<=#0[0-9]{2})"
+    rb"|(?<=\[[0-9]m)|(?<=[0-9]{2}m)"
+)
+"""Whether a literal with `edge` counts: what must stand before it. It is `rules.EDGE`, in either case."""
+
+PLAIN = regex(
+    rb"\\{0,31}+[\"']?+[=:] {0,16}+\\{0,31}+[\"'`]?+(?:[A-Za-z_.:/-]{1,64}+[0-9]{0,10}+|[0-9]{1,10}+|(?=[\"']))(?=[\"'\\\s,;&)\]}]|\Z)"
+)
+"""A value that is no secret: letters and `_` `.` `:` `/` `-`, at most 64, and at most ten digits behind them, or nothing in quotes."""
+
+_NAME_BEFORE = regex(rb"[\w.$\x80-\xff-]\Z")
+RUNS = regex(rb"[A-Za-z0-9_.~%+/=-]*+")
 """What `Literal.run` counts."""
 
-_QUOTED = re.compile(rb"(?i)(?:" + _BLANK + rb").*?(?:" + _QUOTE + rb")", re.DOTALL)
-_BLANKS = re.compile(rb"(?i)" + _BLANK)
-_LOGIN_END = re.compile(rb"[^\0-\x20\"'<>@%]*+(?:%(?!40)[^\0-\x20\"'<>@%]*+)*+(?P<at>@|%40)?")
-_SLASHES = re.compile(rb"(?i):(?://|\\{1,7}/\\{0,7}/)|%3A%2F%2F")
-_MAIL = re.compile(rb"(?<=[^\0-\x20])@(?=[A-Za-z0-9])")
+_QUOTED = regex(rb"(?i)(?:" + _BLANK + rb").*?(?:" + _QUOTE + rb")", re.DOTALL)
+_BLANKS = regex(rb"(?i)" + _BLANK)
+_LOGIN_END = regex(rb"[^\0-\x20\"'<>@%]*+(?:%(?!40)[^\0-\x20\"'<>@%]*+)*+(?P<at>@|%40)?")
+_SLASHES = regex(rb"(?i):(?://|\\{1,7}/\\{0,7}/)|%3A%2F%2F")
+_MAIL = regex(rb"(?<=[^\0-\x20])@(?=[A-Za-z0-9])")
 _ESCAPE = rb"(?<=\\[nrtbf])|(?<=%[0-9A-Fa-f]{2})|(?<=\\x[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})"
 _EDGE = rb"(?:(?<![A-Za-z0-9_])|" + _ESCAPE + rb")"
 _END = rb"(?![A-Za-z0-9_]|[.-][0-9])"
-_CARD = re.compile(
+_CARD = regex(
     _EDGE + rb"(?<![0-9][.-])(?:[0-9]{13,19}|(?:[0-9]{4}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4})|(?:[0-9]{4}([ -])[0-9]{6}\2[0-9]{5}))" + _END,
 )
-_IBAN = re.compile(_EDGE + rb"[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2} ?[A-Z0-9]{3}")
+_IBAN = regex(_EDGE + rb"[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2} ?[A-Z0-9]{3}")
 _ISSUERS = (
     (2200, 2204, (16,)), (2221, 2720, (16,)), (3000, 3059, (14,)), (3095, 3095, (14,)), (3400, 3499, (15,)), (3528, 3589, (16, 17, 18, 19)),
-    (3600, 3699, (14,)), (3700, 3799, (15,)), (3800, 3999, (14,)), (4000, 4999, (13, 16, 19)), (5100, 5599, (16,)),
+    (3600, 3699, (14,)), (3700, 3799, (15,)), (3800, 3999, (14,)), (4000, 4999, (13, 16, 19)), (5000, 5999, (16,)),
     (6011, 6011, (16, 17, 18, 19)), (6200, 6299, (16, 17, 18, 19)), (6440, 6599, (16, 17, 18, 19)),
 )  # fmt: skip
 
@@ -80,15 +95,16 @@ _ISSUERS = (
 class Scanner(Protocol):
     """Finds the anchors of the literals it was made for."""
 
-    def anchors(self, data: bytes, /) -> list[Anchor]:
-        """All of them, in order of position and index; where texts of literals overlap, each has its own."""
+    def anchors(self, data: bytes, start: int = 0, /) -> Iterator[Anchor]:
+        """All that begin at `start` or behind it, in order of position and index; where texts of literals overlap, each has its own."""
 
 
-def scanner(literals: Sequence[Literal], *, pure: bool = False) -> Scanner:
-    """The fastest there is, or with `pure` the one in Python."""
+def scanner(literals: Sequence[Literal], *, pure: bool = False, slow: bool = False) -> Scanner:
+    """The fastest there is, or with `pure` the one in Python; with `slow` the one in C as it is on any processor."""
     if pure or _scan is None:
         return Twin(literals)
-    return _scan.Scanner([(each.text, each.fold, each.key, each.run, each.next, each.shape) for each in literals])
+    given = [(each.text, each.fold, each.key, each.plain, each.run, each.next, each.shape, each.edge) for each in literals]
+    return _scan.Scanner(given, slow=slow)
 
 
 def follows_key(data: bytes, at: int, end: int) -> bool:
@@ -142,7 +158,7 @@ class Twin:
                 self._literals.setdefault((literal.text, literal.fold), []).append((literal, index))
         self._texts = Texts(self._literals)
 
-    def anchors(self, data: bytes, /) -> list[Anchor]:
+    def anchors(self, data: bytes, start: int = 0, /) -> Iterator[Anchor]:
         """See `Scanner`."""
         found = [
             (at, index)
@@ -153,14 +169,18 @@ class Twin:
         for shape, index in self._shapes:
             found += [(at, index) for at in shape(data)]
         found.sort()
-        return found
+        return iter(found[bisect_left(found, (start, 0)) :])
 
 
 def _counts(literal: Literal, data: bytes, at: int, end: int) -> bool:
     if literal.next and (end >= len(data) or data[end] not in literal.next):
         return False
+    if literal.edge and not EDGE.match(data, at):
+        return False
     run = RUNS.match(data, end, end + literal.run)
-    return run is not None and len(run[0]) == literal.run and (not literal.key or follows_key(data, at, end))
+    if run is None or len(run[0]) < literal.run or (literal.key and not follows_key(data, at, end)):
+        return False
+    return not literal.key or literal.plain or _NAME_BEFORE.search(data, max(0, at - 1), at) is not None or not PLAIN.match(data, end)
 
 
 def _classes(**letters: str) -> bytes:
@@ -170,7 +190,7 @@ def _classes(**letters: str) -> bytes:
 
 _DIGITS = _classes(d=string.digits, s=" -")
 _CAPITALS = _classes(d=string.digits, A=string.ascii_uppercase)
-_RUN_OF_DIGITS = re.compile(rb"d*+")
+_RUN_OF_DIGITS = regex(rb"d*+")
 _ESCAPED = 4
 """An escape may end with so many digits, which look like the first ones of a number."""
 

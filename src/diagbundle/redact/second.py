@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from diagbundle.redact.lazy import regex
+
 FIRST = 16 << 10
 """Bytes of a member's beginning that are read: all of a usual configuration."""
 STRIDE, PIECE = 1 << 20, 2 << 10
@@ -38,31 +40,29 @@ NAMED, NEARBY, UNLIKE = "a telling name with a value", "looks random, near a tel
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_=~.-"
 _BLANKED = bytes(byte if byte in _LETTERS else 0x20 for byte in range(256))
 _STEMS = (b"pass", b"pwd", b"secret", b"token", b"key", b"credential", b"psk")
-_HEAD = re.compile(rb"[A-Za-z0-9_.-]{0,40}\Z")
-_VALUE = re.compile(
+_HEAD = regex(rb"[A-Za-z0-9_.-]{0,40}\Z")
+_VALUE = regex(
     rb"""(?ix)(?:pass(?:w(?:or)?d|phrase|code|wort)?|pwd|secret|token|(?<=api)key|(?<=api[_-])key|(?<=access[_-])key|(?<=private[_-])key|credential|psk)s?
     (?![a-z])[_\d]{0,3}\\?["']?\]?[ ]?[=:]>?[ ]?\\?["']?([^\s"'\\,;&|<>(){}\[\]]{6,200})"""
 )
-_TELLING = re.compile(
-    rb"(?i)passw|passp|passcode|\bpwd|secret|token|api.?key|access.?key|private|cred|\bauth|cookie|bearer|\bpsk|login|vault"
-)
-_HARMLESS_NAME = re.compile(
+_TELLING = regex(rb"(?i)passw|passp|passcode|\bpwd|secret|token|api.?key|access.?key|private|cred|\bauth|cookie|bearer|\bpsk|login|vault")
+_HARMLESS_NAME = regex(
     rb"(?i)(?:id|name|type|file|path|dir|url|uri|ref|policy|length|len|count|age|ttl|expir\w*|endpoint|max|min|num|alg\w*|public|unexpected|by)"
     rb"[_.-]?(?:tokens?|pass\w*|secrets?|\w*key)?$"
 )
-_PUBLIC = re.compile(rb"(?i)public|pub_?key|fingerprint|integrity|sha\d|digest|checksum|etag|nonce|uuid|serial|ssh-|ecdsa")
+_PUBLIC = regex(rb"(?i)public|pub_?key|fingerprint|integrity|sha\d|digest|checksum|etag|nonce|uuid|serial|ssh-|ecdsa")
 """What stands before things that look random and may be known."""
-_HEX = re.compile(rb"[0-9a-fA-F]{16,}")
-_PLAIN = re.compile(
+_HEX = regex(rb"[0-9a-fA-F]{16,}")
+_PLAIN = regex(
     rb"(?:[A-Za-z]{0,40}|[A-Z][a-z]+(?:[A-Z][a-z]+)*|[0-9]{1,40}|[0-9a-f]{1,128}|[0-9A-F]{1,128}|[a-z]{1,20}[0-9]{1,6}|[vV]?[0-9.]+)"
 )
 """A part of a harmless word: letters alone, digits alone, hex, a name with a number behind it."""
-_PARTS = re.compile(rb"[^A-Za-z0-9]+")
-_REFERENCE = re.compile(
+_PARTS = regex(rb"[^A-Za-z0-9]+")
+_REFERENCE = regex(
     rb"[$%@*!/~.<-]|x+$|https?:|true|false|null|none|yes$|no$|ENC|sha\d+|vault:|file:|env:|arn:|redacted|masked|hidden", re.IGNORECASE
 )
 _CLASSES = (re.compile(rb"[a-z]"), re.compile(rb"[A-Z]"), re.compile(rb"[0-9]"))
-_RUNS = re.compile(rb"[a-z]+|[A-Z]+|[0-9]+")
+_RUNS = regex(rb"[a-z]+|[A-Z]+|[0-9]+")
 
 
 class Suspect(NamedTuple):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from diagbundle.redact.lazy import regex
 
 LINE = 16 << 10
 """Bytes around an anchor that a pattern looks at, at most: on a line without an end, the time stays linear."""
 MARK = b"REDACTED_"
 """What all markers begin with."""
-MARKER = re.compile(MARK + rb"[a-z0-9_]+_[0-9a-f]{8}")
+MARKER = regex(MARK + rb"[a-z0-9_]+_[0-9a-f]{8}")
 """What stands in the place of a secret: its kind and a tag; equal secrets of a run have equal tags. Letters, digits and `_` only,
 so that JSON, XML, URLs, CSV and shell words stay what they are. Redacting again changes nothing."""
 
@@ -45,10 +46,14 @@ class Literal:
     """It counts only where so many bytes of `[A-Za-z0-9_.~%+/=-]` follow."""
     next: bytes = b""
     """It counts only where one of these bytes follows it directly; empty: anything may."""
+    edge: bool = False
+    """It counts only where a word begins: no letter or digit stands before it, or an escape ends there (`scan.EDGE` says exactly what)."""
     shape: str = ""
     """Instead of a text: a `card` (13 to 19 digits, grouped or not, that pass Luhn), an `iban` (two capitals, two digits, 11 or more
     capitals and digits, grouped or not), a `mail` (the byte before an `@` that a letter or digit follows) or a `login` (`://`, escaped or
     not, that an `@` follows within 512 bytes and before a blank, a quote, `<` or `>`)."""
+    plain: bool = True
+    """Of a `key`: whether it counts also where it is the whole name and its value is plain, as most are: see `scan.PLAIN`."""
 
 
 Find = Callable[[bytes, int], Iterable[Span]]

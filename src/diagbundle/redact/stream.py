@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from diagbundle.errors import SourceFailed
+from diagbundle.redact._texts import every
 from diagbundle.redact.export import flattened
+from diagbundle.redact.lazy import regex
 from diagbundle.redact.opened import opened
 from diagbundle.redact.second import Look
 from diagbundle.redact.span import IDENTIFIERS, MARK, MARKER, Span, line_at
@@ -26,11 +27,14 @@ KERNEL = ("/proc/", "/sys/")
 """Files of the kernel: nobody can have written a secret there that has no name, and there are very many of them."""
 _SHIFT = 4 << 10
 """Bytes in which a line without an end is cut at a blank."""
-_GOES_ON = re.compile(rb"[A-Za-z0-9+/=_.~%\\-]*")
-_BLANK = re.compile(rb"[\s,;\"'](?=[^\s,;\"']*\Z)")
+_GOES_ON = regex(rb"[A-Za-z0-9+/=_.~%\\-]*")
+_BLANK = regex(rb"[\s,;\"'](?=[^\s,;\"']*\Z)")
 
 Rows = Callable[[bytes], Iterable[Span]]
 _START, _END = itemgetter(0), itemgetter(1)
+_NEWLINE, _EMAIL = 0x0A, MARK + b"email_"
+_ALONE = IDENTIFIERS | {"email", "card", "iban"}
+"""What is known by its own shape: what stands beside it is what it was."""
 
 
 class Filter:
@@ -78,10 +82,16 @@ class Filter:
 
     def _hide(self, *, last: bool) -> Iterator[bytes]:
         """What may go out of the window."""
-        spans, size = self._found(), len(self._window)
-        cut = size if last else self._cut(spans)
-        if cut > self._done:
+        size = len(self._window)
+        try:
+            spans = self._found()
+            cut = size if last else self._cut(spans)
             text = self._replaced(spans, cut)
+            if not _ALONE.issuperset(span.kind for span in spans):
+                text = self._again(text)
+        except Exception as error:  # bulkhead: whatever cannot be redacted does not leave
+            raise SourceFailed(f"it could not be redacted: {type(error).__name__} at the pattern {self._redactor.trying}") from error
+        if cut > self._done:
             if self._look:
                 self._look.see(self.name, text)
             yield text
@@ -95,12 +105,9 @@ class Filter:
         window, done, spans = self._window, self._done, self._ahead
         if self._split and (until := _GOES_ON.match(window, spans[0].end)):
             spans[0] = spans[0]._replace(end=until.end())
-        try:
-            spans += self._redactor.spans(window, done)
-            if self._rows:
-                spans += [span for span in (_moved(span, -done) for span in self._rows(window[done:])) if not _on_marked(window, span)]
-        except Exception as error:  # bulkhead: whatever cannot be redacted does not leave
-            raise SourceFailed(f"it could not be redacted: {type(error).__name__} at the pattern {self._redactor.trying}") from error
+        spans += self._redactor.spans(window, done)
+        if self._rows:
+            spans += [span for span in (_moved(span, -done) for span in self._rows(window[done:])) if not _on_marked(window, span)]
         return joined([span for span in spans if span.end > done and not _is_marked(window, span)])
 
     def _cut(self, spans: list[Span]) -> int:
@@ -125,20 +132,34 @@ class Filter:
                 break
             goes_on = self._split and span.start < self._done
             start, end = max(span.start, self._done), min(span.end, cut)
-            put.append((start, end, self._put(span, start, end, goes_on=goes_on)))
+            newlines = b"\n" * self._window.count(b"\n", start, end)  # they stay, so that line numbers do
+            put.append((start, end, newlines if goes_on else self._stands(span, self._window[start : span.end]) + newlines))
             self.counts[span.kind] += not goes_on
         whole, identifiers = self._redactor.rewrite(self._window, self._done, cut, put)
         self.counts.update(identifiers)
         return whole
 
-    def _put(self, span: Span, start: int, end: int, *, goes_on: bool) -> bytes:
-        """What takes the place of a secret. Its newlines stay, so that line numbers do."""
-        if span.put is not None:
-            return span.put
-        newlines = b"\n" * self._window.count(b"\n", start, end)
-        if goes_on:
-            return newlines
-        return span.wrap + self._redactor.standing_for(span.kind, self._window[start : span.end]) + span.wrap + newlines
+    def _again(self, text: bytes) -> bytes:
+        """Lines in which something was hidden, looked at once more: what stands beside a marker may only now look like what it is."""
+        pieces, done, seen = list[bytes | memoryview](), 0, 0
+        for at in every(text, MARK):
+            if at < seen or text.startswith(_EMAIL, at):
+                continue
+            start, seen = line_at(text, at)
+            if (start and text[start - 1] != _NEWLINE) or (seen < len(text) and text[seen] != _NEWLINE):
+                continue  # it is too long
+            line = text[start:seen]
+            spans = joined(span for span in self._redactor.spans(line, 0) if not _is_marked(line, span))
+            if spans:
+                put = [(span.start, span.end, self._stands(span, line[span.start : span.end])) for span in spans]
+                pieces += (text[done:start], *replaced(line, 0, len(line), put))
+                self.counts.update(span.kind for span in spans)
+                done = seen
+        return b"".join((*pieces, text[done:])) if pieces else text
+
+    def _stands(self, span: Span, secret: bytes) -> bytes:
+        """What takes the place of a secret."""
+        return span.put if span.put is not None else span.wrap + self._redactor.standing_for(span.kind, secret) + span.wrap
 
 
 class FileFilter(Filter):
@@ -185,6 +206,16 @@ def _blocks(chunks: Iterable[bytes | memoryview]) -> Iterator[list[bytes | memor
         yield gathered
         raise
     yield gathered
+
+
+def replaced(window: bytes, start: int, end: int, put: Sequence[tuple[int, int, bytes]]) -> list[bytes | memoryview]:
+    """The pieces of `window[start:end]` with those stretches replaced."""
+    pieces: list[bytes | memoryview] = []
+    view = memoryview(window)
+    for begin, until, stands in put:
+        pieces += (view[start:begin], stands)
+        start = until
+    return [*pieces, view[start:end]]
 
 
 def _moved(span: Span, by: int) -> Span:

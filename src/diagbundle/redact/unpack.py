@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import bz2
 import lzma
-import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import zstandard
+
+from diagbundle.redact.lazy import regex
 
 PIECE = 256 << 10
 """Bytes that come out at once, at most; of zstd one block, of 128 KiB."""
@@ -37,7 +38,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     "zstd": (".zst", ".zstd"),
 }
 """Methods and the suffixes of their files."""
-_MAGIC = re.compile(
+_MAGIC = regex(
     rb"(?P<gzip>\x1f\x8b\x08[\0-\x1f])|(?P<xz>\xfd7zXZ\0)|(?P<bzip2>BZh[1-9](?:1AY&SY|\x17\x72\x45\x38\x50\x90))"
     rb"|(?P<zstd>\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18)|(?P<lzma>\x5d\0\0[\0-\xff]{2}(?:\xff{8}|[\0-\xff]{5}\0\0\0)\0)"
 )

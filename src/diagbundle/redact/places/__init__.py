@@ -1,6 +1,6 @@
 """Secrets known by the place they stand in: a block of many lines, a column of a file, an encoding."""
 
-from diagbundle.redact.places import blocks, devices, directives, keys, kubernetes, nested, terraform, typed
+from diagbundle.redact.places import blocks, devices, directives, keys, kubernetes, nested, outputs, terraform, tools, typed
 from diagbundle.redact.places.files import rows
 from diagbundle.redact.span import Pattern
 
@@ -13,6 +13,8 @@ PATTERNS: tuple[Pattern, ...] = (
     *devices.PATTERNS,
     *nested.PATTERNS,
     *typed.PATTERNS,
+    *outputs.PATTERNS,
+    *tools.PATTERNS,
 )
 
 __all__ = ["PATTERNS", "rows"]

@@ -11,23 +11,24 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from diagbundle.redact.lazy import regex
 from diagbundle.redact.places.judge import FAR, each_line
 from diagbundle.redact.span import Literal, Pattern, Span
 
 KIND = "private_key"
 _LABEL = rb"(?:[A-Za-z0-9. -]{0,40}PRIVATE KEY(?: BLOCK)?|OpenVPN [A-Za-z0-9 -]{1,40}|SSL SESSION PARAMETERS)"
-_BEGIN = re.compile(rb"-{4,5} ?BEGIN " + _LABEL + rb" ?-{4,5}")
-_END = re.compile(rb"-{4,5} ?END " + _LABEL + rb" ?-{4,5}")
-_FENCE = re.compile(rb"-{4,5} ?(?:BEGIN|END) ")
+_BEGIN = regex(rb"-{4,5} ?BEGIN " + _LABEL + rb" ?-{4,5}")
+_END = regex(rb"-{4,5} ?END " + _LABEL + rb" ?-{4,5}")
+_FENCE = regex(rb"-{4,5} ?(?:BEGIN|END) ")
 _ESCAPE = rb"(?:\\+[nrt]|\\+u000[adAD]|%0[AaDd]|%2[BbFf]|%3[Dd]|&#(?:10|13|x[aAdD]);)"
-_INLINE = re.compile(rb"(?:" + _ESCAPE + rb"|[A-Za-z0-9+/=_ \t|,:*-](?!-{4}))+")
+_INLINE = regex(rb"(?:" + _ESCAPE + rb"|[A-Za-z0-9+/=_ \t|,:*-](?!-{4}))+")
 """What a key in one line is made of. It ends in front of dashes: there stands the next fence."""
-_PIECE = re.compile(rb"[A-Za-z0-9+/]+={0,2}|=[A-Za-z0-9+/]{4}")
-_TAIL = re.compile(rb"[A-Za-z0-9+/=]+\Z")
-_HEADER = re.compile(rb"(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset|Subject|x-[\w-]+|Private-MAC|Key-Derivation|Argon2-[\w-]+): ?")
-_DIGITS = re.compile(rb"[0-9]+")
-_MIXED = re.compile(rb"(?=.*[a-z])(?=.*[A-Z])|[0-9a-fA-F]{32}\Z")
-_LAST = re.compile(rb"=|.*=\Z|(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])")
+_PIECE = regex(rb"[A-Za-z0-9+/]+={0,2}|=[A-Za-z0-9+/]{4}")
+_TAIL = regex(rb"[A-Za-z0-9+/=]+\Z")
+_HEADER = regex(rb"(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset|Subject|x-[\w-]+|Private-MAC|Key-Derivation|Argon2-[\w-]+): ?")
+_DIGITS = regex(rb"[0-9]+")
+_MIXED = regex(rb"(?=.*[a-z])(?=.*[A-Z])|[0-9a-fA-F]{32}\Z")
+_LAST = regex(rb"=|.*=\Z|(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])")
 """A short line that is a key's last one where no fence follows, and no word."""
 _LONG = 32
 """Characters of base64 that are no word."""
@@ -178,7 +179,7 @@ def _before_end(data: bytes, start: int, fence: int) -> Iterator[Span]:
         yield from _inline_before(data, line, start, fence)
 
 
-_REVERSED = re.compile(rb"(?:[nrt]\\+|[adAD]000u\\+|[AaDd]0%|[A-Za-z0-9+/=])+")
+_REVERSED = regex(rb"(?:[nrt]\\+|[adAD]000u\\+|[AaDd]0%|[A-Za-z0-9+/=])+")
 
 
 def _inline_before(data: bytes, line: int, start: int, fence: int) -> Iterator[Span]:
@@ -188,9 +189,9 @@ def _inline_before(data: bytes, line: int, start: int, fence: int) -> Iterator[S
         yield Span(start - tail.end(), fence, KIND)
 
 
-_PRIVATE = re.compile(rb"Private-(?:Lines: ?[0-9]{1,4}|(?:MAC|Hash): ?([0-9a-fA-F]{16,}))")
-_PUBLIC = re.compile(rb"Private-|PuTTY-User")
-_INLINE_LINES = re.compile(rb"((?:" + _ESCAPE + rb")*)((?:" + _ESCAPE + rb"|[A-Za-z0-9+/=])+)")
+_PRIVATE = regex(rb"Private-(?:Lines: ?[0-9]{1,4}|(?:MAC|Hash): ?([0-9a-fA-F]{16,}))")
+_PUBLIC = regex(rb"Private-|PuTTY-User")
+_INLINE_LINES = regex(rb"((?:" + _ESCAPE + rb")*)((?:" + _ESCAPE + rb"|[A-Za-z0-9+/=])+)")
 
 
 def _putty(data: bytes, at: int) -> Iterator[Span]:
@@ -211,7 +212,23 @@ def _putty(data: bytes, at: int) -> Iterator[Span]:
         yield from (Span(begin, until, KIND) for begin, until in body.pieces)
 
 
+_IN_URL = regex(
+    rb"(?:-|%2[Dd]){5}BEGIN(?:(?:%20|\+)[A-Z0-9]{1,16}){0,4}(?:%20|\+)PRIVATE(?:%20|\+)KEY(?:(?:%20|\+)BLOCK)?(?:-|%2[Dd]){5}"
+    rb"[A-Za-z0-9+/=%._~:-]*"
+)
+
+
+def _in_url(data: bytes, at: int) -> Iterator[Span]:
+    """A key that was sent as a parameter, with its fences."""
+    begin = data.rfind(b"BEGIN", max(0, at - 100), at)
+    fences = (begin - 5, begin - 15) if begin >= 0 else ()
+    key = next((found for start in fences if start >= 0 and (found := _IN_URL.match(data, start, at + FAR))), None)
+    if key and key.end() > at:
+        yield Span(*key.span(), KIND)
+
+
 PATTERNS: tuple[Pattern, ...] = (
+    Pattern(KIND, "Private keys in a URL or a form", (Literal(b"PRIVATE%20KEY"), Literal(b"PRIVATE+KEY")), _in_url),
     Pattern(
         KIND,
         "Private keys in PEM, OpenSSH, PGP and OpenVPN form",

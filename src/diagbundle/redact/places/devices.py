@@ -13,6 +13,16 @@ _DIRECTIVES: tuple[Directive, ...] = (
     # Before many secrets stands a digit: how they are encrypted, 7 so that everybody can read them.
     directive(b"password 0 |password 7 |password 4 |password 5 |password 8 |password 9 |secret 0 |secret 4 |secret 5 |secret 8 |secret 9 ",
         rb"(?:password|secret) (?:7 ([0-9A-Fa-f]{6,256})|[4589] (\S{12,256})|0 <V>)(?!\S)"),
+    directive(b"key 0 ", rb"key 0 <V>(?=\s{0,8}(?:\n|\Z))"),
+    directive(b"password ciphertext |password plaintext |password encrypted |password unencrypted |password irreversible "
+        b"|key ciphertext |key plaintext |key encrypted |secret ciphertext |secret plaintext |auth-pass ciphertext |priv-pass ciphertext "
+        b"|auth-pass plaintext |priv-pass plaintext ",
+        rb"(?:password|key|secret|auth-pass|priv-pass) (?:ciphertext|plaintext|(?:un)?encrypted|irreversible) <V>"
+        rb"(?: priv-pass (?:ciphertext|plaintext) <V>)?"),
+    directive(b"vrrp |standby ", rb"(?:vrrp|standby) \d{1,4} authentication (?!md5 |text )<V>"),
+    directive(b"configure account |create account ",
+        rb"(?:configure|create) account (?:admin |user )?\S{1,64} (?:encrypted )?<V>(?=\s{0,8}(?:\n|\Z))"),
+    directive(b"plaintext-password |plaintext-password-value ", rb"plaintext-password(?:-value)? <V>"),
     directive(b"key 7 |key 6 ", rb"key [67] ([0-9A-Fa-f]{6,256})(?!\S)"),
     directive(b"enable password |enable secret ", rb"enable (?:password|secret) (?:level \d{1,2} )?(?:[0-9] )?<V>"),
     directive(b"tacacs-server |radius-server ", rb"(?:tacacs|radius)-server (?:[^\n]{1,300}? )?key (?:[0-9] )?<V>", sure=True),
@@ -22,7 +32,8 @@ _DIRECTIVES: tuple[Directive, ...] = (
         rb"pre-shared-key (?:(?:local|remote|ascii-text|hexadecimal|key|address \S{1,64}) ){0,3}(?:[0-9] )?<V>"),
     directive(b"chap password |pap password |chap secret ", rb"(?:chap|pap) (?:password|secret) (?:[0-9] )?<V>"),
     directive(b"pap sent-username ", rb"pap sent-username \S{1,64} password (?:[0-9] )?<V>", sure=True),
-    directive(b"authentication text |authentication md5 key-string ", rb"authentication (?:text|md5 key-string) (?:[0-9] )?<V>"),
+    directive(b"authentication text ", rb"authentication text (?:[0-9] )?<V>"),
+    directive(b"md5 key-string ", rb"md5 key-string (?:[0-9] )?<V>", sure=True),
     directive(b"wpa-psk |set-key ", rb"(?:wpa-psk|set-key) (?:ascii|hex) (?:[0-9] )?<V>", sure=True),
     directive(b"snmp-server user ",
         rb"snmp-server user \S{1,64} \S{1,64} (?:remote \S{1,64} )?v3 (?:encrypted )?auth (?:md5|sha\S{0,8}) <V>"

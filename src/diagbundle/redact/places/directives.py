@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
+from diagbundle.redact.lazy import regex
 from diagbundle.redact.places.judge import WORD, classes, spans, stays
 from diagbundle.redact.span import LINE, Find, Literal, Pattern, Span
 
 _BLANK = rb"[ \t]{1,64}"
 _SEVERAL = 4 << 10
 """Bytes of a directive that takes several lines."""
-_BEFORE = re.compile(rb"(?:[\w./@-]{1,200}[:-]\d{1,6}[:-])?[ \t]{0,64}[+>|-]?[ \t]{0,64}[\"']?\Z")
+_BEFORE = regex(rb"(?:[\w./@-]{1,200}[:-]\d{1,6}[:-])?[ \t]{0,64}[+>|-]?[ \t]{0,64}[\"']?\Z")
 """What may stand in front of a directive that begins its line: what `grep`, `diff` and mail put there."""
 _ROOM = 1024
 """Bytes of what is set for one user, at most."""
@@ -20,21 +22,26 @@ _EVIDENT = 16
 """A word of so many characters is none of a sentence."""
 
 
-class Directive(NamedTuple):
+@dataclass(frozen=True)
+class Directive:
     """How a directive is written; the groups are its secrets."""
 
     anchors: tuple[bytes, ...]
-    pattern: re.Pattern[bytes]
+    written: bytes
     sure: bool = False
     """Whether nothing else looks like this: otherwise a word in the midst of a line must look like a secret, too."""
     several: bool = False
     """Whether it may take several lines."""
 
+    @cached_property
+    def pattern(self) -> re.Pattern[bytes]:
+        """Compiled when its anchor is met: most never are."""
+        return re.compile(self.written.replace(b" ", _BLANK).replace(b"<V>", WORD))
+
 
 def directive(anchors: bytes, pattern: bytes, *, sure: bool = False, several: bool = False) -> Directive:
     """In a pattern, a blank stands for blanks and `V` for a word, in quotes or not. Anchors are parted by `|`."""
-    written = pattern.replace(b" ", _BLANK).replace(b"<V>", WORD)
-    return Directive(tuple(anchors.split(b"|")), re.compile(written), sure, several)
+    return Directive(tuple(anchors.split(b"|")), pattern, sure, several)
 
 
 _DIRECTIVES = (
@@ -68,6 +75,13 @@ _DIRECTIVES = (
     directive(b"secret ", rb"secret ([A-Za-z0-9+/]{8,256}={0,2});", sure=True),
     directive(b"bindpw", rb"(?:root)?bindpw <V>"),
     directive(b"rootpw", rb"rootpw (?:--(?:iscrypted|plaintext|allow-ssh) ){0,3}(?!--)<V>"),
+    # Builds
+    directive(b'-oauth"',
+        rb'-oauth"\s{0,16}:\s{0,16}\{\s{0,64}"[\w.-]{1,128}"\s{0,16}:\s{0,16}"([\w.-]{16,256})"', sure=True, several=True),
+    directive(b"PASSWORD ", rb"PASSWORD [\w.@-]{1,64} = (\S{6,128})(?=\s|\Z)", sure=True),
+    directive(b"sonar.login", rb"sonar\.login[\"']?(?: )?[=:](?: )?[\"']?([0-9a-f]{40}|sq[aup]_\w{20,80})(?!\w)", sure=True),
+    directive(b"<master>{|<master>\n", rb"<master>\s{0,32}\{([^{}<\n]{16,512})\}", sure=True, several=True),
+    directive(b"BUNDLE_", rb"BUNDLE_\w{1,80}__\w{1,80}[\"']?(?: )?[:=](?: )?[\"']?[^\s:\"'/]{1,64}:([^\s\"'/]{4,256})", sure=True),
     # Networks
     directive(b"auth_pass", rb"auth_pass <V>"),
     directive(b": PSK |: XAUTH |: EAP |: NTLM |: IKE ",
@@ -86,22 +100,42 @@ _DIRECTIVES = (
     ),
     directive(b"netroot=iscsi:|root=iscsi:",
         rb"(?:net)?root=iscsi:[^@\s:]{0,128}:([^@\s:]{1,256})(?::[^@\s:]{0,128}:([^@\s:]{1,256}))?@", sure=True),
+    directive(b"client_send",
+        rb"client_send(?: )?=(?: )?(?:<\S )?(?::(?: )?[^\s:]{1,128}(?: )?:(?: )?([^\s:]{1,256})|\"?\^[^\s^]{1,128}\^([^\s\"^]{1,256}))",
+        sure=True),
+    directive(b"MONITOR ", rb"MONITOR \S{3,128}@\S{1,128} \d{1,3} \S{1,64} <V> (?:primary|secondary|master|slave)", sure=True),
+    directive(b"Target[", rb"Target\[[^\]\n]{1,128}\]:(?: )?(?:[^\s:@]{1,128}:)([^\s@:]{1,128})@", sure=True),
+    directive(b"MAGIC-COOKIE-1|XDM-AUTHORIZATION-1", rb"(?:MAGIC-COOKIE-1|XDM-AUTHORIZATION-1) ([0-9a-f]{16,64})(?!\w)", sure=True),
+    directive(b" crypt ", rb" crypt [a-z0-9:_-]{3,64} (?!0+ )([0-9a-f]{32,256}) \d", sure=True),
+    directive(b"BORG_KEY ", rb"BORG_KEY [0-9a-f]{64}\r?\n((?:[A-Za-z0-9+/=]{4,128}\r?\n?){1,80})", sure=True, several=True),
+    directive(b"Login incorrect|Login OK",
+        rb"Login (?:incorrect|OK)[^\n\[]{0,300}\[[^\]/\n]{1,128}/(?!<)([^\]\n]{1,128})\] \(", sure=True),
+    directive(b"= cleartext |= clear |= des ", rb"= (?:cleartext|clear|des) <V>"),
+    directive(b'"jsonrpc":"2.0","result":"', rb"\"jsonrpc\":\"2.0\",\"result\":\"([0-9a-f]{32,128})\"", sure=True),
+    directive(b"routing_key", rb"routing_key\\{0,7}[\"']?(?: )?[:=](?: )?\\{0,7}[\"']?([0-9a-f]{32})(?!\w)", sure=True),  # of a pager
+    directive(b".username=", rb"\.username=[\w.@-]{1,64}:(\S{4,256})"),
+    directive(b"$http_",
+        rb"\$http_\w{0,40}(?i:auth|token|key|secret|password|passwd)\w{0,20}(?: )?(?:!?=|!?~)(?: )?"
+        rb"(?:\"\^?([^\"$\n]{6,512})\$?\"|'\^?([^'$\n]{6,512})\$?')", sure=True),
     directive(b"set_credential", rb"set_credential(?:_binary)?=[^\s:]{1,128}:(\S{1,1024})", sure=True),
-    directive(b"SetCredential", rb"SetCredential(?:Encrypted)?=[^\s:]{1,128}:([^\r\n]{1,4096})", sure=True),
+    directive(b"SetCredential",
+        rb"SetCredential(?:Encrypted)?=[^\s:]{1,128}:(?: )?((?:[^\r\n]{0,512}\\\r?\n){0,40}[^\r\n]{1,4096})", sure=True),
     # Clusters, mail, terminals
     directive(b'encrypt = "|encrypt="|"encrypt": "|"encrypt":"',
         rb"\"?encrypt\"?(?: )?[:=](?: )?\"([A-Za-z0-9+/]{22,44}={0,2})\"", sure=True),
     directive(b"tokens {|tokens{", rb"tokens(?: )?\{(?: )?\w{1,32}(?: )?=(?: )?\"([^\"\n]{8,256})\""
         rb"(?:[\s,;]{1,32}\w{1,32}(?: )?=(?: )?\"([^\"\n]{8,256})\")?(?:[\s,;]{1,32}\w{1,32}(?: )?=(?: )?\"([^\"\n]{8,256})\")?",
         sure=True, several=True),
-    directive(b"ConvertTo-SecureString ", rb"ConvertTo-SecureString (?:-String )?(?:\"([^\"$\n]{1,512})\"|'([^'\n]{1,512})')", sure=True),
-    directive(b"proxy_set_header ",
-        rb"proxy_set_header [\w-]{0,40}(?i:key|token|secret) (?:\"([^\"$\n]{8,512})\"|([^\s;\"'$]{8,512}))", sure=True),
+    directive(b"ConvertTo-SecureString ",
+        rb"ConvertTo-SecureString (?:-\w{1,16}(?: |:)){0,4}(?:\"([^\"$\n]{1,512})\"|'([^'\n]{1,512})')", sure=True),
+    directive(b"proxy_set_header |add_header |set-header |header_up |RequestHeader set |RequestHeader add |grpc_set_header ",
+        rb"(?:proxy_set_header|add_header|set-header|header_up|RequestHeader (?:set|add)|grpc_set_header) "
+        rb"[\"']?[\w-]{0,40}(?i:key|token|secret|password)[\"']? (?:\"([^\"$\n]{8,512})\"|([^\s;\"'$]{8,512}))", sure=True),
     directive(b'response="', rb"response=\"([0-9a-f]{32,128})\"", sure=True),
     directive(b"[CHAP Response ", rb"\[CHAP Response id=\w{1,8} <([0-9a-f]{16,128})>", sure=True),
     directive(b"uthentication: Bearer ", rb"uthentication: Bearer ([\w.~+/=-]{12,4096})", sure=True),
     directive(b"PSK - hexdump|PMK - hexdump|PTK - hexdump|passphrase - hexdump|password - hexdump",
-        rb"\w{3,10} - hexdump(?:_\w{3,8})?\(len=\d{1,5}\): ?((?:[0-9a-f]{2} ?){4,256})(?![\w\[])", sure=True),
+        rb"\w{3,10} - hexdump(?:_\w{3,8})?\(len=\d{1,5}\): ((?:[0-9a-f]{2}(?: )?){4,256})(?![\w\[])", sure=True),
     directive(b"resp=",
         rb"resp=(?=[A-Za-z+/]{0,200}[0-9=])((?:[A-Za-z0-9+/]{4}){3,1000}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)(?![\w+/=])",
         sure=True),
@@ -125,7 +159,7 @@ _DIRECTIVES = (
     ),
     directive(b"<auth-user-pass>", rb"<auth-user-pass>\s{1,8}[^\n]{1,256}\n(?: )?([^\s<][^\r\n]{0,511})", sure=True, several=True),
 )  # fmt: skip
-_LDIF = re.compile(
+_LDIF = regex(
     rb"(?i)(?:userpassword|unicodepwd|samba(?:nt|lm)password|krbprincipalkey|userpkcs12|olcrootpw|ipanthash|supplementalcredentials)(?:;[\w-]{1,20})?"
     rb":(?::[ \t]{0,8}|[ \t]{1,8}(?:\{[\w-]{2,16}\})?)([^\s{][^\r\n]{0,4096}(?:\r?\n [^\r\n]{1,256}){0,200})"
 )
@@ -160,22 +194,26 @@ def _is_evident(data: bytes, span: Span) -> bool:
 
 def _ldif(data: bytes, at: int) -> Iterator[Span]:
     """A pass word of a directory, with the lines it is folded into."""
-    yield from spans(_LDIF.match(data, at), "ldap_password")
+    if not data[at - 1 : at].isalnum():  # `MasterUserPassword:` is no attribute of a directory
+        yield from spans(_LDIF.match(data, at), "ldap_password")
 
 
-_ACL = re.compile(rb"(?<=\s)(?:>([^\s\"]{1,512})|#([0-9a-f]{64}))(?=[\s\"]|\Z)")
+_ACL = regex(rb"(?<=\s)(?:>([^\s\"]{1,512})|#([0-9a-f]{64}))(?=[\s\"]|\Z)")
 
 
 def _acl(data: bytes, at: int) -> Iterator[Span]:
     """Pass words of a user of Redis: `>P`, or `#` and a digest."""
     ends = (data.find(b"\n", at, at + _ROOM), data.find(data[at : at + 5], at + 5, at + _ROOM))
+    if data.startswith(b" o", at) and not _ACL_USER.search(data, max(data.rfind(b"\n", max(0, at - 256), at) + 1, at - 256), at):
+        return
     for match in _ACL.finditer(data, at, min([at + _ROOM, *(end for end in ends if end >= 0)])):
         yield from spans(match, "directive")
 
 
-_HERE = re.compile(rb"chpasswd(?: +-{1,2}[\w-]{1,20}){0,4} *<<-? *[\"'\\]?(\w{1,32})[\"']?[^\n]{0,200}\n")
-_LIST = re.compile(rb"chpasswd\"?:")
-_USER = re.compile(rb"[ \t]*(?:- +)?[\"']?(?:list:[ \t]*)?[\w.@\\-]{1,64}:(?!\s|[|>])(?:[ \t]*)([^\r\n]*?)[\"']?[ \t]*(?:\r?\Z|\r?(?=\n))")
+_ACL_USER = regex(rb"(?i)(?:user|setuser)[\"' \t]{1,4}[\w.@-]{1,64}")
+_HERE = regex(rb"chpasswd(?: +-{1,2}[\w-]{1,20}){0,4} *<<-? *[\"'\\]?(\w{1,32})[\"']?[^\n]{0,200}\n")
+_LIST = regex(rb"chpasswd\"?:")
+_USER = regex(rb"[ \t]*(?:- +)?[\"']?(?:list:[ \t]*)?[\w.@\\-]{1,64}:(?!\s|[|>])(?:[ \t]*)([^\r\n]*?)[\"']?[ \t]*(?:\r?\Z|\r?(?=\n))")
 
 
 def _chpasswd(data: bytes, at: int) -> Iterator[Span]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from diagbundle.redact.again import kept
+from diagbundle.redact.lazy import regex
 from diagbundle.redact.places.judge import FAR, stays
 from diagbundle.redact.span import LINE, Find, Literal, Pattern, Span, line_at
 
@@ -14,11 +15,11 @@ Nested = Callable[[bytes], bytes]
 """Redacts a text that was encoded in another one."""
 
 _TELLING = (b"pass", b"pwd", b"secret", b"token", b"key", b"auth", b"cred", b"psk", b"cookie", b"bearer", b"://", b":", b"@")
-_FLAGS = re.compile(rb"[\0 ]-[pPuUakwWcAX]|[A-Za-z0-9_+-]{20}")
+_FLAGS = regex(rb"[\0 ]-[pPuUakwWcAX]|[A-Za-z0-9_+-]{20}")
 """What a command has in it that may hold a secret; all others are not looked into."""
-_FIELD = re.compile(rb"(?:proctitle|cmd|name|exe|cwd)=([0-9A-F]{8,})(?![0-9A-Za-z])")
-_ARGUMENT = re.compile(rb"(?<![\w-])a[0-9]{1,4}(?:\[[0-9]{1,4}\])?=(?:([0-9A-F]{2,})(?![0-9A-Za-z])|\"([^\"\n]*)\")")
-_TYPED = re.compile(rb"(?<![\w-])data=(?:([0-9A-F]{2,}(?![0-9A-Za-z]))|(\"[^\n]*))")
+_FIELD = regex(rb"(?:proctitle|cmd|name|exe|cwd)=([0-9A-F]{8,})(?![0-9A-Za-z])")
+_ARGUMENT = regex(rb"(?<![\w-])a[0-9]{1,4}(?:\[[0-9]{1,4}\])?=(?:([0-9A-F]{2,})(?![0-9A-Za-z])|\"([^\"\n]*)\")")
+_TYPED = regex(rb"(?<![\w-])data=(?:([0-9A-F]{2,}(?![0-9A-Za-z]))|(\"[^\n]*))")
 _HEAD = 512
 """Bytes of a record before its data, at most."""
 _NO_BLANK = b"\x1f"
@@ -109,9 +110,9 @@ def _typed(data: bytes, at: int) -> Iterator[Span]:
 
 
 _STEMS = (b"password", b"PASSWORD", b"Password", b"passwd", b"secret", b"SECRET", b"PRIVATE KEY", b'"auth"', b"TOKEN=", b'token"')
-_SAID = re.compile(rb"(?i)(?:passw(?:or)?d|secret|token)[\w.-]{0,16}+[\"']?\s{0,4}[:=]\s{0,4}[^\s:=]|PRIVATE KEY-----|\"auth\"\s{0,4}:")
-_RUN = re.compile(rb"[A-Za-z0-9+/_-]{1,256}={0,2}")
-_NOT_RUN = re.compile(rb"[^A-Za-z0-9+/_-]")
+_SAID = regex(rb"(?i)(?:passw(?:or)?d|secret|token)[\w.-]{0,16}+[\"']?\s{0,4}[:=]\s{0,4}[^\s:=]|PRIVATE KEY-----|\"auth\"\s{0,4}:")
+_RUN = regex(rb"[A-Za-z0-9+/_-]{1,256}={0,2}")
+_NOT_RUN = regex(rb"[^A-Za-z0-9+/_-]")
 _ALIKE = bytes(byte < 128 and (chr(byte).isalnum() or byte in b"+/_-") for byte in range(256))  # noqa: PLR2004 - ASCII ends there
 _BACK, _ON = 64, 160
 """Characters around a stem that are decoded to see what it belongs to."""
@@ -129,7 +130,7 @@ def _aligned(stem: bytes) -> Iterator[tuple[bytes, int]]:
 
 _SKIP = {text: skip for stem in _STEMS for text, skip in _aligned(stem)}
 _ANCHORS = tuple(Literal(text, run=len(text) + 4) for text in _SKIP)
-_BY_TEXT = re.compile(b"|".join(re.escape(text) for text in sorted(_SKIP, key=len, reverse=True)))
+_BY_TEXT = regex(b"|".join(re.escape(text) for text in sorted(_SKIP, key=len, reverse=True)))
 
 
 def _base64(data: bytes, at: int) -> Iterator[Span]:
@@ -156,7 +157,7 @@ def _rest(text: bytes) -> bytes:
     return text + b"=" * (4 - len(text)) if len(text) > 1 else b""
 
 
-_BASE64_LINE = re.compile(rb"[ \t]{0,40}[A-Za-z0-9+/_-]+={0,2}\r?\Z")
+_BASE64_LINE = regex(rb"[ \t]{0,40}[A-Za-z0-9+/_-]+={0,2}\r?\Z")
 
 
 def _run(data: bytes, at: int) -> Iterator[Span]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from diagbundle.redact.lazy import regex
 from diagbundle.redact.places.judge import WORD, all_spans, classes, stays
 from diagbundle.redact.places.typed import is_typed
 from diagbundle.redact.span import Span
 
 Rows = Callable[[bytes], Iterable[Span]]
 
-_TO_END = rb"(?:\"([^\"\n]{1,1024})\"|'([^'\n]{1,1024})'|([^\s\"'][^\r\n]{0,1023}?))[ \t]*\r?$"
+_TO_END = rb"(?:\"(?:Bearer |Basic |Token )?([^\"\n]{1,1024})\"|'([^'\n]{1,1024})'|([^\s\"'][^\r\n]{0,1023}?))[ \t]*\r?$"
 """A value to the end of its line, in quotes or not."""
 _FIELD = rb"(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'#][^\s]*)"
 _SCHEME = rb"(?:\{[A-Z0-9-]{2,16}\}|\$[\w-]{1,20}\$(?:[a-z]{1,10}=\d+(?:,[a-z]=\d+)*\$)?)?"
@@ -20,11 +21,10 @@ _SCHEME = rb"(?:\{[A-Z0-9-]{2,16}\}|\$[\w-]{1,20}\$(?:[a-z]{1,10}=\d+(?:,[a-z]=\
 def _columns(pattern: bytes, kind: str = "column") -> Rows:
     """The groups of every line; `<V>` is a word, `<E>` a value to the line's end, `<F>` a field that stays."""
     written = pattern.replace(b"<V>", WORD).replace(b"<E>", _TO_END).replace(b"<F>", _FIELD).replace(b"<B>", rb"[ \t]+")
-    compiled = re.compile(written, re.MULTILINE)
-    return lambda data: all_spans(compiled, data, kind)
+    return lambda data: all_spans(re.compile(written, re.MULTILINE), data, kind)
 
 
-_WIREGUARD = re.compile(rb"^([^\t\n]*(?:\t[^\t\n]*)+)$", re.MULTILINE)
+_WIREGUARD = regex(rb"^([^\t\n]*(?:\t[^\t\n]*)+)$", re.MULTILINE)
 _SECRET_COLUMN = {4: 0, 5: 1, 8: 1, 9: 2}
 """By the number of columns: an interface has its private key, a peer the key shared with it; `all` puts the interface's name in front."""
 
@@ -39,8 +39,8 @@ def _wireguard(data: bytes) -> Iterator[Span]:
             yield Span(start, start + len(fields[column]), "wireguard_key")
 
 
-_COMMAND_LINE = re.compile(rb"^(?:: \d+:\d+;)?([^\s=;|&<>(){}$/`~][^\s=;|&<>(){}`]{5,63})[ \t]*\r?$", re.MULTILINE)
-_PROGRAM = re.compile(
+_COMMAND_LINE = regex(rb"^(?:: \d+:\d+;)?([^\s=;|&<>(){}$/`~][^\s=;|&<>(){}`]{5,63})[ \t]*\r?$", re.MULTILINE)
+_PROGRAM = regex(
     rb"[a-z][a-z0-9]*(?:[._+-][a-z0-9]+)*|[A-Z_]+|[\w.-]+\.(?:sh|py|pl|rb|bin|run|exe|jar)|[!#^-].*|[A-Za-z]:\\.*|\.{1,2}/.*|[a-z][a-z0-9+]*://.*"
 )
 
@@ -53,8 +53,8 @@ def _history(data: bytes) -> Iterator[Span]:
             yield Span(line.start(1), line.end(1), "typed_name")
 
 
-_ACL_LINE = re.compile(rb"^[ \t]*user[ \t]+[^\n]*", re.MULTILINE)
-_ACL_WORD = re.compile(rb"(?<=[ \t])(?:>(\S+)|#([0-9a-f]{64}))")
+_ACL_LINE = regex(rb"^[ \t]*user[ \t]+[^\n]*", re.MULTILINE)
+_ACL_WORD = regex(rb"(?<=[ \t])(?:>(\S+)|#([0-9a-f]{64}))")
 
 
 def _redis(data: bytes) -> Iterator[Span]:
@@ -62,7 +62,7 @@ def _redis(data: bytes) -> Iterator[Span]:
         yield from all_spans(_ACL_WORD, data, "column", line.start(), line.end())
 
 
-_TYPED_NAME = re.compile(rb"^(\S{4,64})[ \t]+(?:ssh|tty|pts|:|ftp)", re.MULTILINE)
+_TYPED_NAME = regex(rb"^(\S{4,64})[ \t]+(?:ssh|tty|pts|:|ftp)", re.MULTILINE)
 
 
 def _logins(data: bytes) -> Iterator[Span]:
@@ -88,11 +88,26 @@ _NAMES: tuple[tuple[str, Rows], ...] = (
      r"|\.htpasswd$|(?:^|/)htpasswd[^/]*$|\.passwd$|(?:^|/)dovecot/[^/]*users$"),
      _second_of_colons),
     (r"(?:^|/)squid[^/]*/[^/]*passw(?:or)?ds?$|mosquitto[^/]*/[^/]*(?:pass|pw)[^/]*$|(?:^|/)nginx/[^/]*passw(?:or)?d$", _second_of_colons),
-    (r"\.htdigest$|(?:^|/)htdigest$", _columns(rb"^[^:#\n]+:[^:\n]*:([0-9a-fA-F]{32,})", "password_hash")),
+    (r"\.htdigest$|(?:^|/)htdigest[^/]*$|(?:^|/)(?:[^/]*[-_.])?digest\.(?:pw|passwd|users?|auth|txt)$|(?:^|/)(?:[^/]*[-_.])?digest[-_.]?(?:passwd|users)$",
+     _columns(rb"^[^:#\n]+:[^:\n]*:([0-9a-fA-F]{32,})", "password_hash")),
+    (r"(?:^|/)flows[^/]*_cred\.json$", _columns(rb"\"\$\"[ \t]*:[ \t]*\"([^\"\n]{32,})\"")),
     (r"(?:^|/)opasswd(?:\.old)?$", _columns(rb"^[^:\n]+:\d*:\d*:([^\n]+)", "password_hash")),
     (r"(?:^|/)smbpasswd$|^pdbedit -[Lw]+",
      _columns(rb"^[^:#\n]+:\d+:([0-9A-F]{32}|[^:\n]{4,}):([0-9A-F]{32}|[^:\n]{4,})", "password_hash")),
     (r"(?:^|/)\.?pgpass(?:\.conf)?$", _columns(rb"^(?!#)(?:(?:[^:\\\n]|\\.)*:){4}([^\r\n]+)")),
+    (r"(?:^|/)(?:pcp\.conf|pool_passwd)$", _second_of_colons),
+    (r"(?:^|/)collectd/[^/]*(?:passwd|users|auth)[^/]*$", _columns(rb"^[^:#\s][^:\n]*:[ \t]*<E>")),
+    (r"(?:^|/)[^/]*key-?file$|(?:^|/)mongo[^/]*/[^/]*\.key$|(?:^|/)\.?x11vnc[^/]*pass[^/]*$", _whole),
+    (r"(?:^|/)jmx[^/]*\.passw(?:or)?d$|(?:^|/)racoon/psk[^/]*\.txt$|(?:^|/)psk\.txt$", _columns(rb"^[ \t]*<F><B><V>")),
+    (r"(?:^|/)amandapass$", _columns(rb"^[ \t]*<F><B>(?:[^\s%]*%)?<V>")),
+    (r"(?:^|/)resource[^/]*\.cfg$", _columns(rb"^[ \t]*\$USER\d{1,3}\$[ \t]*=[ \t]*(?![/~])<E>")),
+    (r"(?:^|/)\.google_authenticator$", _columns(rb"^([A-Z2-7]{16,128}|\d{6,10})[ \t]*\r?$", "secret_file")),
+    (r"(?:^|/)voicemail[^/]*\.conf$", _columns(rb"^[ \t]*\d{1,16}[ \t]*=>[ \t]*(\d{3,12})(?=,|[ \t]*\r?$)")),
+    (r"(?:^|/)[._]?curlrc$",
+     _columns(rb"^[ \t]*(?:-{0,2}(?:proxy-)?user|-[uU])(?:[ \t]*[=:][ \t]*|<B>)[\"']?[^\s:\"']{0,128}:([^\s\"']{1,256})")),
+    (r"(?:^|/)turnserver[^/]*\.conf$", _columns(rb"^[ \t]*user[ \t]*=[ \t]*[^\s:]{1,128}:(\S{1,256})")),
+    (r"(?:^|/)vsftpd[^/]*/[^/]*(?:login|user)s?[^/]*\.txt$", _columns(rb"^[^\n]{1,128}\n([^\r\n]{1,256})")),
+    (r"(?:^|/)\.?cvspass$", _columns(rb"^(?:/1[ \t]+)?:\S+[ \t]+(A\S{2,256})")),
     (r"(?:^|/)(?:chap|pap|srp|l2tp)-secrets$", _columns(rb"^[ \t]*<F><B><F><B><V>")),
     (r"pam_radius_auth\.conf$|(?:^|/)(?:raddb|pam_radius)/(?:server|clients)$|(?:radiusclient(?:-ng)?|radcli)/servers$",
      _columns(rb"^[ \t]*<F><B><V>")),
@@ -109,6 +124,12 @@ _NAMES: tuple[tuple[str, Rows], ...] = (
     ((r"(?:^|/)ppp/(?:options[^/]*|peers/[^/]+)$|(?:^|/)\.?(?:msmtprc|fetchmailrc|esmtprc)$|bird\d?\.conf$"
      r"|frr/[^/]*\.conf$|quagga/[^/]*\.conf$"),
      _columns(rb"(?:^|[ \t])(?:password|passwd|pass)<B>(?:[0-9]<B>)?(?![^\s]*\()<V>")),
+    (r"(?:^|/)[^/]*realm[^/]*\.properties$", _columns(rb"^[ \t]*[\w.@-]{1,64}[ \t]*[:=][ \t]*(?:(?:OBF|MD5|CRYPT):)?([^\s,#][^\s,]*)")),
+    (r"(?:^|/)(?:[\w-]*-)?users\.properties$",
+     _columns(rb"^[ \t]*(?!_g_)[\w.@-]{1,64}[ \t]*=[ \t]*(?:ENC\()?([^\s,#()][^\s,)]*)")),
+    (r"(?:^|/)(?:[\w-]*-)?tokens?\.csv$|(?:^|/)(?:kube-)?(?:static|known)[-_]tokens?[^/]*$|(?:^|/)basic[-_]auth\.csv$",
+     _columns(rb"^[ \t]*\"?([^\s,\"#]{6,512})\"?,")),
+    (r"(?:^|/)\.?passwd-s3fs$", _columns(rb"^(?!#)(?:[\w.-]+:)?[\w-]{3,128}:([^\s:]{3,512})[ \t]*\r?$")),
     (r"(?:^|/)\.?netrc$|(?:^|/)apt/auth\.conf(?:\.d/[^/]+)?$", _columns(rb"(?:^|\s)(?:password|account)\s+<V>")),
     (r"(?:^|/)haproxy[^/]*/[^/]*\.cfg$", _columns(rb"^[ \t]*user<B>\S+<B>(?:insecure-)?password<B><V>")),
     (r"(?:^|/)redis[^/]*\.conf$|(?:^|/)(?:users|redis)[^/]*\.acl$|(?:^|/)sentinel\.conf$|(?:^|/)valkey[^/]*\.conf$", _redis),
@@ -119,7 +140,7 @@ _NAMES: tuple[tuple[str, Rows], ...] = (
     (r"^wg show (?:\S+ )?(?:private-key|preshared-keys)$", _columns(rb"^(?:[^\t\n]*\t)*([A-Za-z0-9+/]{43}=)[ \t]*$", "wireguard_key")),
     ((r"(?:^|/)\.(?:erlang\.cookie|vault-token|vault_pass(?:word)?(?:\.txt)?|mysql_secret)$|(?:^|/)(?:pam_|libnss-)?ldap\.secret$"
      r"|(?:^|/)run/secrets/.*[^/]$"
-     r"|zabbix[^/]*/[^/]*\.psk$|(?:^|/)(?:pwdfile|pin)\.txt$"
+     r"|zabbix[^/]*/[^/]*\.psk$|(?:^|/)config/(?:master|credentials/[^/]+)\.key$|(?:^|/)secrets/(?:initialAdminPassword|master\.key)$|(?:^|/)(?:pwdfile|pin)\.txt$"
      r"|k3s/server/(?:node-|agent-)?token$|rke2/server/(?:node-|agent-)?token$"), _whole),
     ((r"(?:^|/)\.?(?:my|mylogin|client)\.cnf$|(?:^|/)\.(?:npmrc|pypirc|s3cfg|smbcredentials|boto|yarnrc)$|cred(?:ential)?s?[^/]*$|cifs[^/]*$"
      r"|wpa_supplicant[^/]*\.conf$"
@@ -130,7 +151,7 @@ _NAMES: tuple[tuple[str, Rows], ...] = (
     (r"^aureport .*--tty\b", _columns(rb"^\d+\. (?:\S+ ){7}([^\n]+)", "typed_keys")),
 )  # fmt: skip
 _KNOWN = tuple((re.compile(pattern), judge) for pattern, judge in _NAMES)
-_ANY = re.compile("|".join(f"(?:{pattern})" for pattern, _ in _NAMES))
+_ANY = regex("|".join(f"(?:{pattern})" for pattern, _ in _NAMES))
 """One look for most files, which have none of these names."""
 
 

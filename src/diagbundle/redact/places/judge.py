@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from diagbundle.redact.plausible import NEVER
+from diagbundle.redact.named.plausible import NEVER, scheme_end
 from diagbundle.redact.span import MARKER, Span
 
 FAR = 32 << 10
@@ -35,7 +35,7 @@ def spans(match: re.Match[bytes] | None, kind: str) -> Iterator[Span]:
         for group in range(1, match.re.groups + 1):
             value = match[group]
             if value is not None and not stays(value):
-                yield Span(match.start(group), match.end(group), kind)
+                yield Span(match.start(group) + scheme_end(value), match.end(group), kind)
 
 
 def each_line(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:

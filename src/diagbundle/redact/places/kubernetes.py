@@ -7,23 +7,24 @@ import binascii
 import re
 from collections.abc import Iterator
 
+from diagbundle.redact.lazy import regex
 from diagbundle.redact.places.judge import FAR, all_spans, each_line, spans, stays
 from diagbundle.redact.places.objects import objects_before, objects_behind, strings
 from diagbundle.redact.span import Literal, Pattern, Span
 
 KIND = "kubernetes_secret"
-_KIND = re.compile(rb"kind(\\*)([\"']?)\s{0,4}:\s{0,4}\\*[\"']?Secret(List)?(?![A-Za-z])")
+_KIND = regex(rb"kind(\\*)([\"']?)\s{0,4}:\s{0,4}\\*[\"']?Secret(List)?(?![A-Za-z])")
 _KINDS = tuple(
     b"kind" + opened + b":" + blank + opened + b"Secret"
     for opened in (b'"', b'\\"', b'\\\\\\"')
     for blank in (b"", b" ")
 )  # fmt: skip
-_DATA = re.compile(rb"[\"'](?:data|stringData)\\*[\"']\s{0,8}:\s{0,16}\Z")
-_PAIR = re.compile(rb"[\w.\"'-]+ {0,4}: {0,4}(?:\"([^\"\n]*)\"|'([^'\n]*)'|([^,}\s\"'][^,}\n]*))")
-_MEMBER = re.compile(rb" *(?:\"[^\"\n]{1,253}\"|'[^'\n]{1,253}'|[^\s:#\"'][^:\n]{0,252}):(?=\s|\Z)[ \t]*(?:![!\w]*[ \t]*)?")
-_BLOCK = re.compile(rb"[|>][-+0-9]{0,2}[ \t\r]*(?:#.*)?\Z")
+_DATA = regex(rb"[\"'](?:data|stringData)\\*[\"']\s{0,8}:\s{0,16}\Z")
+_PAIR = regex(rb"[\w.\"'-]+ {0,4}: {0,4}(?:\"([^\"\n]*)\"|'([^'\n]*)'|([^,}\s\"'][^,}\n]*))")
+_MEMBER = regex(rb" *(?:\"[^\"\n]{1,253}\"|'[^'\n]{1,253}'|[^\s:#\"'][^:\n]{0,252}):(?=\s|\Z)[ \t]*(?:![!\w]*[ \t]*)?")
+_BLOCK = regex(rb"[|>][-+0-9]{0,2}[ \t\r]*(?:#.*)?\Z")
 _QUOTED = {b'"': re.compile(rb'"(?:[^"\\]|\\.)*', re.DOTALL), b"'": re.compile(rb"'(?:[^']|'')*")}
-_COMMENT = re.compile(rb"\s#")
+_COMMENT = regex(rb"\s#")
 
 
 def _secret(data: bytes, at: int) -> Iterator[Span]:
@@ -161,7 +162,7 @@ def _end_of_quoted(value: bytes) -> int:
     return match.end() if match else len(value)
 
 
-_AUTH = re.compile(rb"auth(\\*)\"\s{0,8}:\s{0,8}\\*\"([A-Za-z0-9+/_-]{4,}={0,2})\\*\"")
+_AUTH = regex(rb"auth(\\*)\"\s{0,8}:\s{0,8}\\*\"([A-Za-z0-9+/_-]{4,}={0,2})\\*\"")
 
 
 def _auth(data: bytes, at: int) -> Iterator[Span]:
@@ -176,7 +177,7 @@ def _auth(data: bytes, at: int) -> Iterator[Span]:
             yield Span(auth.start(2), auth.end(2), "registry_auth")
 
 
-_NAMED = re.compile(
+_NAMED = regex(
     rb"(?:\.docker(?:configjson|cfg)|client-key-data|identitytoken|registrytoken)\\*[\"']?\s{0,8}[:=]\s{0,8}\\*[\"']?"
     rb"([A-Za-z0-9+/][A-Za-z0-9+/=._-]{11,}(?:\r?\n {2,40}[A-Za-z0-9+/=]{8,}(?=\r?\n|\Z)){0,400})"
 )
@@ -186,7 +187,7 @@ def _named(data: bytes, at: int) -> Iterator[Span]:
     yield from spans(_NAMED.match(data, at), KIND)
 
 
-_BYTES = re.compile(rb":\[\]byte\{([0-9a-fx, ]{2,})\}|:\[([0-9 ]{2,})\]")
+_BYTES = regex(rb":\[\]byte\{([0-9a-fx, ]{2,})\}|:\[([0-9 ]{2,})\]")
 
 
 def _go(data: bytes, at: int) -> Iterator[Span]:
@@ -209,7 +210,10 @@ PATTERNS: tuple[Pattern, ...] = (
         _secret,
     ),
     Pattern(
-        "registry_auth", "Credentials of container registries", (Literal(b'auth"'), Literal(b'auth\\"'), Literal(b'auth\\\\\\"')), _auth
+        "registry_auth",
+        "Credentials of container registries",
+        tuple(Literal(text, next=b": \t\n") for text in (b'auth"', b'auth\\"', b'auth\\\\\\"')),
+        _auth,
     ),
     Pattern(
         "kubernetes_key",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from diagbundle.redact.lazy import regex
 from diagbundle.redact.places.judge import stays
 from diagbundle.redact.span import Span
 
-_BRACE = re.compile(rb"[{}]")
-_OPENING = re.compile(rb":\s{0,16}(\\*)\"")
+_BRACE = regex(rb"[{}]")
+_OPENING = regex(rb":\s{0,16}(\\*)\"")
 _STEPS = 2000
 """Braces that are counted at most: an object with more is none of those looked for."""
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from diagbundle.redact.lazy import regex
 from diagbundle.redact.places.judge import stays
 from diagbundle.redact.places.objects import closing, objects_before, objects_behind
 from diagbundle.redact.span import Literal, Pattern, Span
 
 KIND = "terraform_state"
 _REACH = 8 << 10
-_SENSITIVE = re.compile(rb"sensitive\\*\"\s{0,8}:\s{0,8}true")
-_VALUE = re.compile(rb"\"value\\*\"\s{0,8}:\s{0,8}(?:(\\*)\"|(?=[\[{]))")
-_STRING = re.compile(rb"(\\*)\"")
-_MADE = re.compile(rb"\"(?:result|bcrypt_hash)\\*\"\s{0,8}:\s{0,8}(\\*)\"")
-_LISTED = re.compile(rb"sensitive_attributes\\*\"\s{0,8}:\s{0,8}\[")
-_NAME = re.compile(rb"\"value\\*\"\s{0,8}:\s{0,8}\\*\"(\w{1,64})\\*\"")
-_ATTRIBUTE = re.compile(rb"\"(\w{1,64})\\*\"\s{0,8}:\s{0,8}(\\*)\"")
+_SENSITIVE = regex(rb"sensitive\\*\"\s{0,8}:\s{0,8}true")
+_VALUE = regex(rb"\"value\\*\"\s{0,8}:\s{0,8}(?:(\\*)\"|(?=[\[{]))")
+_STRING = regex(rb"(\\*)\"")
+_MADE = regex(rb"\"(?:result|bcrypt_hash)\\*\"\s{0,8}:\s{0,8}(\\*)\"")
+_LISTED = regex(rb"sensitive_attributes\\*\"\s{0,8}:\s{0,8}\[")
+_NAME = regex(rb"\"value\\*\"\s{0,8}:\s{0,8}\\*\"(\w{1,64})\\*\"")
+_ATTRIBUTE = regex(rb"\"(\w{1,64})\\*\"\s{0,8}:\s{0,8}(\\*)\"")
 
 
 def _string(data: bytes, start: int, end: int, depth: int) -> Iterator[Span]:
@@ -57,7 +57,12 @@ def _members(data: bytes, start: int, end: int) -> Iterator[Span]:
 
 
 def _made(data: bytes, at: int) -> Iterator[Span]:
-    """What a `random_password` made, up to the next resource."""
+    """What a `random_password` made: behind its type up to the next resource, or before it in the same object."""
+    low = max(0, at - _REACH)
+    low = max(low, data.rfind(b"random_password", low, at))
+    for opened, closed in objects_before(data, low, at) if data.find(b'"result', low, at) >= 0 else ():
+        for made in _MADE.finditer(data, opened, closed):
+            yield from _string(data, made.end(), closed, len(made[1]))
     end = min(len(data), at + _REACH)
     following = data.find(b'"mode', at, end)
     end = following if following >= 0 else end

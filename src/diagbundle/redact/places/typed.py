@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
+from diagbundle.redact.lazy import regex
 from diagbundle.redact.places.judge import classes, stays
 from diagbundle.redact.span import Literal, Pattern, Span
 
 KIND = "typed_name"
-_USER = re.compile(
+_USER = regex(
     rb"(?i:(?:invalid|illegal|unknown|nonexistent) user:?|failed login (?:\(\d+\)|\d+) (?:from|on) \S{1,100},? for|check pass; user) "
     rb"[`'\"]?([^\r\n]{1,200}?)[`'\"]?"
-    rb"(?= from [0-9A-Za-z:.-]+| [0-9A-Fa-f:.]{3,45} port \d|,? (?:authentication|user unknown)|, | \[preauth\]|[ \t]*(?:\r?\n|\Z))"
+    rb"(?= from [0-9A-Za-z:.-]+| [0-9A-Fa-f:.]{3,45} port \d|,? (?:authentication|user unknown)|"
+    rb"(?P<last>, | \[preauth\]|[ \t]*(?:\r?\n|\Z)))"
 )
-_ACCOUNT = re.compile(rb"(?:acct|ruser)=(?:\"([^\"\n]{4,128})\"|([^\s\"=]{4,128}))")
-_DOTTED = re.compile(rb"[A-Za-z][\w-]{0,30}(?:[.@\\/+-][A-Za-z0-9][\w-]{0,60}){0,6}\$?")
+_ACCOUNT = regex(rb"(?:acct|ruser)=(?:\"([^\"\n]{4,128})\"|([^\s\"=]{4,128}))")
+_DOTTED = regex(rb"[A-Za-z][\w-]{0,30}(?:[.@\\/+-][A-Za-z0-9][\w-]{0,60}){0,6}\$?")
 _MIXED = 3
 _SHORTEST = 6
 
@@ -31,7 +32,7 @@ def is_typed(name: bytes) -> bool:
 
 def _user(data: bytes, at: int) -> Iterator[Span]:
     match = _USER.match(data, at, at + 512)
-    if match and is_typed(match[1]):
+    if match and is_typed(match[1]) and not (match["last"] is not None and b" " in match[1]):  # `invalid user name (x), y` is a sentence
         yield Span(match.start(1), match.end(1), KIND)
 
 

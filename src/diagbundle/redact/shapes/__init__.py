@@ -4,15 +4,19 @@
 
 from __future__ import annotations
 
-from diagbundle.redact.shapes import calls, commands, headers, markup, sql, urls, wire
+from diagbundle.redact.shapes import announced, calls, commands, dumps, headers, markup, positional, sql, tables, urls, wire
 from diagbundle.redact.span import Pattern
 
 PATTERNS: tuple[Pattern, ...] = (
     *urls.PATTERNS,
     *headers.PATTERNS,
     *commands.PATTERNS,
+    *positional.PATTERNS,
     *sql.PATTERNS,
     *calls.PATTERNS,
     *wire.PATTERNS,
     *markup.PATTERNS,
+    *dumps.PATTERNS,
+    *announced.PATTERNS,
+    *tables.PATTERNS,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from diagbundle.redact.lazy import regex
 from diagbundle.redact.shapes.text import SHORT, closing, doubled, folded, hidden, within
 from diagbundle.redact.span import Literal, Pattern, Span
 
@@ -18,14 +19,18 @@ _CALLS: dict[bytes, int] = {
     b"drivermanager.getconnection(": 2, b"oci_connect(": 1, b"oci_pconnect(": 1, b"odbc_connect(": 2, b"imap_open(": 2, b"ldap_bind(": 2,
     b"ftp_login(": 2, b"sp_addlogin": 1, b"sp_password": 1, b"auth=(": 1, b"httpbasicauth(": 1, b"httpdigestauth(": 1, b"httpntlmauth(": 1,
     b"setbasicauth(": 1, b"simple_bind": 1, b"ssh2_auth_password(": 2, b"smtp.login(": 1, b"server.login(": 1, b"imap.login(": 1,
-    b"ftp.login(": 1, b"usernamepasswordcredentials(": 1, b"networkcredential(": 1, b"passwordauthentication(": 1,
-    b"basicawscredentials(": 1,
+    b"db.auth(": 1,
+    b"ftp.login(": 1, b"usernamepasswordcredentials(": 1, b"networkcredential(": 1, b"networkcredential]::new(": 1,
+    b"networkcredential -argumentlist ": 1, b"networkcredential -argumentlist @(": 1, b"passwordauthentication(": 1,
+    b"basicawscredentials(": 1, b"credentials(": 3,
+    b"from remote(": 4, b"function remote(": 4, b"remotesecure(": 4, b"from mysql(": 4, b"function mysql(": 4, b"from postgresql(": 4,
+    b"function postgresql(": 4, b"from mongodb(": 4,
 }  # fmt: skip
 """How many arguments stand before the secret."""
-_OPEN = re.compile(rb"\w*\s{0,4}\(?\s{0,4}")
-_QUOTE = re.compile(rb"(?:[bruNBRU]|new )?(\\*[\"'])")
-_BARE = re.compile(rb"[^,()\"'\n]{0,200}(?:\([^()\n]{0,100}\))?")
-_COMMA = re.compile(rb"\s{0,8},\s{0,24}(?:\w{1,20}\s?=\s?)?")
+_OPEN = regex(rb"\w*\s{0,4}\(?\s{0,4}")
+_QUOTE = regex(rb"(?:[bruNBRU]|new )?(\\*[\"'])")
+_BARE = regex(rb"[^,()\"'\n]{0,200}(?:\([^()\n]{0,100}\))?")
+_COMMA = regex(rb"\s{0,8},\s{0,24}(?:\w{1,20}\s?=\s?)?")
 
 
 def _argument(data: bytes, at: int) -> Iterable[Span]:
@@ -57,8 +62,8 @@ def _argument_at(data: bytes, at: int) -> tuple[int, int]:
     return at, bare.end() if bare else at
 
 
-_SETTER = re.compile(
-    rb"\.(?:set|put|add|setProperty|setOption|setParameter)\w{0,20}\((?:\\*[\"'][^\"'()\n]{0,60}\\*[\"']\s?,\s?){0,2}"
+_SETTER = regex(
+    rb"(?:\.|::)(?:set|put|add|setProperty|setOption|setParameter)\w{0,20}\((?:\\*[\"'][^\"'()\n]{0,60}\\*[\"']\s?,\s?){0,2}"
     rb"(\\*[\"'])[\w.-]{0,40}(?:pass(?:word|wd|phrase)?|pwd|secret|token|api_?key)\1\s?,\s?(\\*[\"'])",
     re.IGNORECASE,
 )
@@ -74,6 +79,7 @@ def _setter(data: bytes, at: int) -> Iterator[Span]:
 
 PATTERNS: tuple[Pattern, ...] = (
     Pattern("call_password", "The argument of a call that is a pass word", folded(*(name.decode() for name in _CALLS)), _argument),
+    Pattern("call_password", "A pass word given to the environment", (Literal(b"::set", fold=True, next=b"eE"),), _setter),
     Pattern(
         "call_password", "A pass word given to a setter", tuple(Literal(word, next=b"PO(") for word in (b".set", b".put", b".add")), _setter
     ),

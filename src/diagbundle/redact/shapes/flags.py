@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from diagbundle.redact.lazy import regex
+from diagbundle.redact.shapes.headers import cookie_pairs
 from diagbundle.redact.shapes.text import hidden, mixed
 from diagbundle.redact.shapes.words import Word, word_at
 from diagbundle.redact.span import Literal, Pattern, Span
@@ -20,23 +22,26 @@ class _Flag(NamedTuple):
 
     commands: re.Pattern[bytes]
     form: str
-    """`word`: the secret follows the flag, glued to it or not; `glued`: glued, or apart where it looks like one; else the user
-    stands before it, and this is what parts the two."""
+    """`word`: the secret follows the flag, glued to it or not; `apart`: never glued; `odd`: nor a plain word; `glued`: glued, or
+    apart where it looks like one; `cookies`: names and values; else the user stands before it, and this is what parts the two."""
     needs: re.Pattern[bytes] | None = None
     """What must stand between the command and the flag."""
 
 
 def _flag(commands: str, form: str, needs: str = "") -> _Flag:
-    return _Flag(re.compile(commands.encode(), re.IGNORECASE), form, re.compile(needs.encode()) if needs else None)
+    return _Flag(regex(commands.encode(), re.IGNORECASE), form, regex(needs.encode()) if needs else None)
 
 
 _LOGIN = "docker|podman|nerdctl|buildah|skopeo|helm|oras|az|oc|cf|ibmcloud|argocd|crane|regctl|snap|npm|gcloud|rclone|twine|heroku|faas-cli"
 _SNMP = "snmp(?:b?get|bulkget|bulkwalk|walk|set|getnext|table|df|status|test|trap|inform|usm|netstat|delta|ps|translate|vacm)?"
+_SNMP += "|snmp-check|snmptrapgen|trapsess|trapgen"
 _LDAP = "ldap(?:search|add|modify|delete|whoami|compare|modrdn|exop|vi|passwd|url)|dsconf|dsidm|dsctl|db2ldif|ldif2db"
 _SMB = (
     "smbclient|rpcclient|net|smbget|smbcacls|smbtree|wbinfo|samba-tool|winexe|wmic|smbcquotas|ntlm_auth|smbmap"
     "|smbspool|pth-\\w+|pdbedit|mount\\.cifs"
 )
+_CLIENTS = "influx|doctl|hcloud|vercel|netlify|surge|sentry-cli|cloudsmith|codecov|doppler|infisical|railway|turso|sonar-scanner|tea|ngrok"
+"""Commands whose `-t` is a token."""
 WEB = (
     "curl|wget|http|https|xh|httpie|ab|siege|wrk|aria2c|lftp|etcdctl|ctr|crictl|skopeo|nerdctl|es|elasticdump|jfrog"
     "|jf|svn|cadaver|hey|grpcurl|curlie|wscat"
@@ -44,11 +49,13 @@ WEB = (
 _FLAGS: dict[bytes, tuple[_Flag, ...]] = {
     b"-p": (
         _flag(r"mysql\w*|mariadb[\w-]*|innobackupex|xtrabackup|mydumper|myloader|mytop|innotop|pt-[\w-]+|percona\w*", "glued"),
+        _flag("doveadm", "word", r"\bpw\b"),
+        _flag("ipa-(?:server|replica|ca|kra)-[\\w-]+", "word"),
         _flag("sshpass", "word", r"^(?:\s+-[vfdeh]+)*\s*$|^[\"',\s\\\x00a0-9=]*$"),
         _flag(_LOGIN, "word", r"\blogin\b"),
         _flag(
             "7z[arz]?|rar|unrar|mongo\\w*|cqlsh|fence_\\w+|crackmapexec|nxc|netexec|smbmap|rdesktop|evil-winrm"
-            "|useradd|usermod|racadm|ipmipower",
+            "|useradd|usermod|racadm|ipmipower|twine|conan|poetry",
             "word",
         ),
         _flag(
@@ -57,30 +64,42 @@ _FLAGS: dict[bytes, tuple[_Flag, ...]] = {
             "word",
         ),
         _flag(
-            "sas2ircu|omconfig|perl-dbi|nsrauth|onstat|clickhouse-client|impala-shell|vertica|vsql|nzsql|arangosh|bteq|wlst|asadmin", "word"
+            "openfortivpn|sstpc|medusa|ncrack|patator|vncdo\\w*|ilorest|hponcfg|tabcmd|psexec\\w*|paexec|credhub|jmxterm|mqtt-cli|certutil"
+            "|keepassxc-cli|imapsync|mutt|smtp-cli|wpscan|ovftool|govc|vic-machine\\S*|bcp|lpadmin|ewfmount|bdemount|dislocker\\S*",
+            "word",
+        ),
+        _flag(
+            "hdbsql|sas2ircu|omconfig|perl-dbi|nsrauth|onstat|clickhouse-client|impala-shell|vertica|vsql|nzsql|arangosh|bteq|wlst|asadmin",
+            "word",
         ),
     ),
     b"-P": (
         _flag(
-            "zip|unzip|ipmitool|mosquitto_\\w+|sqlcmd|bcp|isql|osql|tsql|fisql|ssh-keygen|nxclient|xmlwf|freebcp|zipcloak|zipnote|mqttx",
+            "zip|unzip|p4|ipmitool|mosquitto_\\w+|sqlcmd|bcp|isql|osql|tsql|fisql|ssh-keygen|nxclient|xmlwf|freebcp|zipcloak|zipnote|mqttx",
             "word",
         ),
         _flag("ab", ":"),
     ),
+    b"-b": (_flag("curl", "cookies"),),
+    b"-t": (_flag(_CLIENTS, "odd"),),
     b"-hp": (_flag("rar", "word"),),
     b"-pw": (_flag("plink|pscp|psftp|putty|kitty|klink|kadmin(?:\\.local)?|addprinc|add_principal|ank|cpw|change_password", "word"),),
     b"-u": (_flag("lftp", ","), _flag(WEB, ":")),
     b"-U": (_flag("curl", ":"), _flag(_SMB, "%")),
-    b"-a": (_flag("(?:redis|valkey|keydb)-(?:cli|benchmark)|iredis|ldappasswd", "word"), _flag("http|https|xh|httpie|check_http", ":")),
+    b"-a": (
+        _flag("(?:redis|valkey|keydb)-(?:cli|benchmark)|iredis|ldappasswd|ipa-server-install", "word"),
+        _flag("http|https|xh|httpie", "word", r"(?:-A|--auth-type)[ =]?bearer\b"),
+        _flag("http|https|xh|httpie|check_http", ":"),
+    ),
     b"-A": (_flag(_SNMP, "word"), _flag("ab", ":")),
     b"-X": (_flag(_SNMP, "word"),),
-    b"-c": (_flag(_SNMP + "|check_\\w*snmp\\w*", "word"),),
+    b"-c": (_flag("esxcli", "word"), _flag(_SNMP + "|check_\\w*snmp\\w*", "word")),
     b"-C": (_flag("check_\\w*snmp\\w*|onesixtyone", "word"),),
-    b"-w": (_flag(_LDAP, "word"),),
-    b"-s": (_flag("ldappasswd", "word"),),
+    b"-w": (_flag(_LDAP + r"|kadmin(?:\.local)?|ipa-[\w-]+", "word"),),
+    b"-s": (_flag("ldappasswd|slappasswd", "word"),),
     b"-N": (_flag("ssh-keygen", "word"),),
-    b"-k": (_flag("openssl", "word"),),
-    b"-K": (_flag("openssl|pk12util", "word"),),
+    b"-k": (_flag("openssl", "apart"),),
+    b"-K": (_flag("openssl", "apart"), _flag("pk12util", "word")),
     b"-W": (_flag("pk12util", "word"),),
     b"-xp": (_flag("sendemail", "word"),),
     b"-ap": (_flag("swaks", "word"),),
@@ -90,22 +109,26 @@ _OTHERS = (
     "ssh|scp|sftp|rsync|mkdir|cp|ps|tar|kill|pgrep|nmap|netstat|ss|chown|chmod|install|grep|find|iptables|perf"
     "|strace|nc|psql|run|exec|compose|bash|sh"
 )
-_OWNER = re.compile(
-    rb"(?:^|[\s/\"'=(|;&`>\x00])("
+_COMMAND = regex(
+    rb"("
     + b"|".join(sorted({flag.commands.pattern for flags in _FLAGS.values() for flag in flags} | {_OTHERS.encode()}))
-    + rb")(?:\.exe|\.bin|-?[0-9][0-9.]*)?(?=[\s\"'\\\x00])",
+    + rb")(?:\.exe|\.bin|-?[0-9][0-9.]*)?",
     re.IGNORECASE,
 )
-_NEXT = re.compile(rb"[ \t]+|=|\x00|(\\*[\"']),?\s{0,40}(?:a[0-9]{1,3}=)?\\*[\"']")
-_BREAK = re.compile(rb"[|;&](?=\s)|\n|\b(?:run|exec)\s")
-_PORTS = re.compile(rb"(?:[0-9.]+:)?[0-9-]+:[0-9-]+(?:/\w+)?|[0-9]{1,3}(?:,[0-9]+)*")
-_LEADS = (b" ", b"\t", b"\0", b'"', b"'")
+_WORD = regex(rb"(?:^|(?<=[\s/\"'=(|;&`>\x00]))[A-Za-z0-9][\w.-]{0,63}+(?=[\s\"'\\\x00!])")
+"""What may be a command: most words are none, and the same few stand in most lines."""
+_NEXT = regex(rb"[ \t]+|=|\x00|(\\*[\"']),?\s{0,40}(?:a[0-9]{1,3}=)?\\*[\"']")
+_BREAK = regex(rb"[|;&](?=\s)|\n|\b(?:run|exec)\s")
+_PORTS = regex(rb"(?:[0-9.]+:)?[0-9-]+:[0-9-]+(?:/\w+)?|[0-9]{1,3}(?:,[0-9]+)*")
+_LEADS = (b" ", b"\t", b"\0", b'"', b"'", b"!")
 
 
 def _owner(data: bytes, at: int) -> tuple[bytes, int] | None:
     """The command before a flag and where it ends."""
-    low = max(0, at - at % _BACK - _BACK)
-    for name, end in reversed(_owners(data[low : at - at % _BACK + _BACK])):
+    block = at - at % _BACK
+    low = max(0, block - _BACK, data.rfind(b"\n", max(0, block - _BACK), at) + 1)
+    line = data.find(b"\n", at, block + _BACK)
+    for name, end in reversed(_owners(data[low : line + 1 if line >= 0 else block + _BACK])):
         if low + end <= at:
             return (name, low + end) if low + end > at - _BACK + len(name) else None
     return None
@@ -114,7 +137,14 @@ def _owner(data: bytes, at: int) -> tuple[bytes, int] | None:
 @lru_cache(maxsize=8)
 def _owners(text: bytes) -> list[tuple[bytes, int]]:
     """The commands in a text and where they end; remembered, for a line may hold a flag at every third byte."""
-    return [(found[1], found.end(1)) for found in _OWNER.finditer(text)]
+    return [(name, found.start() + len(name)) for found in _WORD.finditer(text) if (name := _command(found[0]))]
+
+
+@lru_cache(maxsize=4096)
+def _command(word: bytes) -> bytes:
+    """The command that a word is, without its version."""
+    command = _COMMAND.fullmatch(word)
+    return command[1] if command else b""
 
 
 def _short_flag(data: bytes, at: int) -> Iterable[Span]:
@@ -142,7 +172,7 @@ def _short_flag(data: bytes, at: int) -> Iterable[Span]:
 
 
 _CLUSTERED = b"sSkivLfgNjGI"
-_CLUSTER = re.compile(rb"-[" + _CLUSTERED + rb"]{1,7}u(?=[\s\"'])")
+_CLUSTER = regex(rb"-[" + _CLUSTERED + rb"]{1,7}u(?=[\s\"'])")
 """Flags without a value and `-u` in one word: `-sSku bob:P`."""
 
 
@@ -153,6 +183,8 @@ def _flagged(data: bytes, at: int, after: int, form: str) -> Iterator[Span]:
         head = data[max(0, at - 8) : at]
         lead = head[len(head.rstrip(b"\\")) :] + lead
     is_apart = _NEXT.match(data, after, after + 80)
+    if form in ("apart", "odd") and not is_apart:
+        return
     if is_apart:
         lead = data[is_apart.start() : is_apart.end()][-1:] if is_apart[0] == b"\0" or is_apart[1] else b" "
         lead = is_apart[1] or lead
@@ -161,17 +193,20 @@ def _flagged(data: bytes, at: int, after: int, form: str) -> Iterator[Span]:
     if word is None or word.start == word.end:
         return
     value = data[word.start : word.end]
-    if (is_apart and (value.startswith(b"-") or (form == "glued" and not mixed(value)))) or _PORTS.fullmatch(value):
+    if (is_apart and (value.startswith(b"-") or (form in ("glued", "odd") and not mixed(value)))) or _PORTS.fullmatch(value):
         return
     yield from _in_form(data, word, form)
 
 
 def _in_form(data: bytes, word: Word, form: str) -> Iterator[Span]:
     start = word.start
-    if form not in ("word", "glued"):
+    if form == "cookies":
+        yield from cookie_pairs(data, start, word.end, is_quoted=True)
+        return
+    if form not in ("word", "glued", "apart", "odd"):
         place = data.find(form.encode(), word.start, word.end)
         start = place + 1
-        if place < 0 or data[word.start : place].find(b"/") >= 0 or data[start : start + 2] == b"//":
+        if place < 0 or (form != "%" and data[word.start : place].find(b"/") >= 0) or data[start : start + 2] == b"//":
             return
     yield from hidden(data, start, word.end, "command_password")
 

@@ -7,23 +7,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from diagbundle.redact.names import NO, STRONG, Meaning, meaning
-from diagbundle.redact.plausible import is_secret
+from diagbundle.redact.lazy import regex
+from diagbundle.redact.named.names import NO, STRONG, Meaning, meaning
+from diagbundle.redact.named.plausible import is_secret
+from diagbundle.redact.named.values import REFERENCE
 from diagbundle.redact.shapes.text import LONG, SHORT, TOKEN, closing, folded, hidden, is_uuid, kept, mixed, within
 from diagbundle.redact.span import Literal, Pattern, Span
 
 _FAR = 8192
 """Bytes of a header's value."""
-_OPEN = re.compile(rb"(\\*[\"'])[bru]?[A-Za-z0-9_:> .$-]{0,40}\Z")
+_OPEN = regex(rb"(\\*[\"'])[bru]?[A-Za-z0-9_:> .$-]{0,40}\Z")
 """The quote that stands before the name of a header, and so perhaps around the whole of it."""
-_JOIN = re.compile(
-    rb"[A-Za-z]{0,5}(?P<shut>\\*[\"'`]|&quot;)?[\])]?[ \t]{0,8}(?P<is>=>|:=|\\?u003[dD]|%3A|[:=,]|[ \t]?->"
+_JOIN = regex(
+    rb"[A-Za-z]{0,5}(?P<shut>\\*[\"'`]|&quot;|\\{1,7}(?:u00|x)2[27])?[\])]?[ \t]{0,8}(?P<is>=>|:=|\\?u003[dD]|%3A|[:=,]|[ \t]?->"
     rb"|(?<=[\"'])[ \t]+(?=value)|[ \t]+(?=[\"'][\w+/=]|(?:basic|bearer|token|negotiate)[ ][\w+/=-]{8}))(?:\\?[ \t]){0,8}"
     rb"(?:(?:\\*[\"'])?value(?:\\*[\"'])?[ \t]{0,4}[:=][ \t]{0,4})?(?:\\n\s*"
-    rb"|\n[ \t]{1,40}(?=[\"'\[]))?(?P<in>(?:\[\]string)?[\[({]{0,3})\s{0,4}(?:[bru]?(?P<q>\\*[\"'`]|&quot;))?",
+    rb"|\n[ \t]{1,40}(?=[\"'\[]))?(?P<in>(?:\[\]string)?[\[({]{0,3})\s{0,4}(?:[bru]?(?P<q>\\*[\"'`]|&quot;|\\{1,7}(?:u00|x)2[27]))?",
     re.IGNORECASE,
 )
-_SCHEME = re.compile(
+_SCHEME = regex(
     rb"(?i:basic|bearer|token|negotiate|ntlm|kerberos|digest|hawk|oauth|apikey|api-key|key|splunk|geniekey|ssws|bot"
     rb"|mac|hmac|sharedkey(?:lite)?"
     rb"|sharedaccesssignature|signature|hoba|mutual|vapid|scram-[a-z0-9-]+|dpop|gss-[a-z0-9]+|privatetoken|jwt|aws"
@@ -31,16 +33,19 @@ _SCHEME = re.compile(
     rb"|acs[0-9]?-[a-z0-9-]+|sdk-[a-z0-9-]+|pveapitoken|elastic|google(?:login)?|credential|discogs|zoho-oauthtoken"
     rb"|[a-z]{2,16}-[a-z0-9-]{2,20})(?=[ \t+=]|%20|\\[ ]|\\?u0020)"
 )
-_PAIR = re.compile(rb"([A-Za-z_][\w-]{0,40})(\s{0,2}=\s{0,2})(\\*[\"']|&quot;)?([^\s,\"'\\&<>\]};]*)")
-_IN_LIST = re.compile(
+_PAIR = regex(rb"([A-Za-z_][\w-]{0,40})(\s{0,2}=\s{0,2})(\\*[\"']|&quot;)?([^\s,\"'\\&<>\]};]*)")
+_IN_LIST = regex(
     rb"(?i)(?:oauth_|x-)?(?:response|cnonce|signature|sig|token|access_?token|refresh_?token|id_?token|mac|hmac|auth"
     rb"|secret|token_secret|password"
     rb"|verifier|key|api_?key|ticket|apikey|client_secret|psk|pwd|pass|k|t|data|initial-response|sid)"
 )
-_WORD = re.compile(rb"[^\s\"'`,;\\\[\](){}<>&\x00]+")
-_GAP = re.compile(rb"(?:[ \t+=]|\\[ ]|%20)*")
-_RUN = re.compile(rb"[^\s\"'`,;]+")
-_PROSE = re.compile(rb"[A-Za-z]{1,24}[.,:]?")
+_WORD = regex(rb"[^\s\"'`,;\\\[\](){}<>&\x00]+")
+_GAP = regex(rb"(?:[ \t+=]|\\[ ]|%20)*")
+_ACCOUNT = regex(rb"[\w-]{1,64}:|[\w.-]{1,64}@[\w.-]{1,64}![\w.-]{1,64}=")
+"""Whose key it is, in front of it."""
+_RUN = regex(rb"[^\s\"'`,;]+")
+_PROSE = regex(rb"[A-Za-z]{1,24}[.,:]?")
+_CODE = regex(rb"[A-Za-z_]+(?:[-._][A-Za-z_]+)*|(?:https?|wss?)://\S*")
 
 
 def _authorization(data: bytes, at: int) -> Iterable[Span]:
@@ -55,7 +60,7 @@ def _authorization(data: bytes, at: int) -> Iterable[Span]:
         begin = scheme.end()
         gap = _GAP.match(data, begin, end)
         begin = gap.end() if gap else begin
-        if scheme[0][:9].lower() in (b"sharedkey", b"aws") and (account := re.compile(rb"[\w-]{1,64}:").match(data, begin, end)):
+        if account := _ACCOUNT.match(data, begin, end) if scheme[0][:9].lower() in (b"sharedkey", b"aws", b"pveapitok") else None:
             begin = account.end()
         return _credentials(data, begin, end)
     return _without_scheme(data, start, end, sure=is_quoted or raw)
@@ -69,7 +74,7 @@ def _bounds(data: bytes, at: int, joined: re.Match[bytes]) -> tuple[int, int, bo
     again = data.find(data[at + 1 : joined.end("is")], start, line)
     line = again if again >= 0 else line
     quote = joined["q"] or b""
-    if quote == b"&quot;":
+    if quote[-1:] in (b";", b"2", b"7"):  # the quote is written as a code
         end = data.find(quote, start, line)
         return start, end if end >= 0 else line, True
     if not quote and not joined["shut"] and (before := _OPEN.search(data, max(0, at - 48), at)):
@@ -92,6 +97,8 @@ def _credentials(data: bytes, start: int, end: int) -> Iterator[Span]:
     pairs = [pair for pair in _PAIR.finditer(data, start, end) if pair[4] or pair[3]]
     word = _WORD.match(data, start, end)
     if data[start : start + 1] in (b"$", b"{", b"<"):
+        if REFERENCE.match(data, start, end):
+            return
         run = _RUN.match(data, start, end)
         if run and kept(run[0]):
             return
@@ -131,6 +138,8 @@ def _without_scheme(data: bytes, start: int, end: int, *, sure: bool) -> Iterato
     if not words or words[0].start() - start > 1:
         return
     first = words[0]
+    if _CODE.fullmatch(first[0]) and (data[first.end() : first.end() + 1] == b"(" or not sure or b"," in data[start - 4 : start]):
+        return  # a call, a variable, the next one of a list of headers
     is_alone = len(words) == 1 or data[first.end() : first.end() + 1] not in (b" ", b"\t")
     if is_alone:
         if (sure and len(first[0]) >= SHORT and not _PROSE.fullmatch(first[0])) or mixed(first[0]) or len(first[0]) > TOKEN:
@@ -158,13 +167,13 @@ _ATTRIBUTES = frozenset(
         b"port",
     )
 )
-_COOKIE = re.compile(rb"([^\s=;,\"'\\{}\[\]():&]{1,128})=(?!=)(\\*\")?([^;\r\n\"'\\\x00]*)")
-_IN_MAP = re.compile(rb"[\"']?([\w.$-]{1,128})[\"']?[ \t]{0,4}(?:=>|[:=])[ \t]{0,4}[\[]?([\"'])([^\"'\\\r\n]*)\2")
-_NAMED = re.compile(rb"[\"'](?:name|value)[\"'][ \t]{0,4}:[ \t]{0,4}\"([^\"\\\r\n]*)\"[ \t]{0,2},?[ \t\r\n]{0,64}(?=\"value\")")
-_ONE = re.compile(rb"[\"']value[\"'][ \t]{0,4}:[ \t]{0,4}\"([^\"\\\r\n]*)\"")
-_JAR = re.compile(rb" ([^\s=]{1,128})=([^\s>]{1,4096})(?= for |/>|>)")
-_SESSION = re.compile(rb"(?i).*(?:sess|sid|token|auth|csrf|xsrf|login|remember|jwt|secret|key|pass|ticket|saml)")
-_BARE_END = re.compile(rb"[ \t]+(?!\w[\w.$-]*=)|, (?=[A-Z\"'])|[\"'\]})>]")
+_COOKIE = regex(rb"([^\s=;,\"'\\{}\[\]():&]{1,128})=(?!=)(\\*\")?([^;\r\n\"'\\\x00]*)")
+_IN_MAP = regex(rb"[\"']?([\w.$-]{1,128})[\"']?[ \t]{0,4}(?:=>|[:=])[ \t]{0,4}[\[]?([\"'])([^\"'\\\r\n]*)\2")
+_NAMED = regex(rb"[\"'](?:name|value)[\"'][ \t]{0,4}:[ \t]{0,4}\"([^\"\\\r\n]*)\"[ \t]{0,2},?[ \t\r\n]{0,64}(?=\"value\")")
+_ONE = regex(rb"[\"']value[\"'][ \t]{0,4}:[ \t]{0,4}\"([^\"\\\r\n]*)\"")
+_JAR = regex(rb" ([^\s=]{1,128})=([^\s>]{1,4096})(?= for |/>|>)")
+_SESSION = regex(rb"(?i).*(?:sess|sid|token|auth|csrf|xsrf|login|remember|jwt|secret|key|pass|ticket|saml)")
+_BARE_END = regex(rb"[ \t]+(?!\w[\w.$-]*=)|, (?=[A-Z\"'])|[\"'\]})>]")
 
 
 def _cookies(data: bytes, at: int) -> Iterable[Span]:
@@ -181,10 +190,10 @@ def _cookies(data: bytes, at: int) -> Iterable[Span]:
         return _mapped(data, joined.end("in"), data[at + 1 : joined.end("in")])
     if data[start : start + 2] == b"0x":
         return ()
-    return _pairs(data, start, end, is_quoted=is_quoted)
+    return cookie_pairs(data, start, end, is_quoted=is_quoted)
 
 
-def _pairs(data: bytes, start: int, end: int, *, is_quoted: bool) -> Iterator[Span]:
+def cookie_pairs(data: bytes, start: int, end: int, *, is_quoted: bool) -> Iterator[Span]:
     """`a=P; b=Q; Path=/`."""
     for pair in _COOKIE.finditer(data, start, end):
         if not is_quoted and data.find(b"\t", start, pair.start()) >= 0:
@@ -219,10 +228,19 @@ def _mapped(data: bytes, start: int, opening: bytes) -> Iterator[Span]:
         for pair in _IN_MAP.finditer(data, start, end):
             if pair[1].lower() not in _ATTRIBUTES:
                 yield from _value(data, pair[1], pair.start(3), pair.end(3))
-        yield from _pairs(data, start, end, is_quoted=False)
+        yield from cookie_pairs(data, start, end, is_quoted=False)
 
 
-_KEY = re.compile(
+_JAR_FILE = regex(rb"\t(?:TRUE|FALSE)\t\d{1,20}\t([^\t\n]{1,256})\t([^\t\r\n]{1,4096})")
+
+
+def _jar_file(data: bytes, at: int) -> Iterable[Span]:
+    """A line of a jar of cookies, as curl and wget keep them."""
+    found = _JAR_FILE.match(data, at, at + 4400)
+    return _value(data, found[1], *found.span(2)) if found else ()
+
+
+_KEY = regex(
     rb"(?:x|http_x|private|deploy|job|ocp-apim|dd|ds|circle|fastly|api|app|auth|access|refresh|session|client|stripe"
     rb"|paypal|plex|vault|consul|nomad|gitlab|github"
     rb"|grpc-metadata|cf|xi|ot|sec-token|travis|bearer|id|user|shared|master|admin|service|functions|lc|postmark"
@@ -230,12 +248,12 @@ _KEY = re.compile(
     rb"|apikey|api_key|token|api-key",
     re.IGNORECASE,
 )
-_PUBLIC = re.compile(
+_PUBLIC = regex(
     rb"(?i)sec-websocket|public|host-?key|cache-?key|x-amz-(?:key|meta|copy|server-side|id)|routing|partition"
     rb"|idempotency|-id\Z|_id\Z|content|message|x-git|sort|surrogate|type|algorithm"
 )
-_BEFORE = re.compile(rb"[\w-]*\Z")
-_AFTER = re.compile(rb"[\w-]{0,32}")
+_BEFORE = regex(rb"[\w-]*\Z")
+_AFTER = regex(rb"[\w-]{0,32}")
 
 
 def _api_key(data: bytes, at: int) -> Iterable[Span]:
@@ -243,7 +261,9 @@ def _api_key(data: bytes, at: int) -> Iterable[Span]:
     head = _BEFORE.search(data[max(0, at - 48) : at])
     tail = _AFTER.match(data, at)
     begin = at - (len(head[0]) if head else 0)
-    if data[begin - 1 : begin] in (b"?", b"&", b";", b"#", b"/"):
+    if data[begin - 1 : begin] in (b"?", b"&", b";", b"#", b"/") or data[begin - 2 : begin] == b"${":
+        return ()
+    if data.endswith((b":param ", b":type ", b"@param "), 0, begin):  # what a doc string says of it
         return ()
     name = data[begin : tail.end() if tail else at]
     if not _KEY.fullmatch(name) or _PUBLIC.search(name) or meaning(name).strength == NO:
@@ -252,7 +272,8 @@ def _api_key(data: bytes, at: int) -> Iterable[Span]:
     if not joined or b"{" in joined["in"] or (joined["is"] == b"," and not (joined["shut"] and joined["q"])):
         return ()
     start, end, is_quoted = _bounds(data, begin, joined)
-    return _key_value(data, start, end, is_quoted=is_quoted and joined["q"] != b"")
+    is_in_text = joined["is"] == b"=" and not joined["q"] and not joined["shut"]  # `msg="id_token=P expired"`
+    return _key_value(data, start, end, is_quoted=is_quoted and not is_in_text)
 
 
 def _key_value(data: bytes, start: int, end: int, *, is_quoted: bool) -> Iterator[Span]:
@@ -288,6 +309,12 @@ _NAMES = (
 PATTERNS: tuple[Pattern, ...] = (
     Pattern("http_authorization", "The credentials of an Authorization header, of every scheme", folded("authorization"), _authorization),
     Pattern("http_cookie", "The value of a cookie", folded("cookie"), _cookies),
+    Pattern(
+        "http_cookie",
+        "The value of a cookie in a jar",
+        tuple(Literal(text, next=b"0123456789") for text in (b"\tTRUE\t", b"\tFALSE\t")),
+        _jar_file,
+    ),
     Pattern(
         "http_api_key",
         "A header that carries the key or token of a programming interface",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from diagbundle.redact.names import NO, meaning
-from diagbundle.redact.plausible import is_secret
+from diagbundle.redact.ahead import Ahead
+from diagbundle.redact.lazy import regex
+from diagbundle.redact.named.names import NO, meaning
+from diagbundle.redact.named.plausible import is_secret
 from diagbundle.redact.shapes.text import SHORT, closing, folded, hidden, within
 from diagbundle.redact.span import Literal, Pattern, Span
 
@@ -22,18 +24,20 @@ def _judged(data: bytes, name: bytes, start: int, end: int) -> Iterator[Span]:
     said = meaning(name)
     if said.kind in ("token", "key") and data[start:end].isalpha() and data[start:end].islower():
         return
-    if said.strength != NO and is_secret(data[start:end], said, direct=True, quoted=True, spaced=False):
+    if said.strength != NO and is_secret(data[start:end], said, direct=b" " not in data[start:end], quoted=True, spaced=False):
         yield from hidden(data, start, end, f"markup_{said.kind}")
 
 
 # Elements.
 
 _LT, _GT = rb"(?:<|&lt;|\\u003[cC])", rb"(?:>|&gt;|\\u003[eE])"
-_OPENED = re.compile(rb"(?P<lt><|&lt;|\\u003[cC])(?P<end>\\?/)?(?:[\w-]{1,40}:)?(?P<name>[\w.-]{0,80})\Z")
-_SHUT = re.compile(_GT)
-_TO_SHUT = re.compile(rb"[\w.-]{1,40}?" + _GT)
+_OPENED = regex(rb"(?P<lt><|&lt;|\\u003[cC])(?P<end>\\?/)?(?:[\w-]{1,40}:)?(?P<name>[\w.-]{0,80})\Z")
+_SHUT = regex(_GT)
+_TO_SHUT = regex(rb"[\w.-]{1,40}?" + _GT)
 _NAME_BYTES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-"
-_CDATA = re.compile(rb"\s{0,200}<!\[CDATA\[")
+_LINES = (b"auth-user-pass",)
+"""It holds two lines, of which the first is a user's name: a directive of OpenVPN."""
+_CDATA = regex(rb"\s{0,200}<!\[CDATA\[")
 _END_OF = {b"<": b"<", b"&lt;": b"&lt;"}
 
 
@@ -44,7 +48,7 @@ def _element(data: bytes, at: int) -> Iterable[Span]:
     if not stop or data[max(0, at - 90) : at].rstrip(_NAME_BYTES)[-1:] not in (b"<", b"/", b";", b"\\"):
         return ()
     opened = _OPENED.search(data[max(0, at - 100) : stop.start()]) if stop else None
-    if not stop or not opened or meaning(opened["name"]).strength == NO:
+    if not stop or not opened or meaning(opened["name"]).strength == NO or opened["name"] in _LINES:
         return ()
     if not opened["end"]:
         return _content(data, opened["name"], stop.end(), opened["lt"])
@@ -66,14 +70,14 @@ def _content(data: bytes, name: bytes, start: int, less: bytes) -> Iterator[Span
     end = data.find(_END_OF.get(less, less), start, start + _FAR)
     if end < 0:
         end = within(data, start, _FAR)
-        if b" " in data[start:end].strip():
+        if b" " in data[start:end].strip() or data[start : start + 1] in (b"]", b"|", b":", b",", b".", b")"):
             return iter(())
     elif data[end + len(less) : end + len(less) + 1] not in (b"/", b"\\", b"!"):
         return iter(())
     return _judged(data, name, start, end)
 
 
-_NEXT_ELEMENT = re.compile(
+_NEXT_ELEMENT = regex(
     rb"</?(?:[\w-]{1,40}:)?(?:name|key|param-name)>\s{0,200}(?:<(?:description|type)>[^<]{0,400}</(?:description"
     rb"|type)>\s{0,200})?(?P<lt><)(?:[\w-]{1,40}:)?(?:string|value|param-value|data|val)(?:\s[^<>]{0,100})?>",
     re.IGNORECASE,
@@ -88,7 +92,7 @@ def _pair_of_elements(data: bytes, at: int) -> Iterable[Span]:
     return _content(data, name, found.end(), b"<") if found else ()
 
 
-_NAMING = re.compile(rb"<[\w:.-]{1,60}\s[^<>]{0,400}?\b(?:key|name|id|Name|Key|property)\s*=\s*\\?[\"']([\w.:/ -]{1,100})\Z")
+_NAMING = regex(rb"<[\w:.-]{1,60}\s[^<>]{0,400}?\b(?:key|name|id|Name|Key|property)\s*=\s*\\?[\"']([\w.:/ -]{1,100})\Z")
 
 
 def _named_element(data: bytes, at: int) -> Iterable[Span]:
@@ -101,19 +105,19 @@ def _named_element(data: bytes, at: int) -> Iterable[Span]:
 
 # A name in one field, the value in the next.
 
-_VALUE = re.compile(
+_VALUE = regex(
     rb"value(?P<shut>\\*[\"']|&quot;)?\s{0,8}(?P<is>[:=])(?:>)?[ \t]{0,8}(?P<block>["
     rb"|>][+-]?[ \t]*\r?\n(?P<indent>[ \t]+))?(?:[bru]?(?P<q>\\*[\"']|&quot;))?",
     re.IGNORECASE,
 )
-_FIELD = re.compile(
+_FIELD = regex(
     rb"(?<![\w.-])(?:[a-z]{0,12}(?:name|key)|id|field|header|variable|var|property|option|setting|attribute"
     rb"|env)(?:\\*[\"']|&quot;)?\s{0,4}(?:=>|[:=])\s{0,4}[bru]?(?:\\*[\"']|&quot;)?"
     rb"(?P<name>[\w.:/$ -]{1,120}?)(?=\\*[\"']|&quot;|\s*[,\r\n})>]|\s+\w+[:=]|\s*\Z)",
     re.IGNORECASE,
 )
-_APART = re.compile(rb"[{}<>]|\n\s*-\s|\n\s*\n|(?:^|[^\w])value(?:\\*[\"'])?\s{0,4}[:=]", re.IGNORECASE)
-_TYPE = re.compile(rb"type\s*=\s*\\?[\"']?password", re.IGNORECASE)
+_APART = regex(rb"[{}<>]|\n\s*-\s|\n\s*\n|(?:^|[^\w])value(?:\\*[\"'])?\s{0,4}[:=]", re.IGNORECASE)
+_TYPE = regex(rb"type\s*=\s*\\?[\"']?password", re.IGNORECASE)
 _HINTS = (
     b"pass",
     b"pwd",
@@ -131,8 +135,10 @@ _HINTS = (
     b"communit",
 )
 _HEADS = frozenset((b"", b"parameter", b"string", b"text", b"header", b"attribute", b"default", b"secret", b"plain"))
-_NOT_VALUE = re.compile(rb"[A-Za-z]*\Z")
-_LITERAL = re.compile(rb"[\[{&*]|!\w|\$\{|valueFrom")
+_NOT_VALUE = regex(rb"[A-Za-z]*\Z")
+_LITERAL = regex(rb"[\[{&*]|!\w|\$\{|valueFrom")
+_COMMENT = Ahead(rb"\s+#|\s*[,}]\s*(?:\w+:|$|\})")
+_FIELDS = (b"name", b"key", b"id", b"field", b"header", b"var", b"property", b"option", b"setting", b"attribute", b"env", b"type")
 
 
 def _value_field(data: bytes, at: int) -> Iterable[Span]:
@@ -142,7 +148,7 @@ def _value_field(data: bytes, at: int) -> Iterable[Span]:
     if not found or not head or head[0].lower() not in _HEADS or data[at - 1 : at] in (b"-", b".", b"_", b"$", b"%"):
         return ()
     near = data[max(0, at - 400) : at + 400].lower()
-    if not any(hint in near for hint in _HINTS):
+    if not any(hint in near for hint in _HINTS) or not any(field in near for field in _FIELDS):
         return ()
     start, end = found.end(), _value_end(data, found)
     name = _sister(data, at, end)
@@ -172,7 +178,7 @@ def _value_end(data: bytes, found: re.Match[bytes]) -> int:
     if found["shut"] or found["is"] == b"=" or data[found.end() - 1 : found.end()] == b":":
         bare = re.compile(rb"[^\s,}\])>;]*").match(data, start, line)
         return bare.end() if bare else start
-    comment = re.compile(rb"\s+#|\s*[,}]\s*(?:\w+:|$|\})").search(data, start, line)
+    comment = _COMMENT.search(data, start, line)
     return comment.start() if comment else line
 
 
@@ -197,7 +203,7 @@ def _sister(data: bytes, at: int, end: int) -> bytes:
 
 # Two elements of a list.
 
-_TWO = re.compile(rb"[\[(]\s{0,4}[bru]?(?P<a>\\*[\"'])(?P<name>[\w.-]{1,80})(?P=a)\s{0,2},\s{0,24}[bru]?(?P<q>\\*[\"'])")
+_TWO = regex(rb"[\[(]\s{0,4}[bru]?(?P<a>\\*[\"'])(?P<name>[\w.-]{1,80})(?P=a)\s{0,2},\s{0,24}[bru]?(?P<q>\\*[\"'])")
 
 
 def _pair(data: bytes, at: int) -> Iterable[Span]:
@@ -210,7 +216,11 @@ def _pair(data: bytes, at: int) -> Iterable[Span]:
         return ()
     if data[begin - 6 : begin] == b"define" and meaning(found["name"]).strength != NO:
         return hidden(data, found.end(), end, "markup_password")
-    return _judged(data, found["name"], found.end(), end)
+    return () if _NAME_TOO.fullmatch(data, found.end(), end) else _judged(data, found["name"], found.end(), end)
+
+
+_NAME_TOO = regex(rb"(?i)[a-z]+(?:[_.][a-z0-9]+)*[_.]?(?:pass|passwd|password|pwd|secret|token|keys?|auth)")
+"""A list of names: `["glance_password", "nova_password"]`."""
 
 
 def _clear_text(data: bytes, at: int) -> Iterable[Span]:
@@ -220,21 +230,21 @@ def _clear_text(data: bytes, at: int) -> Iterable[Span]:
     return hidden(data, found.end(), end, "markup_password") if found and end >= 0 else ()
 
 
-_CLEAR = re.compile(rb"clear-text\s?=\s?(\\*[\"'])")
+_CLEAR = regex(rb"clear-text\s?=\s?(\\*[\"'])")
 
 
 # Columns.
 
-_CELL = re.compile(rb"\"(?:[^\"]|\"\")*\"|[^,;\t|\"\r\n]*")
-_TITLE = re.compile(rb"\s*\"?[A-Za-z_#][\w ./()#-]{0,48}\"?\s*")
-_RULE = re.compile(rb"[-+|= ]+")
-_EARLIER = re.compile(
+_CELL = regex(rb"\"(?:[^\"]|\"\")*\"|[^,;\t|\"\r\n]*")
+_TITLE = regex(rb"\s*\"?[A-Za-z_#][\w ./()#-]{0,48}\"?\s*")
+_RULE = regex(rb"[-+|= ]+")
+_EARLIER = regex(
     rb"(?:passwo?r?d|passwort|pwd|passphrase|passcode|secret|token|credentials?|pass|psk|pin|kennwort|parola|clave"
     rb"|contrasena|salt|key)(?:[,;\t|\"'\\]| \|)",
     re.IGNORECASE,
 )
 _NEAR, _MOST = 40, 256
-_ROWS = 12 << 10
+_ROWS, _WIDE = 12 << 10, 2 << 10
 """Bytes of rows below a line of titles that belong to it, at most."""
 
 
@@ -248,7 +258,13 @@ def _columns(data: bytes, at: int) -> Iterator[Span]:
         return
     mark = max(b",;\t|", key=line.count).to_bytes(1, "little")
     titles = line.split(mark)
-    if mark not in line or not all(_is_title(title, mark) for title in titles):
+    if not titles[-1].strip() and mark in b",;":  # a list in source code
+        return
+    if mark not in line or any(b"#" in title for title in titles[1:]) or not all(_is_title(title, mark) for title in titles):
+        return
+    if mark != b"|" and sum(1 for title in titles if title.strip()) < 2:  # noqa: PLR2004 - `ssl_session_tickets off;` is no table
+        return
+    if mark == b"|" and b"-[ RECORD " in data[max(0, begin - _WIDE) : begin]:  # a name and its value, not two titles
         return
     wanted = [(place, name) for place, title in enumerate(titles) if meaning(name := title.strip(b'" \t')).strength != NO]
     if not wanted:
@@ -307,7 +323,7 @@ def _by_word(data: bytes, at: int) -> Iterable[Span]:
     return spans or _columns(data, at)
 
 
-_MARK = re.compile(rb"[\w.-]*?(\\*[\"'] ?|)(>|&gt;|\\u003[eE]|\\{0,7}[\"'](?=,)|[,;\t\r\n]|[ ]{0,24}\||\Z)")
+_MARK = regex(rb"[\w.-]*?(\\*[\"'] ?|)(>|&gt;|\\u003[eE]|\\{0,7}[\"'](?=,)|[,;\t\r\n]|[ ]{0,24}\||\Z)")
 _WORDS = (
     "password",
     "passwd",

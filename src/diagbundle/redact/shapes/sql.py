@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from diagbundle.redact.lazy import regex
+from diagbundle.redact.named.names import STRONG, meaning
+from diagbundle.redact.named.plausible import PROSE
 from diagbundle.redact.shapes.text import doubled, folded, hidden, secret_name, within
 from diagbundle.redact.span import Literal, Pattern, Span
 
@@ -12,8 +15,8 @@ _FAR = 4096
 """Bytes of a string: a cut one ends with the line before."""
 _NEAR = 512
 """Bytes of a string that goes on over the end of its line."""
-_STRING = re.compile(
-    rb"(?:[NEBXneb]|_utf8(?:mb4)?\s?|0x)?(?P<q>\\{0,3}'|\\{0,3}\"|`)|(?P<d>\$\w{0,20}\$)"
+_STRING = regex(
+    rb"(?:[NEBXneb]|_utf8(?:mb4)?\s?|0x)?(?P<q>\\{0,3}'|\\{0,3}\"|`)|(?P<d>\$(?:[A-Za-z_]\w{0,19})?\$)"
     rb"|(?P<x>0x(?=[0-9A-Fa-f]{8}))"
 )
 
@@ -27,6 +30,8 @@ def _string(data: bytes, at: int, kind: str = "sql_password") -> Iterable[Span]:
     start = opened.end()
     if opened["d"]:
         end = data.find(opened["d"], start, start + _FAR)
+        if end < 0 and opened["d"] != b"$$":
+            return ()  # a hash of crypt, `$y$..`
         return hidden(data, start, end if end >= 0 else line, kind)
     if opened["x"]:
         found = re.compile(rb"[0-9A-Fa-f]+").match(data, start)
@@ -56,29 +61,40 @@ def _cut_end(data: bytes, start: int, line: int) -> int:
     return line - len(tail[0]) if tail else line
 
 
-_IDENTIFIED = re.compile(
+_IDENTIFIED = regex(
     rb"identified\s+(?:(?:with|via)\s+[\w'\"`\\]{1,60}\s+)?(?:by|as|using)\s+(?:password\s*\(?\s*"
     rb"|values\s+)?(?:random\s+password)?",
     re.IGNORECASE,
 )
-_BARE_WORD = re.compile(rb"(?!password\b|values\b|externally\b|random\b|global)[^\s;,'\"`()]+")
+_BARE_WORD = regex(rb"(?=[^\s;,]*\w)(?!password\b|values\b|externally\b|random\b|global)[^\s;,'\"`()]+")
+
+
+_PROSE_ON = regex(
+    rb"identified\s+by\s+[A-Za-z]+(?:,\s|\s+(?!account|default|quota|profile|temporary|replace|container|password|using|with|as)[a-z]+\b)"
+)
+"""`fields are identified by four values`."""
+
+
+_STATEMENT = regex(rb"(?i)\b(?:create|alter|grant|connect|set|user|role)\s")
+"""In small letters it is a statement only behind one of these: `issues identified by valgrind`."""
 
 
 def _identified(data: bytes, at: int) -> Iterable[Span]:
     """`IDENTIFIED BY 'P'`, also with a plugin, a hash, and Oracle's word without quotes; `REPLACE 'old'` behind it."""
     found = _IDENTIFIED.match(data, at, at + 200)
-    if not found:
+    if not found or not (data[at : at + 10].isupper() or _STATEMENT.search(data, max(0, at - 320), at)):
         return ()
     spans = list(_string(data, found.end()))
-    if not spans and (bare := _BARE_WORD.match(data, found.end(), found.end() + 256)):
+    bare = None if spans or _PROSE_ON.match(data, at) else _BARE_WORD.match(data, found.end(), found.end() + 256)
+    if bare and bare[0].lower() not in PROSE:
         spans = list(hidden(data, bare.start(), bare.end(), "sql_password"))
     end = spans[0].end + 1 if spans else found.end()
     more = re.compile(rb"['\"`]?\s+replace\s+(?=['\"])", re.IGNORECASE).match(data, end - 1, end + 40)
     return spans + list(_string(data, more.end())) if more else spans
 
 
-_PASSWORD = re.compile(
-    rb"password\w{0,8}(?:[`\]]|\"(?=[ \t]*=)|(?![\"']))(?:[ \t]+for[ \t]+[^\s=]{1,120})?[ \t]*(?:=|:=|\bto\b|\bis\b"
+_PASSWORD = regex(
+    rb"password\w{0,8}(?:[`\]]|\"(?=[ \t]*=)|(?![\"']))(?:[ \t]+for[ \t]+(?:user[ \t]+)?+[^\s=]{1,120}+)?[ \t]*(?:=|:=|\bto\b|\bis\b"
     rb"|\bfrom\b)?[ \t]*"
     rb"(?:(?:old_|encrypted_)?(?:password|crypt|md5|sha[12]|encode|concat|hashbytes)[ \t]*)?\(?[ \t]*"
     rb"(?=(?:[NEBneb]|_utf8\w{0,4}\s?)?\\{0,3}['\"]|\$\w{0,20}\$[^\s$]|0x)",
@@ -88,6 +104,8 @@ _PASSWORD = re.compile(
 
 def _password(data: bytes, at: int) -> Iterable[Span]:
     """`PASSWORD 'P'`, `SET PASSWORD FOR u = 'P'`, `PASSWORD('P')`, `password = 'P'`, `OPTIONS (password 'P')`."""
+    if data[at + 8 : at + 13].lower() == b" for " and data[max(0, at - 4) : at].lower() != b"set ":
+        return ()  # `Failed password for bob from 10.1.1.1`
     found = _PASSWORD.match(data, at, at + 240)
     if not found or (data[at - 1 : at] in (b"'", b'"') and data[at + 8 : at + 9] in (b"'", b'"')):
         return ()
@@ -99,16 +117,16 @@ def _password(data: bytes, at: int) -> Iterable[Span]:
     return spans + list(_string(data, more.end())) if more else spans
 
 
-_TO = re.compile(rb"'\s+to\s+(?=')", re.IGNORECASE)
-_JOINED = re.compile(rb"[=(]|\bto\b", re.IGNORECASE)
-_INSERT = re.compile(
+_TO = regex(rb"'\s+to\s+(?=')", re.IGNORECASE)
+_JOINED = regex(rb"[=(]|\bto\b", re.IGNORECASE)
+_INSERT = regex(
     rb"(?:insert(?:\s+\w+)?"
     rb"|replace)\s+into\s+[^\s(]{1,200}\s*\(([^()]{1,2000})\)\s*(?:output[^()]{0,200})?(?:values?\s*|select\s+)",
     re.IGNORECASE,
 )
-_VALUE = re.compile(rb"\s*([^'\",();\s][^'\",();]*(?:\([^()']{0,200}\))?|)\s*(?=[,);]|$)")
-_HEAD = re.compile(rb"\s*(?:[\w.]{1,40}\(\s*)?")
-_NAME = re.compile(rb"[\w$#.-]+")
+_VALUE = regex(rb"\s*([^'\",();\s][^'\",();]*(?:\([^()']{0,200}\))?|)\s*(?=[,);]|$)")
+_HEAD = regex(rb"\s*(?:[\w.]{1,40}\(\s*)?")
+_NAME = regex(rb"[\w$#.-]+")
 
 
 def _columns(text: bytes) -> list[bool]:
@@ -165,9 +183,9 @@ def _literal_end(data: bytes, opened: re.Match[bytes]) -> int:
     return _quoted_end(data, opened.end(), opened["q"], line) + len(opened["q"])
 
 
-_COLUMN_IS = re.compile(rb"([\w.]{2,60})[`\"]?\s*(?:=|<>|is)\s*(?:\w{1,20}\(\s*)?\$([0-9]{1,3})")
-_SET_TO = re.compile(rb"(?i)password\s+(?:=\s*)?\$([0-9]{1,3})|crypt\(\s*\$([0-9]{1,3})")
-_GIVEN = re.compile(rb"\$([0-9]{1,3}) = (?=')")
+_COLUMN_IS = regex(rb"([\w.]{2,60})[`\"]?\s*(?:=|<>|is)\s*(?:\w{1,20}\(\s*)?\$([0-9]{1,3})")
+_SET_TO = regex(rb"(?i)password\s+(?:=\s*)?\$([0-9]{1,3})|crypt\(\s*\$([0-9]{1,3})")
+_GIVEN = regex(rb"\$([0-9]{1,3}) = (?=')")
 
 
 def _parameters(data: bytes, at: int) -> Iterator[Span]:
@@ -176,7 +194,8 @@ def _parameters(data: bytes, at: int) -> Iterator[Span]:
     before = data[max(0, line - 4096) : at]
     last = max(before.rfind(mark) for mark in (b"execute ", b"statement:", b"STATEMENT:", b"parse ", b"bind "))
     asked = _asked(before[last:]) if last >= 0 else set()
-    place, end = at, within(data, at, 12288)
+    place, again = at, data.find(data[at : at + 16], at + 16, at + 12288)
+    end = within(data, at, again - at if again >= 0 else 12288)
     while asked and (given := _GIVEN.search(data, place, end)):
         start = given.end() + 1
         place = doubled(data, start, end)
@@ -193,6 +212,24 @@ def _asked(statement: bytes) -> set[int]:
         pairs = zip(_columns(found[1]), given, strict=False)
         asked |= {int(value[1]) for is_secret, value in pairs if is_secret and value}
     return asked
+
+
+_SET_VALUE = regex(rb"value[`\"\]]?\s{0,4}=\s{0,4}(?=N?\\{0,3}')", re.IGNORECASE)
+_SET = regex(rb"(?i)\bset\s[^;']{0,80}\Z")
+_WHERE = regex(rb"(?i)\\{0,3}'[^;\n]{0,200}?\bwhere\b")
+_EQUALS = regex(rb"(?:=|[Ll][Ii][Kk][Ee])\s{0,4}N?\\{0,3}'([^'\\\n]{1,200})")
+_LAST = regex(rb"[\w-]+(?=%?\Z)")
+
+
+def _set_value(data: bytes, at: int) -> Iterable[Span]:
+    """`UPDATE settings SET value = 'P' WHERE path = 'mail/smtp/password'`: the row that is meant tells."""
+    value = _SET_VALUE.match(data, at, at + 32)
+    spans = list(_string(data, value.end())) if value and _SET.search(data, max(0, at - 128), at) else []
+    where = _WHERE.match(data, spans[0].end, spans[0].end + 300) if spans else None
+    if not where:
+        return ()
+    rows = _EQUALS.finditer(data, where.end(), within(data, where.end(), 400))
+    return spans if any((last := _LAST.search(row[1])) and meaning(last[0]).strength == STRONG for row in rows) else ()
 
 
 def _sql(title: str, anchors: tuple[str, ...], find: object) -> Pattern:
@@ -212,5 +249,10 @@ PATTERNS: tuple[Pattern, ...] = (
         _password,
     ),
     _sql("A secret column of rows that are put into a table", ("insert into", "replace into", "insert ignore into"), _insert),
+    _sql(
+        "The value of a row whose name tells",
+        tuple(f"value{shut}{blank}={blank}'" for shut in ("", "`", '"', "]") for blank in ("", " ")),
+        _set_value,
+    ),
     _sql("A secret parameter of a logged statement", ("parameters: $1 =",), _parameters),
 )

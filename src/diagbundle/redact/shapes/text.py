@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from diagbundle.redact.names import NO, meaning
-from diagbundle.redact.plausible import NEVER
+from diagbundle.redact.lazy import regex
+from diagbundle.redact.named.names import NO, meaning
+from diagbundle.redact.named.plausible import NEVER, scheme_end
 from diagbundle.redact.span import Literal, Span
 
-_UUID = re.compile(rb"\{?[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?")
-_MIXED = re.compile(rb"(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])[^\s\"']{8,}", re.DOTALL)
-_PLAIN = re.compile(
+_UUID = regex(rb"\{?[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?")
+_MIXED = regex(rb"(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])[^\s\"']{8,}", re.DOTALL)
+_PLAIN = regex(
     rb"v?[0-9]+(?:[.:_/T-][0-9]+)+[A-Za-z0-9]{0,4}|[0-9]+[A-Za-z]{1,3}|0x[0-9A-Fa-f]{1,16}|[A-Z][0-9]{1,7}|[A-Za-z]+[-_]?[0-9]{1,3}"
 )
 """Versions, times, sizes, addresses, order numbers, `server12`: letters and digits, and still no secret."""
@@ -40,8 +41,9 @@ def is_uuid(value: bytes) -> bool:
 
 def hidden(data: bytes, start: int, end: int, kind: str) -> Iterator[Span]:
     """The span, if what it holds is to be hidden."""
-    if start < end and not kept(data[start:end]):
-        yield Span(start, end, kind)
+    value = data[start:end]
+    if value and not kept(value):
+        yield Span(start + scheme_end(value), end, kind)
 
 
 def closing(data: bytes, at: int, quote: bytes, end: int) -> int:

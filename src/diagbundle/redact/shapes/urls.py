@@ -5,31 +5,35 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from diagbundle.redact.lazy import regex
+from diagbundle.redact.named.plausible import told
 from diagbundle.redact.shapes.text import LONG, TOKEN, exact, folded, hidden, is_uuid, kept, mixed
 from diagbundle.redact.span import Literal, Pattern, Span
 
 _FAR = 512
 """Bytes of a user and pass word."""
-_BREAK = re.compile(rb"[\s\"<>`\x00]")
-_SLASHES = re.compile(rb":(?:\\{0,7}/){2}")
-_PORT = re.compile(rb"[0-9]{1,5}(?:[/?#\\;,]|$)")
-_SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.:-]*\Z")
-_WEB = re.compile(rb"(?:https?|wss?|git\+https?|svn\+https?|dav|davs|git)", re.IGNORECASE)
-_AUTHORITY = re.compile(rb"[^\s\"'<>`\\/?#\x00]*")
-_REST = re.compile(rb"(?:[^\s\"'<>`\\?;\x00]|[?;](?![\w.%-]+=))*")
-_HOST = re.compile(rb"(?:[\w.-]+|\[[0-9A-Fa-f:.%]+\])(?::[0-9]+)?(?=[/?,;\\]|$)")
-_GO_MYSQL = re.compile(rb"(?:tcp6?|udp|unix|cloudsql|memory|pipe|[a-z]+\+tcp)\(")
-_USER_PASS = re.compile(
+_BREAK = regex(rb"[\s\"<>`\x00]")
+_SLASHES = regex(rb":(?:\\{0,7}/){2}")
+_PORT = regex(rb"[0-9]{1,5}(?:[/?#\\;,]|$)")
+_SCHEME = regex(rb"[A-Za-z][A-Za-z0-9+.:-]*\Z")
+_WEB = regex(rb"(?:https?|wss?|git\+https?|svn\+https?|dav|davs|git)", re.IGNORECASE)
+_AUTHORITY = regex(rb"[^\s\"'<>`\\/?#\x00]*")
+_REST = regex(rb"(?:[^\s\"'<>`\\?;\x00]|[?;](?![\w.%-]+=))*")
+_HOST = regex(rb"(?:[\w.-]+|\[[0-9A-Fa-f:.%]+\])(?::[0-9]+)?(?=[/?,;\\]|$)")
+_GO_MYSQL = regex(rb"(?:tcp6?|udp|unix|cloudsql|memory|pipe|[a-z]+\+tcp|)\(")
+_USER_PASS = regex(
     rb"(?:^|[\s\"'`=,({\[>])(?:sips?:|iscsi:)?(?!sips?:|mailto:|iscsi:|acct:|xmpp:|tel:"
-    rb"|urn:)[\w.%+\\-]{0,64}:(?=([^\s\"'`]{1,200})\Z)"
+    rb"|urn:)[\w.%+\\-]{0,64}:(?=([^\s\"'`]{1,200}+)\Z)"
 )
-_ORACLE = re.compile(rb"jdbc:oracle:\w+:[\w$#.]{1,64}/(\"[^\"]{1,128}\"|[^\s\"'`]{1,128}?)@(?=//|[\w.-]+[:/]|\(|ldap)")
-_LEADING_TO = re.compile(
+_OF_DOMAIN = regex(rb"[\w.-]{1,64}\\{1,2}[\w.$-]{1,64}")
+"""A user of Windows: `smb://DOMAIN\\user:P@h`."""
+_ORACLE = regex(rb"jdbc:oracle:\w+:[\w$#.]{1,64}/(\"[^\"]{1,128}\"|[^\s\"'`]{1,128}?)@(?=//|[\w.-]+[:/]|\(|ldap)")
+_LEADING_TO = regex(
     rb"(?i)(?:proxy\w*|dsn|login|auth|userinfo|credentials?|iscsi|sips?|account"
-    rb"|user)[\"']?[\s=:\"']{1,4}[^\s\"']*\Z"
+    rb"|user)[\"']?[\s=:\"']{1,4}[^\s\"']*+\Z"
 )
-_PORT_NEXT = re.compile(rb"[\w.-]+:[0-9]{2,5}(?![\w.])")
-_ESCAPED = re.compile(
+_PORT_NEXT = regex(rb"[\w.-]+:[0-9]{2,5}(?![\w.])")
+_ESCAPED = regex(
     rb"%(?:25)*3a(?:%(?:25)*2f|/){2}(?:[\w.~!*'()+-]|%(?!(?:25)*(?:3a|2f))){0,128}?%(?:25)*3a(?=((?:[\w.~!*'()+,=-]"
     rb"|%(?!(?:25)*2f)){1,256}?)\Z)",
     re.IGNORECASE,
@@ -57,15 +61,17 @@ def _authority(data: bytes, colon: int, begin: int, at: int) -> Iterable[Span]:
         return ()
     web = _WEB.fullmatch(name[0]) is not None
     user, with_pass, word = rest.partition(b":")
-    if any(mark in user for mark in (b"/", b"?", b"#", b"[", b"\\")) or (with_pass and _PORT.match(word)):
+    is_odd = any(mark in user for mark in (b"/", b"?", b"#", b"[", b"\\")) and not _OF_DOMAIN.fullmatch(user)
+    if is_odd or (with_pass and _PORT.match(word)):
         return ()
     end = _host_at(data, at, web=web)
     user, with_pass, word = data[begin:end].partition(b":")
     if not with_pass:
         return _token_user(begin, user)
     start = begin + len(user) + 1
-    spans = list(hidden(data, start, end, "url_password"))
-    if word in (b"", b"x-oauth-basic", b"x", b"X") and _is_token(user):
+    is_filler = word in (b"", b"x-oauth-basic", b"x", b"X") and _is_token(user)
+    spans = [] if is_filler else list(hidden(data, start, end, "url_password"))
+    if is_filler:
         spans.append(Span(begin, begin + len(user), "url_token"))
     return spans
 
@@ -98,12 +104,15 @@ def _without_scheme(data: bytes, at: int) -> Iterable[Span]:
     head = data[max(0, at - 256) : at]
     line = head[head.rfind(b"\n") + 1 :]
     words = line.rsplit(None, 1)
-    found = _USER_PASS.search(line) if words and b":" in words[-1] else None
+    tail = data[at + 1 : at + 80]
+    is_mysql = _GO_MYSQL.match(tail)
+    if not words or b":" not in words[-1] or not (is_mysql or _PORT_NEXT.match(tail) or _LEADING_TO.search(line)):
+        return ()
+    found = _USER_PASS.search(line)
     if not found:
         return ()
     word = found[1]
-    tail = data[at + 1 : at + 80]
-    sure = _GO_MYSQL.match(tail) or (_LEADING_TO.search(line[: found.start(1)]) and b"/" not in word)
+    sure = is_mysql or (_LEADING_TO.search(line[: found.start(1)]) and b"/" not in word)
     if sure or (_PORT_NEXT.match(tail) and mixed(word) and b"/" not in word):
         return hidden(data, at - len(word), _last_at(data, at), "dsn_password")
     return ()
@@ -140,20 +149,22 @@ def _escaped_userinfo(data: bytes, at: int) -> Iterable[Span]:
     return hidden(data, at - len(found[1]), at, "url_password") if found else ()
 
 
-_SURE = re.compile(
+_SURE = regex(
     rb"(?:.*[_.-])?(?:[a-z]*token|passw(?:or)?d|pwd|passphrase|[a-z]*secret|[a-z]*signature"
     rb"|(?:[a-z]+_?-?)?api[_-]?key|assertion|samlresponse"
     rb"|[a-z]*sess(?:ion)?_?id|jwt|otp|[a-z]*ticket|sig|code_verifier|subscription-key|access[_-]?key|private[_-]?key)",
     re.IGNORECASE,
 )
-_LEAD = re.compile(rb"(?:^|[?&;#\s\"'(|]|\\u00(?:26|3[fF])|\\x26|%(?:25)*(?:26|3[fF]|23|3[bB]))([\w.-]*)\Z", re.ASCII)
-_NAME = re.compile(rb"(?:[?&;#]|%(?:25)*26|0026)?([\w.-]*?)(=|%(?:25)*3D)", re.IGNORECASE)
-_VALUE = re.compile(rb"[^&\s\"'<>#\\;`|\x00]*")
-_NESTED = re.compile(rb"(?:[^&\s\"'<>#\\;`|\x00%]|%(?!(?:25)*(?:26|23)))*")
-_SIMPLE = re.compile(rb"[^&\s\"'<>#\\;`|?\x00%]*(?:%(?!26)[^&\s\"'<>#\\;`|?\x00%]*)*")
-_MORE = re.compile(rb"(?:&|\\u0026)(?:amp;)?[\w.%\[\]-]+=")
+_LEAD = regex(rb"(?:^|[?&;#\s\"'(|]|\\u00(?:26|3[fF])|\\x26|%(?:25)*(?:26|3[fF]|23|3[bB]))([\w.-]*)\Z", re.ASCII)
+_NAME = regex(rb"(?:[?&;#]|%(?:25)*26|0026)?([\w.-]*?)(=|%(?:25)*3D)", re.IGNORECASE)
+_VALUE = regex(rb"[^&\s\"'<>#\\;`|\x00]*")
+_NESTED = regex(rb"(?:[^&\s\"'<>#\\;`|\x00%]|%(?!(?:25)*(?:26|23)))*")
+_SIMPLE = regex(rb"[^&\s\"'<>#\\;`|?\x00%]*(?:%(?!26)[^&\s\"'<>#\\;`|?\x00%]*)*")
+_MORE = regex(rb"(?:&|\\u0026)(?:amp;)?[\w.%\[\]-]+=")
 _BLANK = (b"", b" ", b"\n", b"\t", b"\r")
 _TRAIL = b"),.:!?]}"
+_SURE_LEAD = (b"?", b"&", b";", b"#", b"\\", b"%")
+"""What stands before a parameter; behind anything else a form may begin: another parameter has to follow."""
 _LEADS = ("?", "&", ";", "#", "0026", "%26", "%3f")
 _WEAK = ("key", "code", "auth", "sid", "session", "pass", "pwd", "policy", "pin", "relaystate", "magic")
 _STRONG = (
@@ -176,12 +187,14 @@ def _parameter(data: bytes, at: int) -> Iterable[Span]:
     sure = _SURE.fullmatch(name) is not None
     value = pattern.match(data, start, start + 8192) if sure else _SIMPLE.match(data, start, start + 2048)
     end = value.end() if value else start
-    if kept(data[start:end]):
+    is_bare = lead[0][:1] not in _SURE_LEAD
+    if (is_bare and b"&" not in data[end - LONG : end + LONG] and b"\\u0026" not in data[end : end + LONG]) or kept(data[start:end]):
         return ()
     if lead[0][:1] == b";" and (part := re.search(rb"[?/]", data[start:end])):
         end = start + part.start()
     end -= len(data[start:end]) - len(data[start:end].rstrip(_TRAIL))
-    if lead[0][:1] in b" \t\n\r\"'(|" and not _MORE.match(data, end):
+    is_label = name == b"token" and lead[0][:1] == b";" and b"pkcs11:" in data[max(0, at - 256) : at]  # of a device
+    if is_label or (is_bare and not _MORE.match(data, end)):
         return ()
     if _opens(name, data[start:end]):
         return hidden(data, start, end, "url_parameter")
@@ -197,8 +210,21 @@ def _opens(name: bytes, value: bytes) -> bool:
     return mixed(value) or (len(value) > TOKEN + LONG and not is_uuid(value) and not value.islower())
 
 
-_SEGMENTS = re.compile(rb"/[\w-]*((?:\\?/[\w.~%=:+-]{1,512}){1,6})")
-_SEGMENT = re.compile(rb"[\w.~%=:+-]+")
+_SHORT = regex(rb"[?&]p=([^&\s\"'<>]{4,256})")
+_USER = regex(rb"[?&](?:u|user|db)=[^&\s]")
+
+
+def _short(data: bytes, at: int) -> Iterable[Span]:
+    """`?u=bob&p=P`: a `p` beside a user is no page."""
+    found = _SHORT.match(data, at, at + 300)
+    if not found or not (mixed(found[1]) or told(found[1])):
+        return ()
+    query = max(data.rfind(b"?", max(0, at - 300), at + 1), at - 300, 0)
+    return () if not _USER.search(data, query, found.end() + 200) else hidden(data, *found.span(1), "url_parameter")
+
+
+_SEGMENTS = regex(rb"/[\w-]*((?:\\?/[\w.~%=:+-]{1,512}){1,6})")
+_SEGMENT = regex(rb"[\w.~%=:+-]+")
 
 
 def _link(data: bytes, at: int) -> Iterator[Span]:
@@ -227,18 +253,33 @@ _LINKS = (
     "webhook",
 )
 
+_CHANNEL = regex(rb"/t/([a-z]{2}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[\w-]*\d)[\w-]{20,128})/")
+_CONDA = regex(rb"(?i)conda|quetz|channel")
+
+
+def _channel(data: bytes, at: int) -> Iterator[Span]:
+    """`https://conda.anaconda.org/t/P/channel`."""
+    found = _CHANNEL.match(data, at, at + 160)
+    if found and (found[1][2:3] == b"-" or _CONDA.search(data, max(0, at - 80), at)):
+        yield Span(found.start(1), found.end(1), "url_token")
+
+
 PATTERNS: tuple[Pattern, ...] = (
+    Pattern("url_token", "The token in the address of a channel of packages", (Literal(b"/t/", run=20),), _channel),
     Pattern("url_password", "The pass word before the host of a URL", (Literal(b"", shape="login"),), _login),
     Pattern(
         "dsn_password",
         "The pass word before the address of a database or proxy, without a scheme",
-        exact("@tcp", "@unix(", "@udp(", "@localhost", *("@" + digit for digit in "0123456789[")),
+        exact("@tcp", "@unix(", "@udp(", "@(", "@localhost", *("@" + digit for digit in "0123456789[")),
         _without_scheme,
     ),
     Pattern(
         "dsn_password",
         "A named login with its pass word before the host",
-        (*exact("sip:", "sips:", "iscsi:"), *(Literal(name, fold=True, key=True) for name in (b"proxy", b"userinfo"))),
+        (
+            *exact("sip:", "sips:", "iscsi:"),
+            *(Literal(name, fold=True, key=True, next=b"=:_-\"'\\ \t%usUS[") for name in (b"proxy", b"userinfo")),
+        ),
         _named_login,
     ),
     Pattern("dsn_password", "User and pass word in the address of an Oracle database", folded("jdbc:oracle:"), _oracle),
@@ -251,5 +292,6 @@ PATTERNS: tuple[Pattern, ...] = (
         ),
         _parameter,
     ),
+    Pattern("url_parameter", "A short parameter beside a user's", (Literal(b"?p="), Literal(b"&p=")), _short),
     Pattern("url_link", "A link that lets its holder in", folded(*("/" + word for word in _LINKS)), _link),
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from diagbundle.redact.lazy import regex
+from diagbundle.redact.named.plausible import PROSE, told
 from diagbundle.redact.shapes.text import LONG, exact, folded, hidden, kept, mixed, within
 from diagbundle.redact.span import Literal, Pattern, Span
 
@@ -12,17 +14,17 @@ _MECHANISMS = (
     rb"(?:PLAIN|LOGIN|XOAUTH2?|OAUTHBEARER|NTLM|CRAM-MD5|DIGEST-MD5|GSSAPI|EXTERNAL"
     rb"|SCRAM-SHA-[0-9]+(?:-PLUS)?|GSS-SPNEGO|SPNEGO|KERBEROS_V4|MSN|X-\w+)"
 )
-_SASL = re.compile(
+_SASL = regex(
     rb"auth(?:enticate)?[\s=]+\"?" + _MECHANISMS + rb"\"?[ \t]+(?:\{[0-9]+\+?\}(?:\\r\\n"
     rb"|\s)+)?\"?(?=([A-Za-z0-9+/]{4,}={0,3})(?![\w=-]))",
     re.IGNORECASE,
 )
-_MECHANISM = re.compile(_MECHANISMS, re.IGNORECASE)
-_ONLY_SASL = re.compile(
+_MECHANISM = regex(_MECHANISMS, re.IGNORECASE)
+_ONLY_SASL = regex(
     rb"auth(?:enticate)?[ \t]+(PLAIN|LOGIN|XOAUTH2|OAUTHBEARER|NTLM|CRAM-MD5|DIGEST-MD5)[\"'\\rn]{0,6}[ \t\r]*\n", re.IGNORECASE
 )
-_SERVER = re.compile(rb"(?:^|[\s:<>=\]\[-])(?:334|\+)(?:[ \t]*(?:[A-Za-z0-9+/]{4,}={0,2})?)[\"'\\rn]{0,6}[ \t\r]*$")
-_B64_LAST = re.compile(rb"(?:^|[\s:>\"'\]=])([A-Za-z0-9+/]{4,}={0,3})(?:\\r\\n|\\n)?[\"']?[ \t\r]*$")
+_SERVER = regex(rb"(?:^|[\s:<>=\]\[-])(?:334|\+)(?:[ \t]*(?:[A-Za-z0-9+/]{4,}={0,2})?)[\"'\\rn]{0,6}[ \t\r]*$")
+_B64_LAST = regex(rb"(?:^|[\s:>\"'\]=])([A-Za-z0-9+/]{4,}={0,3})(?:\\r\\n|\\n)?[\"']?[ \t\r]*$")
 
 
 def _sasl(data: bytes, at: int) -> Iterable[Span]:
@@ -55,13 +57,14 @@ def _answers(data: bytes, at: int, most: int) -> Iterator[Span]:
             return
 
 
-_REPLY = re.compile(rb"(?:^|[\s:<>])[2-5][0-9]{2}[ -]")
+_ASKS = regex(rb"(?:334|\+)[ \t]?[ \t]?\Z")
+_REPLY = regex(rb"(?:^|[\s:<>])[2-5][0-9]{2}[ -]")
 
 
 def _asked_password(data: bytes, at: int) -> Iterable[Span]:
     """Behind `334 UGFzc3dvcmQ6` the client says its pass word."""
     end = data.find(b"\n", at, at + 64)
-    if end < 0:
+    if end < 0 or not _ASKS.search(data, max(0, at - 4), at):
         return ()
     for _ in range(2):
         start, end = end + 1, within(data, end + 1, 4096)
@@ -77,8 +80,8 @@ def _asked_password(data: bytes, at: int) -> Iterable[Span]:
 
 
 _QUOTED_OR_WORD = rb"(?:\"((?:[^\"\\\r\n]|\\.)*)\"|\\\"((?:[^\"\\\r\n])*)\\\"|\{[0-9]+\+?\}(?:\r?\n|\\r\\n)(\S+)|([^\s\"]+))"
-_IMAP = re.compile(rb"(?:^|[\s:>\"'\]])[A-Za-z]{0,6}[0-9]{1,8}[A-Za-z]?[ \t]\Z")
-_LOGIN = re.compile(
+_IMAP = regex(rb"(?:^|[\s:>\"'\]])[A-Za-z]{0,6}[0-9]{1,8}[A-Za-z]?[ \t]\Z")
+_LOGIN = regex(
     rb"login[ \t]+(?:\"[^\"\r\n]{1,256}\"|\\\"[^\"\\\r\n]{1,256}\\\"|\{[0-9]+\+?\}\r?\n\S+|[^\s\"]{1,256})[ \t]+" + _QUOTED_OR_WORD,
     re.IGNORECASE,
 )
@@ -90,6 +93,8 @@ def _imap(data: bytes, at: int) -> Iterable[Span]:
     if not _IMAP.search(data[max(0, at - 24) : at]):
         return ()
     found = _LOGIN.match(data, at, at + 1024)
+    if found and found[4] is not None and not found[0][:5].isupper() and not told(found[4]):  # `more than 10 login lines. The`
+        return ()
     return _group(data, found) if found else ()
 
 
@@ -103,10 +108,10 @@ def _group(data: bytes, found: re.Match[bytes], first: int = 1) -> Iterable[Span
     return ()
 
 
-_PASS = re.compile(rb"PASS[ \t]+:?(?=\S)([^\r\n]{1,256})")
-_SPEAKS = re.compile(rb"USER |NICK |\+OK|331[ -]|CAP LS|--> |[Pp][Oo][Pp]3|[Ff][Tt][Pp]|C: ")
-_GOES_ON = re.compile(rb"\r?\n(?:NICK|USER) ")
-_POINTS = re.compile(
+_PASS = regex(rb"PASS[ \t]+:?(?=\S)([^\r\n]{1,256})")
+_SPEAKS = regex(rb"USER |NICK |\+OK|331[ -]|CAP LS|--> |[Pp][Oo][Pp]3|[Ff][Tt][Pp]|C: ")
+_GOES_ON = regex(rb"\r?\n(?:NICK|USER) ")
+_POINTS = regex(
     rb"(?:---?>|>{1,3}|=>|C:|c:|CLIENT:|client:|\[client\]|sent:|send:|Sent|Command:|command|cmd|ftp>|\""
     rb"|')[ \t]*['\"]?\Z",
     re.IGNORECASE,
@@ -116,14 +121,18 @@ _POINTS = re.compile(
 def _pass(data: bytes, at: int) -> Iterable[Span]:
     """`PASS P` of FTP, POP3 and IRC: after a client's mark, or near a `USER u`."""
     found = _PASS.match(data, at, at + 300)
-    if not found or data[at - 1 : at].isalnum():
+    if not found or data[at - 1 : at].isalnum() or data[at - 1 : at] == b"_":
         return ()
     before = data[max(0, at - 240) : at]
     line = before[before.rfind(b"\n") + 1 :]
     after = data[found.end() : found.end() + 24]
     if not (_POINTS.search(line[-16:]) or _SPEAKS.search(before) or _GOES_ON.match(after)):
         return ()
-    return _line_value(data, found.start(1), found.end(1), line)
+    return (span for span in _line_value(data, found.start(1), found.end(1), line) if not _SENTENCE.match(data, *span[:2]))
+
+
+_SENTENCE = regex(rb"[A-Za-z'.,]+[ \t]+[\w<([{'\"-]")
+"""More words behind the first one, which is a plain word: `the PASS command is sent`."""
 
 
 def _line_value(data: bytes, start: int, end: int, line: bytes) -> Iterable[Span]:
@@ -132,28 +141,30 @@ def _line_value(data: bytes, start: int, end: int, line: bytes) -> Iterable[Span
     stops = [place for mark in (b"\\r", b"\\n") if (place := text.find(mark)) >= 0]
     quote = line.rstrip()[-1:]
     quote = quote if quote in (b'"', b"'") else b'"' * (line.count(b'"') % 2)
-    if quote and (place := text.find(quote)) >= 0:
-        stops.append(place)
+    around = quote + b"".join(mark for mark in (b'"', b"'") if mark != quote and line.count(mark) % 2)
+    stops += [place for mark in around if (place := text.find(mark)) >= 0]
     text = text[: min(stops, default=len(text))].rstrip()
     return hidden(data, start, start + len(text), "wire_password")
 
 
-_REDIS = re.compile(
+_REDIS = regex(
     rb"(?:hello[ \t]+[23][ \t]+)?auth[ \t]+(?:"
     + _MECHANISMS
-    + rb"\b)?(?P<a>[^\s\"'\\]{1,512})(?:[ \t]+(?P<b>[^\s\"'\\-][^\s\"'\\]{0,511}))?",
+    + rb"\b)?(?P<a>(?![=:])[^\s\"'\\]{1,512})(?:[ \t]+(?P<b>[^\s\"'\\-][^\s\"'\\]{0,511}))?",
     re.IGNORECASE,
 )
-_REDIS_QUOTED = re.compile(
+_REDIS_QUOTED = regex(
     rb"auth(\\?\")(?: \\?\"(?P<a>[^\"\\\n]*(?:\\(?!\")[^\s][^\"\\\n]*)*)\\?\")(?: \\?\"(?P<b>[^\"\\\n]*(?:\\(?!\")"
     rb"[^\s][^\"\\\n]*)*)\\?\")?",
     re.IGNORECASE,
 )
-_PROMPT = re.compile(rb"(?:^|[0-9a-z\])]>|\n|C:|>>|redis[^\n]{0,40}|\"|'|cmd=|hello [23])[ \t]*\Z", re.IGNORECASE)
+_PROMPT = regex(rb"(?:^|[0-9a-z\])]>|\n|C:|>>|redis[^\n]{0,40}|\"|'|cmd=|hello [23])[ \t]*\Z", re.IGNORECASE)
 
 
 def _redis(data: bytes, at: int) -> Iterable[Span]:
     """`AUTH P`, `AUTH u P`, `HELLO 3 AUTH u P`: at a prompt or at a line's beginning."""
+    if data[at - 1 : at] in (b"_", b"-", b".", b"/"):
+        return ()  # `type=USER_AUTH msg=audit`
     before = data[max(0, at - 64) : at]
     line = before[before.rfind(b"\n") + 1 :]
     found = _REDIS.match(data, at, at + 1100)
@@ -166,7 +177,7 @@ def _redis(data: bytes, at: int) -> Iterable[Span]:
     name = "b" if found["b"] else "a"
     if not line and name == "b" and data[at : at + 1] == b"a" and not mixed(found["b"]):
         return ()  # `auth required pam_env.so`
-    if not line and found[name].isalpha() and found[name].islower() and len(found[name]) < LONG and not found["a"].isupper():
+    if not line and (word := found[name].rstrip(b".,:;")).isalpha() and word.islower() and len(word) < LONG and not found["a"].isupper():
         return ()
     return hidden(data, found.start(name), found.end(name), "wire_password")
 
@@ -180,7 +191,7 @@ def _redis_words(data: bytes, at: int) -> Iterable[Span]:
     return hidden(data, found.start(name), found.end(name), "wire_password")
 
 
-_RESP = re.compile(
+_RESP = regex(
     rb"(?:auth|requirepass|masterauth)(\r\n|\n|\\r\\n)\$[0-9]+\1(?P<a>[^\r\n\\]{1,512})\1(?:\$[0-9]+\1(?P<b>[^\r\n\\]{1,512}))?",
     re.IGNORECASE,
 )
@@ -196,12 +207,12 @@ def _resp(data: bytes, at: int) -> Iterator[Span]:
         yield from hidden(data, found.start(name), found.end(name), "wire_password")
 
 
-_DIGEST_NAMES = re.compile(
+_DIGEST_NAMES = regex(
     rb"(?:user|cleartext|chap|nt|lm|tunnel|crypt|smd5|sha|ssha|md5|old|new|proxy|digest|ms-chap2?|ms-mppe-(?:recv"
     rb"|send)|ascend)-(?:password|response|key|hash|send-password|receive-password|secret)",
     re.IGNORECASE,
 )
-_RADIUS = re.compile(
+_RADIUS = regex(
     rb"[\w-]{0,24}+(?:\(\d+\))?[ \t]*(?::?=|\+=|==|:)[ \t]*(?:\\?\"((?:[^\"\\\r\n]|\\.)*?)\\?\"|'([^'\r\n]*)'"
     rb"|(0x[0-9A-Fa-f]{4,}|[^\s\"',;]+))"
 )
@@ -216,13 +227,20 @@ def _radius(data: bytes, at: int) -> Iterable[Span]:
 
 def _after(pattern: bytes) -> Callable[[bytes, int], Iterable[Span]]:
     """A find: the first group that takes part where the pattern matches at the anchor."""
-    compiled = re.compile(pattern, re.IGNORECASE)
+    compiled = regex(pattern, re.IGNORECASE)
 
     def find(data: bytes, at: int) -> Iterable[Span]:
         found = compiled.match(data, at, at + 1024)
         return _group(data, found) if found else ()
 
     return find
+
+
+def _setting(data: bytes, at: int) -> Iterable[Span]:
+    """`requirepass P`, and not what a comment says about it."""
+    spans = list(_of_setting(data, at))
+    said = data[spans[0].start : spans[0].end] if spans else b""
+    return () if said.lower() in PROSE else spans
 
 
 def _xmpp(data: bytes, at: int) -> Iterable[Span]:
@@ -251,12 +269,16 @@ _SASL_ANCHORS = tuple(
 _RESP_ANCHORS = folded("auth\r\n$", "auth\\r\\n$", "requirepass\r\n$", "requirepass\\r\\n$", "masterauth\r\n$")
 _ATTRIBUTES = (
     "user-password", "cleartext-password", "chap-password", "nt-password", "lm-password", "tunnel-password", "ms-chap-response",
-    "ms-chap2-response", "ms-mppe-recv-key", "ms-mppe-send-key", "crypt-password", "md5-password", "chap-response",
+    "ms-chap2-response", "nt-response", "lm-response",
+    "ms-mppe-recv-key", "ms-mppe-send-key", "crypt-password", "md5-password", "chap-response",
 )  # fmt: skip
 _SIMPLE = rb"authentication: simple[^\n]{0,20}\n[^\n]{0,40}simple:[ \t]*([0-9a-f]{4,}|\S+)"
-_IDENTIFY = rb"identify[ \t]+(?:[\w\[\]{}|^`-]{1,30}[ \t]+)?((?=[^\r\n]{0,64}[0-9!#$%&*+=?@^_])[^\s\"'\\]{6,})"
+_IDENTIFY = (
+    rb"identify[ \t]+(?:[A-Za-z\[\]{}|^`][\w\[\]{}|^`-]{0,30}[ \t]+(?=[^\s]{6,64}(?:\s*[\r\n]|\s*\Z|[\"'\\]|[ \t]*\()))?"
+    rb"((?=[^\s0-9]{0,64}[0-9])(?=[^\sA-Za-z]{0,64}[A-Za-z])[^\s\"'\\<>()\[\]/|]{6,})(?=\s|\Z|[\"'\\])"
+)
 _WORD = rb"(?:\\?\"([^\"\\\r\n]+)|'([^'\r\n]+)'|([^\s\"',;\\]+))"
-_SETTING = rb"(?:requirepass|masterauth)\\?\"?[ \t]+" + _WORD
+_of_setting = _after(rb"(?:requirepass|masterauth)(?:\\?\"[ \t]+(?=\\?\")|[ \t]+)" + _WORD)
 
 PATTERNS: tuple[Pattern, ...] = (
     _wire(
@@ -268,12 +290,12 @@ PATTERNS: tuple[Pattern, ...] = (
     _wire("The answer to a mail server that asks for the pass word", exact("UGFzc3dvcmQ6"), _asked_password, "sasl"),
     _wire("The pass word of an IMAP login", folded(*(f"{digit} login " for digit in range(10))), _imap),
     _wire("The pass word of FTP, POP3 or IRC", exact("PASS "), _pass),
-    _wire("The pass word of a news server", folded("authinfo pass "), _after(rb"authinfo pass (\S+)")),
+    _wire("The pass word of a news server", folded("authinfo pass "), _after(rb"authinfo pass ([^\s\"']+)")),
     _wire("The pass word of Redis at its prompt", exact("AUTH ", "auth "), _redis),
     _wire("The pass word of Redis as MONITOR shows it", folded('"auth\\" ', '"auth" '), _redis_words),
     _wire("The pass word of Redis on the wire", _RESP_ANCHORS, _resp),
-    _wire("The pass word of Redis in its settings", folded("requirepass", "masterauth"), _after(_SETTING)),
-    _wire("A user's pass word of Redis", folded("setuser"), _set_user),
+    _wire("The pass word of Redis in its settings", folded("requirepass", "masterauth"), _setting),
+    _wire("A user's pass word of Redis", (Literal(b"setuser", fold=True, next=b" \t\"'\\"),), _set_user),
     _wire("A pass word in a packet of RADIUS", folded(*_ATTRIBUTES), _radius),
     _wire("The pass word of a simple bind in a dump", folded("authentication: simple"), _after(_SIMPLE)),
     _wire("What a chat client says to be known", exact("IDENTIFY ", "identify ", "Identify "), _after(_IDENTIFY)),

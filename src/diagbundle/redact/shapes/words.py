@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
+from diagbundle.redact.lazy import regex
 from diagbundle.redact.shapes.text import closing, within
 
 _WORD_LIMIT = 1024
-_BARE = re.compile(
+_BARE = regex(
     rb"(?:[^\s\"'\\|;&<>()`\x00]|\\[^\s\"'\\]|\\[ ](?=[^\s-])|[|;&<>(](?![|;&<>\s]|[a-z/._-]*(?:\s|\Z|\"|'))|\)(?![\s\"';,)]|\Z))+"
 )
-_OPEN = re.compile(rb"\$?(\\*[\"'])")
+_OPEN = regex(rb"\$?(\\*[\"'])")
+_HOLDER = regex(rb"<[A-Za-z][\w ./:|-]{0,60}>(?=[\s\"'\]]|\Z)")
+"""What a usage says in the place of a value: `sshpass -p <password>`."""
 
 
 class Word(NamedTuple):
@@ -33,6 +35,8 @@ def word_at(data: bytes, at: int, *, lead: bytes = b" ") -> Word | None:
     if lead[-1:] in (b'"', b"'"):
         end = closing(data, at, lead, line)
         return Word(at, end, end + len(lead)) if end >= 0 else None
+    if holder := _HOLDER.match(data, at, line):
+        return Word(at, holder.end(), holder.end())
     opened = _OPEN.match(data, at, line)
     if opened:
         return _quoted(data, opened.end(), opened[1], line)
@@ -53,5 +57,5 @@ def _quoted(data: bytes, start: int, quote: bytes, line: int) -> Word | None:
     return Word(start, end, after + 2 if data[after : after + 2] == b"''" and quote == b"'" else after)
 
 
-_GLUE = re.compile(rb"'(?:\\''|\"'\"'|'(?!'|[\s,;|)]|\Z))")
-_TO_BLANK = re.compile(rb"[^\s]+")
+_GLUE = regex(rb"'(?:\\''|\"'\"'|'(?!'|[\s,;|)]|\Z))")
+_TO_BLANK = regex(rb"[^\s]+")

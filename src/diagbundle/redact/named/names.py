@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from typing import NamedTuple
+
+from diagbundle.redact.lazy import regex
 
 
 class Meaning(NamedTuple):
@@ -47,7 +48,8 @@ TOKENS = _set("""
 """)
 KEYS = _set("""
     apikey apikeys authkey privkey privatekey accesskey masterkey encryptionkey signingkey sharedkey accountkey sharedaccesskey
-    licensekey sessionkey secretkey authenticationkey presharedkey cryptokey wepkey clekey apischlussel apischluessel
+    licensekey licencekey activationkey activationkeys registrationkey enrollmentkey deploykey consumerkey storagekey integrationkey
+    sessionkey secretkey authenticationkey presharedkey cryptokey wepkey clekey apischlussel apischluessel
 """)
 CREDENTIALS = _set("credential credentials zugangsdaten")
 ONE = {
@@ -65,7 +67,7 @@ KEY_OF = _set("""
     security product registration activation data root unseal recovery unlock decrypt decryption consumer admin partner merchant
     integration write ingest server subscription function functions sas cookie validation machine wireless webhook webhooks vault bot
     rest user backup restic borg luks volume disk wrapping priv certificate tsig rndc ddns bearer token authentication
-    authorization cle chave clave integration
+    authorization cle chave clave integration wlan wifi
 """)
 KEY_WORDS = _set("key keys schluessel schlussel cle cles clave claves chave chaves")
 NOT_KEY_OF = _set("""
@@ -80,7 +82,9 @@ PAIRS = {
     **{(key, right): "key" for key in ("cle", "clave", "chave") for right in ("api", "privee", "secrete", "secreta", "privada")},
     ("de", "passe"): "password", ("unlock", "code"): "password", ("recovery", "code"): "password", ("recovery", "codes"): "password",
     ("verification", "code"): "password", ("backup", "code"): "password", ("backup", "codes"): "password", ("mfa", "code"): "password",
-    ("activation", "code"): "password", ("key", "material"): "key",
+    ("activation", "code"): "password", ("key", "material"): "key", ("key", "base"): "key", ("deterministic", "key"): "key",
+    ("s", "key"): "key",
+    ("derivation", "salt"): "secret",
     ("otp", "code"): "password", ("auth", "code"): "token", ("authorization", "code"): "token", ("pin", "code"): "password",
     ("access", "code"): "password", ("security", "code"): "password", ("pass", "word"): "password", ("pass", "phrase"): "password",
     ("pass", "wd"): "password", ("seed", "phrase"): "secret", ("recovery", "phrase"): "secret", ("private", "pem"): "key",
@@ -89,16 +93,20 @@ PAIRS = {
     ("session", "cookie"): "token", ("auth", "cookie"): "token", ("erlang", "cookie"): "secret", ("rediscli", "auth"): "password",
     ("master", "auth"): "password", ("amz", "signature"): "token", ("goog", "signature"): "token", ("auth", "tok"): "password",
     ("shared", "signature"): "token", ("palabra", "clave"): "password", ("parola", "chiave"): "password", ("secret", "base"): "secret",
+    ("auth", "ident"): "credential", ("signing", "salt"): "secret", ("encryption", "salt"): "secret",
+    **{(store, code): "key" for store in ("keystore", "pfx", "pkcs", "jks", "kubeconfig", "keychain", "keytab")
+       for code in ("base", "b", "data", "content", "contents")}, ("p", "base"): "key",
     ("proxy", "auth"): "credential", ("basic", "auth"): "credential", ("http", "auth"): "credential",
 }  # fmt: skip
 
 # A word that goes only where its value looks random.
 WEAK_ONE = {
     **dict.fromkeys(KEY_WORDS, Meaning(WEAK, "key")),
-    **dict.fromkeys(("auth", "cred", "creds", "cookie", "cookies", "session", "sid", "pat", "sk", "code"), Meaning(WEAK, "credential")),
-    **dict.fromkeys(("sessionid",), Meaning(WEAK, "credential", hexes=True)),
+    **dict.fromkeys(("cred", "creds", "cookie", "cookies", "session", "sid", "pat", "sk", "code"), Meaning(WEAK, "credential")),
+    **dict.fromkeys(("auth",), Meaning(WEAK, "credential", hexes=True)),
+    **dict.fromkeys(("sessionid", "ticket"), Meaning(WEAK, "credential", hexes=True)),
     **dict.fromkeys(("sig", "signature", "salt", "seed", "hmac", "assertion"), Meaning(WEAK, "secret", hexes=True)),
-    **dict.fromkeys(("pin", "pins", "tan"), Meaning(WEAK, "password", digits=True)),
+    **dict.fromkeys(("pin", "pins", "puk", "puks", "tan"), Meaning(WEAK, "password", digits=True)),
 }
 SECRET_ID = Meaning(WEAK, "secret", hexes=True, digits=False)
 
@@ -124,39 +132,42 @@ ABOUT = _set("""
     usages cert certs certificate certificates
     spec specs column row rows screen page form view link button icon text fd socket proxy engine module driver
     device serial slot curve exchange agreement board code codes map stroke down up press space ring rings chain pair pairs
-    frame event word words reqd
+    frame event word words reqd option options setting settings config configuration variable variables accessor accessors exception
+    builder util utils context entity repository strategy interceptor component controller wrapper middleware decorator callback
+    lease leases dto flag flags identity identities scheme schemes dialog to
 """)
 ABOUT_KEY = ABOUT | _set("value values usage derivation schedule")
-KEPT_BEHIND = _set("hash hashed value data string text plain cleartext base code codes")
+KEPT_BEHIND = _set("hash hashed value data string text plain cleartext base code codes salt")
+ENCODED = _set("b base")
+"""How the value is written: `TLS_KEY_B64`."""
 # Words before that say how many or whether.
 BEFORE = _set("""
     no max min maximum minimum num total count has is use used uses allow allowed enable disable enabled disabled require
     requires required load import show forgot forgotten without hide skip prompt completion reasoning unexpected non permit ask
+    update condition
 """)
-LESS = re.compile(
-    r"(?:password|passwd|token|secret|pass|pwd)(?:less|ize\w*|iz\w*|ary|aries|ly|s?manager|ion|ive\w*|age\w*|enger\w*|es|ed|ing)"
-)
-GLUED = re.compile(
+LESS = regex(r"(?:password|passwd|token|secret|pass|pwd)(?:less|ize\w*|iz\w*|ary|aries|ly|s?manager|ion|ive\w*|age\w*|enger\w*|es|ed|ing)")
+GLUED = regex(
     r"\w*(?P<stem>password|passwd|passphrase|passwort|kennwort|secret|token|apikey|secretkey|privatekey|accesskey|authkey|masterkey|psk|pwd)s?"
 )
-GLUED_PASS = re.compile(
+GLUED_PASS = regex(
     r"(?:src|source|dest|dst|destination)?(?:db|user|usr|root|admin|ssh|key|store|keystore|truststore|trust|bind|smtp|ldap|require|my|ftp|http|https|proxy|su|sudo|wifi|wpa|vnc|"
     r"mail|imap|pop|sql|mysql|pg|postgres|redis|rabbit|mongo|auth|login|svc|app|sys|system|oracle|ora|ipmi|bmc|snmp|priv|cert|pem|ca|"
     r"default|cluster|repl|replication|enc|crypt|new|old|temp|tmp|test|master|conf|rclone|basic|web|samba|smb|nfs|cifs|backup|vpn|radius|jmx|"
-    r"amqp|mqtt|hash|sa|ad|domain|join|account|srv|server|client|api|router|enable|x|m|d|p)(?:pass|pw)"
+    r"amqp|mqtt|hash|sa|ad|domain|join|account|srv|server|client|api|router|enable|dn|adm|mgr|op|oper|guest|ro|rw|x|m|d|p)(?:pass|pw)"
 )
-GLUED_HEAD = re.compile(r"(?:password|passwd|passphrase|passwort|secret|token)(?P<rest>\w+)")
+GLUED_HEAD = regex(r"(?:password|passwd|passphrase|passwort|secret|token)(?P<rest>\w+)")
 KIND_OF_STEM = {"secret": "secret", "token": "token", "apikey": "key", "secretkey": "key", "privatekey": "key", "accesskey": "key",
                 "authkey": "key", "masterkey": "key"}  # fmt: skip
 NEVER = _set("""
     oldpwd nopasswd nopassword bypass compass keypress imagepullsecrets nonce lastpass keepass tokenizer passthrough passthru
 """)
 
-SOURCE = re.compile(
+SOURCE = regex(
     rb"[\w-]\.(?:go|py|java|c|cc|cpp|cxx|h|hpp|js|mjs|ts|tsx|jsx|rb|rs|php|pl|pm|sh|kt|scala|cs|lua|ex|erl|swift|so|log|service)\Z"
 )
 """The name of a file: `token.go:118`."""
-PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z\u00df-\u024f]+|[^\W\d_A-Za-z]+")
+PARTS = regex(r"[A-Z]+(?![a-z])|[A-Z]?[a-z\u00df-\u024f]+|[^\W\d_A-Za-z]+")
 
 
 def _plain(text: str) -> str:
@@ -196,6 +207,8 @@ def _strong(parts: list[str]) -> tuple[int, str]:
 
 def _weak(parts: list[str]) -> Meaning:
     """A word at the end of a name that may say it; a number behind does not matter."""
+    if len(parts) > 1 and parts[-1] in ENCODED:
+        parts = parts[:-1]
     last = parts[-1]
     if last not in WEAK_ONE:
         behind = parts[-2] if len(parts) > 1 else ""
@@ -214,10 +227,14 @@ def _judge(name: bytes) -> Meaning:  # noqa: PLR0911 - one for each reason
     end, kind = _strong(parts)
     if not end:
         return _weak(parts)
-    if kind == "secret" and parts[-2:] == ["existing", "secret"]:  # the name of an object
+    if "existing" in parts and "secret" in parts:  # the name of an object
+        return NOTHING
+    if parts[:2] == ["public", "key"]:  # `PublicKeyToken=` of an assembly
         return NOTHING
     if parts[-2:] == ["secret", "id"]:
         return SECRET_ID
+    if parts[end - 1] == "community" and parts[end:] not in ([], ["value"], ["name"]):  # `community.general.ping`, a module
+        return NOTHING
     about = ABOUT_KEY if kind == "key" else ABOUT
     if not about.isdisjoint(word for word in parts[end:] if word not in KEPT_BEHIND) or parts[0] in BEFORE:
         return NOTHING

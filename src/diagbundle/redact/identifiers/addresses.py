@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_network
+
+from diagbundle.redact.lazy import regex
 
 OCTETS = 1 << 15
 """Prefixes whose flips are remembered."""
@@ -42,12 +43,12 @@ HOLD_V4 = tuple(int(IPv6Address(prefix)) >> 32 for prefix in ("::ffff:0:0", "64:
 Prefixes = Sequence[tuple[int, int]]
 """(bits, how many of them) each."""
 _EUI = 0xFFFE
-_MAC = re.compile(rb"[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2}){4}|[0-9A-Fa-f]{10})|[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2}")
+_MAC = regex(rb"[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2}){4}|[0-9A-Fa-f]{10})|[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2}")
 _NODES = tuple(tuple(1 << place | octet >> (8 - place) for place in range(8)) for octet in range(256))
 """Of each octet the eight nodes on its way down the tree."""
 _BITS = bytes(byte & 1 for byte in range(256))
-_KERNEL = re.compile(rb"[0-9A-F]{8}(?::[0-9A-F]{4})?|[0-9A-F]{32}:[0-9A-F]{4}")
-_DIGITS = re.compile(rb"[0-9a-f]{32}")
+_KERNEL = regex(rb"[0-9A-F]{8}(?::[0-9A-F]{4})?|[0-9A-F]{32}:[0-9A-F]{4}")
+_DIGITS = regex(rb"[0-9a-f]{32}")
 
 
 class Tree:

@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from diagbundle.redact.domains import NO_HOSTS, SUFFIXES
-from diagbundle.redact.people import NO_USERS, SYSTEM
-from diagbundle.redact.pseudonym import STANDIN
-from diagbundle.redact.rewrite import LONGEST, SHORTEST, Rewriter
+from diagbundle.redact.identifiers.domains import NO_HOSTS, SUFFIXES
+from diagbundle.redact.identifiers.people import NO_USERS, SYSTEM
+from diagbundle.redact.identifiers.pseudonym import STANDIN
+from diagbundle.redact.identifiers.rewrite import LONGEST, SHORTEST, Rewriter
 
 Name = tuple[str, bytes]
 """Kind (`host`, `domain`, `user`) and name."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from diagbundle.redact.people import Place
+from diagbundle.redact.identifiers.people import Place
 
 DOT, COLON, HYPHEN, BACKSLASH, PERCENT, SLASH, OPEN, CLOSE, EQUALS, BLANK, LESS, GREATER, BRACKET, DOLLAR, NEWLINE = b".:-\\%/()= <>[$\n"
 GROWN, JOINTS = frozenset(b"+~"), frozenset(b":-")

@@ -1473,7 +1473,7 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 static PyType_Slot slots[] = {{Py_tp_new, rewriter_new}, {Py_tp_dealloc, rewriter_free}, {Py_tp_methods, methods}, {0, NULL}};
-static PyType_Spec spec = {"diagbundle.redact._rewrite.Rewriter", sizeof(Rewriter), 0, Py_TPFLAGS_DEFAULT, slots};
+static PyType_Spec spec = {"diagbundle.redact.identifiers._rewrite.Rewriter", sizeof(Rewriter), 0, Py_TPFLAGS_DEFAULT, slots};
 
 static int module_exec(PyObject *module)
 {

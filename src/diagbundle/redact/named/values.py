@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from diagbundle.redact.lazy import regex
 from diagbundle.redact.span import LINE
 
 BLOCK = 32 << 10
@@ -24,22 +25,32 @@ class Value(NamedTuple):
     quoted: bool = False
 
 
-OPEN = re.compile(
+OPEN = regex(
     rb"(?:[bBrRuUfEN@$]{1,2}(?=\\{0,31}[\"']))?(?:(?P<run>\\{0,31})(?P<quote>[\"'`])|"
     rb"(?P<written>&quot;|&\#34;|&\#x22;|&\#39;|&apos;|\\{1,15}u002[27]|\\{1,15}x2[27]|%(?:25)*2[27]))"
 )
-CLOSED = re.compile(rb"[\s\x00,;:)\]}>&|#/.\\+*=-]")
+CLOSED = regex(rb"[\s\x00,;:)\]}>&|#/.\\+*=-]")
 JOINS = b"'\"\\ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789$!@%^*_~+-"
-APOSTROPHE = re.compile(rb"'(?:\\*\"'\\*\"|\\+')'")
+APOSTROPHE = regex(rb"'(?:\\*\"'\\*\"|\\+')'")
 """How a shell's word in apostrophes holds one."""
-JOINED = re.compile(rb"(?:'[^'\n]*+'|\"(?:[^\"\\\n]|\\.)*+\"|\\['\"\\ $]|[^\s\"'`\\,;&|<>()\[\]{}:\x00]++)++")
+OUTSIDE = b"'\"'\"'"
+"""The same where nothing else can be meant, whatever stands before."""
+JOINED = regex(rb"(?:'[^'\n]*+'|\"(?:[^\"\\\n]|\\.)*+\"|\\['\"\\ $]|[^\s\"'`\\,;&|<>()\[\]{}:\x00]++)++")
 """What a shell joins to a quoted word: more quoted and bare pieces."""
-LEAD = re.compile(
+LEAD = regex(
     rb"(?:\xef\xbb\xbf)?[ \t]*(?:[#;*+>-]{1,3}[ \t]*|//[ \t]*|--[ \t]+|REM[ \t]+)?(?:(?:export|set|setenv|declare|local|readonly|typeset|"
     rb"env|ENV|ARG|SetEnv|let|const|var|val|final|public|private|protected|static|string|String|char|my|our|-[xgri]{1,4}|def)[ \t]+){0,4}"
     rb"[\"'`]?[$@%:*]?"
 )
 """What may stand before the name where a line holds nothing but a name and its value."""
+
+
+REFERENCE = regex(
+    rb"(?:\$?\{\{[^\r\n]{0,200}?\}\}|[$#%]\{[^{}\r\n]{1,200}\}|\$\{[^{}\r\n]{1,80}[$#]\{[^{}\r\n]{1,80}\}\}|\(\([\w./-]{1,80}\)\)|"
+    rb"\$\((?!echo |printf )(?:[^()\r\n]|\([^()\r\n]{0,80}\)){1,200}\)|"
+    rb"\$\w{1,40}(?:(?:->|::)\w{1,40}|(?:->)?(?:\[[\"']?\w{1,40}[\"']?\]|\{[\"']?\w{1,40}[\"']?\}))+|<%[^\r\n]{0,200}?%>)(?=[\s\"'`,;)}\]\\&/?#|<]|\Z)"
+)
+"""What stands in the place of a value until a shell, a template or a pipeline puts it there; with blanks in it, or without."""
 
 
 def depth(run: int) -> int:
@@ -103,7 +114,7 @@ def close_of(data: bytes, start: int, quote: bytes, own: int, limit: int) -> int
         run = run_before(data, start, found)
         after = data[found + 1 : found + 2]
         at = found + 1
-        if quote == b"'" and (skipped := APOSTROPHE.match(data, found, limit)):
+        if quote == b"'" and (run <= own or data.startswith(OUTSIDE, found)) and (skipped := APOSTROPHE.match(data, found, limit)):
             at = skipped.end()
             continue
         if depth(run) > own:
@@ -160,7 +171,7 @@ def _with_joined(data: bytes, name: int, value: Value, quote: bytes, line: int) 
     other = b"'" if quote == b'"' else b'"'
     if data[after : after + 1] == other and inside(data, name, other):
         return value
-    joined = JOINED.match(data, after, line)
+    joined = JOINED.match(data, after, min(line, after + BEFORE // 2))
     return Value(value.start, joined.end(), joined.end(), quoted=True) if joined else value
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from diagbundle.redact import _grammar as grammar
+from diagbundle.redact.identifiers import _grammar as grammar
 
 if TYPE_CHECKING:
-    from diagbundle.redact._grammar import Found, Region
-    from diagbundle.redact.people import Place
+    from diagbundle.redact.identifiers._grammar import Found, Region
+    from diagbundle.redact.identifiers.people import Place
 
 
 def word(region: Region, at: int) -> Sequence[Found]:

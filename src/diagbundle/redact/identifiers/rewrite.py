@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from diagbundle.redact._grammar import Tables
-from diagbundle.redact._twin import Twin
-from diagbundle.redact.domains import EXTENSIONS, PACKAGES, STRENGTH, SURE, VERSIONS
-from diagbundle.redact.people import PLACES, Place
+from diagbundle.redact.identifiers._grammar import Tables
+from diagbundle.redact.identifiers._twin import Twin
+from diagbundle.redact.identifiers.domains import EXTENSIONS, PACKAGES, STRENGTH, SURE, VERSIONS
+from diagbundle.redact.identifiers.people import PLACES, Place
 
 try:
-    from diagbundle.redact import _rewrite
+    from diagbundle.redact.identifiers import _rewrite
 except ImportError:  # no compiler where this was installed
     _rewrite = None  # type: ignore[assignment]
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from diagbundle.redact._grammar import (
+from diagbundle.redact.identifiers._grammar import (
     COLON,
     DOT,
     HYPHEN,
@@ -22,18 +22,19 @@ from diagbundle.redact._grammar import (
     dashed,
     dotted,
 )
-from diagbundle.redact._words import syslog, word
+from diagbundle.redact.identifiers._words import syslog, word
+from diagbundle.redact.lazy import regex
 
 BACK = 512
 """How far before its part of the text a block looks for what began there."""
 AHEAD = 128
 """How far behind its part it looks for what began in it."""
 _LOWER = bytes(range(65)) + bytes(range(97, 123)) + bytes(range(91, 256))
-_DOT = re.compile(rb"\.(?<=[0-9A-Za-z_-].)(?:(?=[A-Za-z_-])|(?=[0-9])(?:(?<![0-9].)|(?=.{1,4}\.)))", re.DOTALL)
-_COLON = re.compile(rb":(?:(?=:)|(?<=[0-9A-Fa-f]:)(?=[0-9A-Fa-f]{1,4}:))")
-_DASH = re.compile(rb"-(?=[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-)(?<=[0-9A-Fa-f]{2}-)")
-_LINE = re.compile(rb"^(?=[<A-Z0-9])", re.MULTILINE)
-_ESCAPED = re.compile(rb"(?<=[\\%])[0-9A-Za-z]")
+_DOT = regex(rb"\.(?<=[0-9A-Za-z_-].)(?:(?=[A-Za-z_-])|(?=[0-9])(?:(?<![0-9].)|(?=.{1,4}\.)))", re.DOTALL)
+_COLON = regex(rb":(?:(?=:)|(?<=[0-9A-Fa-f]:)(?=[0-9A-Fa-f]{1,4}:))")
+_DASH = regex(rb"-(?=[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-)(?<=[0-9A-Fa-f]{2}-)")
+_LINE = regex(rb"^(?=[<A-Z0-9])", re.MULTILINE)
+_ESCAPED = regex(rb"(?<=[\\%])[0-9A-Za-z]")
 
 
 class Twin:

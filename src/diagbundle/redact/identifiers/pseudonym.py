@@ -19,23 +19,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from diagbundle.errors import OutputError, UsageError
-from diagbundle.redact.addresses import Addresses
-from diagbundle.redact.domains import KEPT_SUFFIXES, NO_HOSTS, PUBLIC, THEIRS
-from diagbundle.redact.people import NO_USERS, SYSTEM
-from diagbundle.redact.rewrite import Rewriter
+from diagbundle.redact.identifiers.addresses import Addresses
+from diagbundle.redact.identifiers.domains import KEPT_SUFFIXES, NO_HOSTS, PUBLIC, THEIRS
+from diagbundle.redact.identifiers.people import NO_USERS, SYSTEM
+from diagbundle.redact.identifiers.rewrite import Rewriter
+from diagbundle.redact.lazy import regex
 
 VERSION = 1
 KEY_BYTES = 32
 MOST = 100_000
 """Names of which is remembered what stands for them; a hostile log may hold any number."""
-STANDIN = re.compile(rb"(?:host|dom|user)-(?=[a-z]*[2-7])[a-z2-7]{8}")
+STANDIN = regex(rb"(?:host|dom|user)-(?=[a-z]*[2-7])[a-z2-7]{8}")
 """A digit among the eight tells it from `host-computer`."""
-_NEAR = re.compile(rb"(?:host|user|dom)-[a-z2-7]{8}(?:\.invalid)?(?![0-9A-Za-z])", re.IGNORECASE)
-_PROVIDERS = re.compile(
+_NEAR = regex(rb"(?:host|user|dom)-[a-z2-7]{8}(?:\.invalid)?(?![0-9A-Za-z])", re.IGNORECASE)
+_PROVIDERS = regex(
     rb"www|(?:us|eu|ap|ca|sa|me|af|il|cn)-(?:gov-)?[a-z]{4,9}-[0-9][a-z]?|compute(?:-1)?|ec2|s3|elb|rds|blob|svc|pod|cluster"
 )
 """Labels that say what a host is for its provider, and not whose it is."""
-_QUAD_LABEL = re.compile(rb"(ip-)?([0-9]{1,3}(?:-[0-9]{1,3}){3})")
+_QUAD_LABEL = regex(rb"(ip-)?([0-9]{1,3}(?:-[0-9]{1,3}){3})")
 
 
 class Given(NamedTuple):

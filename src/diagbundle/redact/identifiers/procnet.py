@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from diagbundle.redact.lazy import regex
 from diagbundle.redact.span import Span
 
-_FILE = re.compile(r"(?:^|/)proc/(?:(?:[0-9]+|self|thread-self)/)?(?:task/[0-9]+/)?net/(\w+)$")
-_SOCKET = re.compile(rb"(?<![0-9A-Za-z])(?:[0-9A-F]{8}|[0-9A-F]{32}):[0-9A-F]{4}(?![0-9A-Za-z])")
-_ROUTE = re.compile(rb"(?<=\t)[0-9A-F]{8}(?=\t)")
-_LONG = re.compile(rb"(?<![0-9A-Za-z])[0-9a-f]{32}(?![0-9A-Za-z])")
+_FILE = regex(r"(?:^|/)proc/(?:(?:[0-9]+|self|thread-self)/)?(?:task/[0-9]+/)?net/(\w+)$")
+_SOCKET = regex(rb"(?<![0-9A-Za-z])(?:[0-9A-F]{8}|[0-9A-F]{32}):[0-9A-F]{4}(?![0-9A-Za-z])")
+_ROUTE = regex(rb"(?<=\t)[0-9A-F]{8}(?=\t)")
+_LONG = regex(rb"(?<![0-9A-Za-z])[0-9a-f]{32}(?![0-9A-Za-z])")
 SHORT = 16
 """An IPv4 address with its port has fewer digits than this, an IPv6 address more."""
 _TABLES = {

@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
-from diagbundle.redact.names import ABOUT, STRONG, WEAK, Meaning, words
-from diagbundle.redact.plausible import DEFAULT, is_secret, random_like
+from diagbundle.redact.lazy import regex
+from diagbundle.redact.named.names import ABOUT, STRONG, WEAK, Meaning, words
+from diagbundle.redact.named.plausible import DEFAULT, is_secret, random_like, scheme_end
+from diagbundle.redact.named.values import BACKSLASH, BLOCK, OPEN, Value, begins_line, line_end, quoted
 from diagbundle.redact.span import LINE, Span
-from diagbundle.redact.values import BACKSLASH, BLOCK, OPEN, Value, begins_line, line_end, quoted
 
 ROOM_OF_ONE = 4096
-BLOCK_SIGN = re.compile(rb"(?:!!?\w+[ \t]+)?[|>][+-]?\d?[+-]?[ \t]*(?:#[^\n]*)?\r?\n")
-ITEM = re.compile(rb"(?P<indent>[ \t]*)-[ \t]+(?=\S)")
-MAPPING = re.compile(rb"[\"']?[\w.$/-]{1,80}[\"']?[ \t]*:(?:\s|\Z)")
-PAIR = re.compile(rb"(?:[\s,]|\\+[nrt])*(?P<close>\\{0,31}[\"'])?(?P<name>[\w.@$/-]{1,64})(?(close)(?P=close))\s*(?:=>|[:=])[ \t]*")
-BARE_ITEM = re.compile(rb"[^\s,\]}\"'\[{]+")
-SCHEME = re.compile(rb"(?:Bearer|Basic|Token|token|bearer) (?=\S{8,}\Z)")
-USER = re.compile(rb"[A-Za-z][\w.@-]{0,40}:(?=[^/:\s])")
+BLOCK_SIGN = regex(rb"(?:!!?\w+[ \t]+)?[|>][+-]?\d?[+-]?[ \t]*(?:#[^\n]*)?\r?\n")
+ITEM = regex(rb"(?P<indent>[ \t]*)-[ \t]+(?=\S)")
+MAPPING = regex(rb"[\"']?[\w.$/-]{1,80}[\"']?[ \t]*:(?:\s|\Z)")
+NAMED = regex(rb"([ \t]*)[\"']?([\w.@/-]{1,80})[\"']?:[ \t]+(?=\S)")
+PAIR = regex(rb"(?:[\s,]|\\+[nrt])*(?P<close>\\{0,31}[\"'])?(?P<name>[\w.@$/-]{1,64})(?(close)(?P=close))\s*(?:=>|[:=])[ \t]*")
+BARE_ITEM = regex(rb"[^\s,\]}\"'\[{]+")
+SCHEME = regex(rb"(?:Bearer|Basic|Token|token|bearer) (?=\S{8,}\Z)")
+USER = regex(rb"[A-Za-z][\w.@-]{0,40}(?::(?=[^/:\s])| / (?=\S{4}))")
 """In credentials, the name before the secret."""
-NUMBER = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?=[\s,}\]]|\\+[nrt]|\Z)")
-COOKIE = re.compile(rb"[A-Za-z_][\w.-]{0,40}=(?=[^=\s])")
+ACCOUNT = regex(rb"(?i)(?:benutzer|user|nutzer|konto|account|utilisateur|usuario|utente)[\w-]{0,8}:? [\w.@\\-]{1,64}")
+"""Who they belong to, and no more: `Credentials: user bob, password: P`."""
+USERS = regex(rb"(?:[A-Za-z][\w.@-]{0,40}:[^;:\s]{1,128};){1,32}(?:[A-Za-z][\w.@-]{0,40}:[^;:\s]{1,128})?")
+OF_USER = regex(rb"[^;:]+:([^;]+)")
+"""A list of them: `admin:P;guest:Q`."""
+NUMBER = regex(rb"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?=[\s,}\]]|\\+[nrt]|\Z)")
+COOKIE = regex(rb"[A-Za-z_][\w.-]{0,40}=(?=[^=\s])")
 PLAIN_MEMBERS = frozenset(("value", "data", "plain", "current", "new", "old", "default", "text", "raw", "cleartext"))
+
+
+PARENT = regex(
+    rb"(?i)(?:crypt|crypto|encrypt|encryption|cipher|signing|signature|jwt|hmac|aes|session|cookie|master|secret|token)s?"
+    rb"[\"']?\]?[ \t]*(?:=>|[:=])?[ \t]*[\[{(]?[ \t]*\r?\n[ \t]+[\"']?\Z"
+)
+HEX_KEY = 32
+
+
+def hexes_too(data: bytes, name: int, means: Meaning, value: Value) -> Meaning:
+    """What a bare `key` means below `encryption:`: there, a long hexadecimal number is one."""
+    if means.strength != WEAK or value.end - value.start < HEX_KEY or data[name : name + 3].lower() != b"key":
+        return means
+    return means._replace(hexes=True) if PARENT.search(data[max(0, name - 160) : name]) else means
 
 
 def judged(  # noqa: PLR0913 - what stands around a value
@@ -39,11 +59,16 @@ def judged(  # noqa: PLR0913 - what stands around a value
     if is_quoted and (scheme := SCHEME.match(text)):
         start += scheme.end()
         text = data[start:end]
-    if means.kind == "credential" and (user := USER.match(text)):
+    if means.kind == "credential" and b";" in text and USERS.fullmatch(text):
+        return [Span(start + each.start(1), start + each.end(1), means.kind) for each in OF_USER.finditer(text)]
+    if means.kind == "credential" and (user := USER.match(text) or (means.strength == WEAK and COOKIE.match(text))):
         start += user.end()
         text = data[start:end]
+    if means.kind == "credential" and ACCOUNT.fullmatch(text):
+        return ()
     if not is_secret(text, means, direct=direct, quoted=is_quoted, spaced=spaced):
         return ()
+    start += scheme_end(text)
     wrap = close if close and not value.quoted and NUMBER.match(data, start) else b""
     return (Span(start, end, means.kind, wrap),)
 
@@ -112,6 +137,22 @@ def below(data: bytes, name: int, start: int, means: Meaning) -> Iterator[Span]:
         value = _stripped(data, at, line_end(data, at))
         if data[value.start : value.start + 1] not in (b"-", b"{", b"[", b"#") and not PAIR.match(data, value.start, value.end):
             yield from _rest(data, value.start, value.end, means)
+        elif means.many:
+            yield from _named_below(data, at, own, means)
+
+
+def _named_below(data: bytes, at: int, own: int, means: Meaning) -> Iterator[Span]:
+    """The values of a mapping below `secrets:`, of those that nobody would think of."""
+    end = _indented(data, at, own)
+    first = len(data[at:end]) - len(data[at:end].lstrip(b" "))
+    while at < end:
+        line = line_end(data, at)
+        named = NAMED.match(data, at, line)
+        if named and len(named[1]) == first and ABOUT.isdisjoint(words(named[2])):
+            value = _stripped(data, named.end(), line)
+            if random_like(data[value.start : value.end].strip(b"\"'"), means._replace(hexes=True)):
+                yield from _rest(data, value.start, value.end, means)
+        at = data.find(b"\n", line) + 1 or end
 
 
 def _stripped(data: bytes, start: int, end: int) -> Value:

@@ -1,0 +1,1 @@
+"""Identifiers: addresses, names of hosts, people and domains, which `--pseudonyms` gives the same stand-in everywhere."""
