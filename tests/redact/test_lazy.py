@@ -3,6 +3,8 @@
 import importlib
 import pkgutil
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -38,3 +40,14 @@ def test_what_is_wrong_is_said_when_it_is_asked():
         wrong.match(b"x")
     with pytest.raises(AttributeError):
         _ = wrong.no_such
+
+
+def test_what_most_texts_ask_can_be_compiled_beforehand():
+    code = (
+        "import re, sys; from diagbundle.redact.redactor import Redactor; one = Redactor(); asked = []; compile = re.compile\n"
+        "re.compile = lambda *how: asked.append(how) or compile(*how)\n"
+        "one.warm(); first = len(asked); one.warm(); print(first, len(asked) - first)"
+    )
+    first, again = map(int, subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+    assert first > 20
+    assert again == 0

@@ -14,8 +14,7 @@ from diagbundle.redact import named, places, shapes
 from diagbundle.redact.places import encoded
 from diagbundle.redact.rules import built_in
 from diagbundle.redact.scan import scanner
-from diagbundle.redact.span import MARKER
-from diagbundle.redact.stream import joined
+from diagbundle.redact.span import MARKER, joined
 
 BOOKS = ("devices", "blocks", "directives", "encoded", "files", "kubernetes", "outputs", "tools", "typed")
 MARK = b"REDACTED_%s_0a1b2c3d"

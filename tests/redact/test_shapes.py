@@ -15,8 +15,7 @@ from made import cases
 from diagbundle.redact import shapes
 from diagbundle.redact.scan import scanner
 from diagbundle.redact.shapes.text import kept
-from diagbundle.redact.span import MARKER
-from diagbundle.redact.stream import joined
+from diagbundle.redact.span import MARKER, joined
 
 FAMILIES = ("urls", "headers", "commands", "sql", "calls", "wire", "markup", "positional", "dumps", "announced", "tables")
 MARK = b"REDACTED_%s_0a1b2c3d"

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from diagbundle.errors import SourceFailed
 from diagbundle.redact import stream
-from diagbundle.redact.span import MARKER, Span
-from diagbundle.redact.stream import Filter, joined
+from diagbundle.redact.span import MARKER, Span, joined
+from diagbundle.redact.stream import Filter
 
 TOKEN = re.compile(rb"tok_[a-z0-9]{4,}")
 BLOCK = re.compile(rb"<<.{0,900}?>>", re.DOTALL)

@@ -12,8 +12,7 @@ from made import cases, expand
 from diagbundle.errors import UsageError
 from diagbundle.redact.finder import Finder
 from diagbundle.redact.rules import _HOME, built_in, check, load
-from diagbundle.redact.span import MARKER
-from diagbundle.redact.stream import joined
+from diagbundle.redact.span import MARKER, joined
 
 FILES = ("tokens_cloud", "tokens_code", "tokens_ai", "tokens_services", "tokens_keys", "tokens_infra")
 CASES = cases(*FILES)

@@ -80,6 +80,7 @@ class Redaction:
 
         pseudonyms = self._pseudonyms(settings, host) if settings.pseudonyms else None
         self.redactor = Redactor(further(settings.redact_rules), pseudonyms=pseudonyms)
+        self.redactor.warm()
 
     def _pseudonyms(self, settings: config.Config, host: Host) -> Any:
         from diagbundle.redact.identifiers import pseudonym

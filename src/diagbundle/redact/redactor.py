@@ -22,6 +22,11 @@ TAG = 4
 """Bytes of a marker's tag: enough that two secrets of a run hardly share one; without the key it tells nothing of the secret."""
 MOST_MARKERS = 4096
 """Markers that are remembered: the same few secrets stand in a log again and again."""
+USUAL = b"""Failed password for invalid user anna from 192.0.2.7 port 1 ssh2
+password=a token='x1' secret = "y2" api_key: z3 key=a1b2c3d4e5 Authorization: Bearer a1 Cookie: sid=a1
+to=<anna@example.net>, https://u:p4@host/x?token=a1&sig=d2
+"""
+"""Holds what stands in most logs and configurations."""
 DEEPEST = 3
 """Levels of texts encoded in texts that are looked into."""
 
@@ -46,6 +51,10 @@ class Redactor:
         self._finder = Finder(self.patterns, pure=pure)
         self._depth = 0
         self._markers: dict[tuple[str, bytes], bytes] = {}
+
+    def warm(self) -> None:
+        """Ask what most texts ask: processes that are forked afterwards need not compile those expressions again."""
+        self._finder.spans(USUAL)
 
     def answer(self, name: str = "") -> Filter:
         """For the answer of a command, by its words, or a text without a name."""

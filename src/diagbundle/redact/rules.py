@@ -17,7 +17,7 @@ from diagbundle.errors import UsageError
 from diagbundle.redact.again import remembered
 from diagbundle.redact.checks import CHECKS
 from diagbundle.redact.lazy import regex
-from diagbundle.redact.span import LINE, Find, Literal, Pattern, Span
+from diagbundle.redact.span import LINE, Find, Literal, Pattern, Span, joined
 
 EDGE = r"(?:(?<![0-9A-Za-z])|(?<=\\[nrtbfv0])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\x[0-9A-Fa-f]{2})|(?<==[0-9A-F]{2})|(?<=#0[0-9]{2})|(?<=\[[0-9]m)|(?<=[0-9]{2}m))"  # noqa: E501 - one line, as it is read
 """No letter or digit before it; but those of an escape do not count: a newline in JSON, in syslog, in a URL, a colour of a terminal."""
@@ -153,7 +153,6 @@ def built_in() -> list[Pattern]:
 def check(pattern: Pattern) -> list[str]:
     """What a pattern does otherwise than its author's cases say, a sentence each."""
     from diagbundle.redact.finder import Finder  # noqa: PLC0415 - only the check of a file needs these here
-    from diagbundle.redact.stream import joined  # noqa: PLC0415
 
     finder, faults = Finder([pattern]), []
     for case in getattr(pattern, "hits", ()):

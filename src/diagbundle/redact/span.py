@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import NamedTuple
 
 from diagbundle.redact.lazy import regex
@@ -80,3 +81,28 @@ def line_at(data: bytes, at: int) -> tuple[int, int]:
     start = data.rfind(b"\n", max(0, at - LINE), at) + 1 or max(0, at - LINE)
     end = data.find(b"\n", at, at + LINE)
     return start, end if end >= 0 else min(len(data), at + LINE)
+
+
+_FROM, _UNTIL = itemgetter(0), itemgetter(1)
+
+
+def joined(spans: Iterable[Span]) -> list[Span]:
+    """Sorted, and disjoint: those that overlap become one."""
+    whole: list[Span] = []
+    end = 0
+    for span in sorted(sorted(spans, key=_UNTIL, reverse=True), key=_FROM):  # of two that begin at the same place, the longer one first
+        if span.start < end:
+            whole[-1] = _one(whole[-1], span)
+            end = whole[-1].end
+        elif span.end > span.start:
+            whole.append(span)
+            end = span.end
+    return whole
+
+
+def _one(first: Span, second: Span) -> Span:
+    """Both in one: the longer one says what it is, and a secret is never called an identifier."""
+    if second.end <= first.end and (first.kind not in IDENTIFIERS or second.kind in IDENTIFIERS):
+        return first
+    kinds = sorted((first, second), key=lambda span: (span.kind in IDENTIFIERS, span.start - span.end))
+    return Span(first.start, max(first.end, second.end), kinds[0].kind)

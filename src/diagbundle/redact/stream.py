@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from diagbundle.errors import SourceFailed
@@ -14,7 +13,7 @@ from diagbundle.redact.export import flattened
 from diagbundle.redact.lazy import regex
 from diagbundle.redact.opened import opened
 from diagbundle.redact.second import Look
-from diagbundle.redact.span import IDENTIFIERS, MARK, MARKER, Span, line_at
+from diagbundle.redact.span import IDENTIFIERS, MARK, MARKER, Span, joined, line_at
 
 if TYPE_CHECKING:
     from diagbundle.redact.redactor import Redactor
@@ -31,8 +30,7 @@ _GOES_ON = regex(rb"[A-Za-z0-9+/=_.~%\\-]*")
 _BLANK = regex(rb"[\s,;\"'](?=[^\s,;\"']*\Z)")
 
 Rows = Callable[[bytes], Iterable[Span]]
-_START, _END = itemgetter(0), itemgetter(1)
-_NEWLINE, _EMAIL = 0x0A, MARK + b"email_"
+_NEWLINE = 0x0A
 _ALONE = IDENTIFIERS | {"email", "card", "iban"}
 """What is known by its own shape: what stands beside it is what it was."""
 
@@ -86,9 +84,7 @@ class Filter:
         try:
             spans = self._found()
             cut = size if last else self._cut(spans)
-            text = self._replaced(spans, cut)
-            if not _ALONE.issuperset(span.kind for span in spans):
-                text = self._again(text)
+            text = self._again(*self._replaced(spans, cut))
         except Exception as error:  # bulkhead: whatever cannot be redacted does not leave
             raise SourceFailed(f"it could not be redacted: {type(error).__name__} at the pattern {self._redactor.trying}") from error
         if cut > self._done:
@@ -124,26 +120,30 @@ class Filter:
                 cut = span.start
         return cut
 
-    def _replaced(self, spans: list[Span], cut: int) -> bytes:
-        """The window from what is done to the cut, with its secrets replaced."""
+    def _replaced(self, spans: list[Span], cut: int) -> tuple[bytes, Iterable[int]]:
+        """The window from what is done to the cut, with its secrets replaced, and where markers stand that may lay something open."""
         put: list[tuple[int, int, bytes]] = []
+        places, longer = list[int](), -self._done
         for span in spans:
             if span.start >= cut:
                 break
             goes_on = self._split and span.start < self._done
             start, end = max(span.start, self._done), min(span.end, cut)
             newlines = b"\n" * self._window.count(b"\n", start, end)  # they stay, so that line numbers do
-            put.append((start, end, newlines if goes_on else self._stands(span, self._window[start : span.end]) + newlines))
+            stands = newlines if goes_on else self._stands(span, self._window[start : span.end]) + newlines
+            put.append((start, end, stands))
+            places += [start + longer] * (span.kind not in _ALONE)
+            longer += len(stands) - (end - start)
             self.counts[span.kind] += not goes_on
         whole, identifiers = self._redactor.rewrite(self._window, self._done, cut, put)
         self.counts.update(identifiers)
-        return whole
+        return whole, every(whole, MARK) if identifiers else places
 
-    def _again(self, text: bytes) -> bytes:
+    def _again(self, text: bytes, places: Iterable[int]) -> bytes:
         """Lines in which something was hidden, looked at once more: what stands beside a marker may only now look like what it is."""
         pieces, done, seen = list[bytes | memoryview](), 0, 0
-        for at in every(text, MARK):
-            if at < seen or text.startswith(_EMAIL, at):
+        for at in places:
+            if at < seen:
                 continue
             start, seen = line_at(text, at)
             if (start and text[start - 1] != _NEWLINE) or (seen < len(text) and text[seen] != _NEWLINE):
@@ -233,25 +233,3 @@ def _on_marked(window: bytes, span: Span) -> bool:
     """Whether a marker stands on the same line: its columns are not what they were."""
     start, end = line_at(window, span.start)
     return span.kind not in IDENTIFIERS and MARKER.search(window, start, end) is not None
-
-
-def joined(spans: Iterable[Span]) -> list[Span]:
-    """Sorted, and disjoint: those that overlap become one."""
-    whole: list[Span] = []
-    end = 0
-    for span in sorted(sorted(spans, key=_END, reverse=True), key=_START):  # of two that begin at the same place, the longer one first
-        if span.start < end:
-            whole[-1] = _one(whole[-1], span)
-            end = whole[-1].end
-        elif span.end > span.start:
-            whole.append(span)
-            end = span.end
-    return whole
-
-
-def _one(first: Span, second: Span) -> Span:
-    """Both in one: the longer one says what it is, and a secret is never called an identifier."""
-    if second.end <= first.end and (first.kind not in IDENTIFIERS or second.kind in IDENTIFIERS):
-        return first
-    kinds = sorted((first, second), key=lambda span: (span.kind in IDENTIFIERS, span.start - span.end))
-    return Span(first.start, max(first.end, second.end), kinds[0].kind)
