@@ -20,7 +20,8 @@ _OPEN = regex(rb"(\\*[\"'])[bru]?[A-Za-z0-9_:> .$-]{0,40}\Z")
 """The quote that stands before the name of a header, and so perhaps around the whole of it."""
 _JOIN = regex(
     rb"[A-Za-z]{0,5}(?P<shut>\\*[\"'`]|&quot;|\\{1,7}(?:u00|x)2[27])?[\])]?[ \t]{0,8}(?P<is>=>|:=|\\?u003[dD]|%3A|[:=,]|[ \t]?->"
-    rb"|(?<=[\"'])[ \t]+(?=value)|[ \t]+(?=[\"'][\w+/=]|(?:basic|bearer|token|negotiate)[ ][\w+/=-]{8}))(?:\\?[ \t]){0,8}"
+    rb"|(?<=[\"'])[ \t]+(?=value)|[ \t]+(?=[\"'][\w+/=]|(?:basic|bearer|token|negotiate)[ ][\w+/=-]{8}))"
+    rb"(?:(?:%20){1,8}(?![ \t])|(?:\\?[ \t]){0,8})"
     rb"(?:(?:\\*[\"'])?value(?:\\*[\"'])?[ \t]{0,4}[:=][ \t]{0,4})?(?:\\n\s*"
     rb"|\n[ \t]{1,40}(?=[\"'\[]))?(?P<in>(?:\[\]string)?[\[({]{0,3})\s{0,4}(?:[bru]?(?P<q>\\*[\"'`]|&quot;|\\{1,7}(?:u00|x)2[27]))?",
     re.IGNORECASE,
@@ -59,6 +60,8 @@ def _authorization(data: bytes, at: int) -> Iterable[Span]:
     if scheme:
         begin = scheme.end()
         gap = _GAP.match(data, begin, end)
+        if gap and b"%20" in gap[0] and b" " in gap[0]:
+            return ()  # `?x=Authorization%3A%20Bearer%20 HTTP/1.1`
         begin = gap.end() if gap else begin
         if account := _ACCOUNT.match(data, begin, end) if scheme[0][:9].lower() in (b"sharedkey", b"aws", b"pveapitok") else None:
             begin = account.end()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from urllib.parse import unquote_to_bytes
 
 from diagbundle.redact.lazy import regex
-from diagbundle.redact.named.plausible import told
+from diagbundle.redact.named.names import NOTHING, STRONG, WEAK, Meaning, meaning
+from diagbundle.redact.named.plausible import random_like, told
 from diagbundle.redact.shapes.text import LONG, TOKEN, exact, folded, hidden, is_uuid, kept, mixed
 from diagbundle.redact.span import Literal, Pattern, Span
 
+_ROOM_OF_QUERY = 4096
 _FAR = 512
 """Bytes of a user and pass word."""
 _BREAK = regex(rb"[\s\"<>`\x00]")
@@ -264,7 +267,32 @@ def _channel(data: bytes, at: int) -> Iterator[Span]:
         yield Span(found.start(1), found.end(1), "url_token")
 
 
+_QUERY = regex(rb"[?&;]([\w.%\[\]-]{1,64})=([^&;\s\"'<>`]{1,2048})")
+_SAYS_WHAT = regex(rb"([\w.-]{2,40})\s{0,4}[:=]\s{0,4}(?:(?:bearer|basic|token)\s{0,4})?\Z", re.IGNORECASE)
+_ODD = Meaning(WEAK, "secret", hexes=True)
+
+
+def _named_elsewhere(data: bytes, at: int) -> Iterator[Span]:
+    """`?v=P&x=password%3D`: a parameter says what another one is, and there is nothing behind it."""
+    head = data[max(0, at - _ROOM_OF_QUERY) : at]
+    begin = max(head.rfind(each) for each in (b" ", b'"', b"'", b"\n")) + 1
+    says = _SAYS_WHAT.search(unquote_to_bytes(head[max(begin, head.rfind(b"=")) :] + data[at : at + 3]))
+    means = meaning(says[1]) if says else NOTHING
+    if means.strength < STRONG and not (says and says[1].lower() == b"authorization"):
+        return
+    for pair in _QUERY.finditer(head, begin):
+        value = pair[2]
+        if pair.end() < len(head) and (random_like(value, _ODD) or (means.kind == "password" and told(value))):
+            yield from hidden(data, at - len(head) + pair.start(2), at - len(head) + pair.end(2), "url_parameter")
+
+
 PATTERNS: tuple[Pattern, ...] = (
+    Pattern(
+        "url_parameter",
+        "A parameter of which another one says that it is a secret",
+        tuple(Literal(text, fold=True) for text in (b"%3d ", b"%3a ", b"%20 ")),
+        _named_elsewhere,
+    ),
     Pattern("url_token", "The token in the address of a channel of packages", (Literal(b"/t/", run=20),), _channel),
     Pattern("url_password", "The pass word before the host of a URL", (Literal(b"", shape="login"),), _login),
     Pattern(
