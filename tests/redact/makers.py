@@ -175,18 +175,6 @@ def public(rng, kind="PUBLIC KEY", join="\n"):
     return join.join([f"{FENCE}BEGIN {kind}{FENCE}", body, f"{FENCE}END {kind}{FENCE}"])
 
 
-def putty(rng):
-    """A key file of PuTTY."""
-    head = [
-        "PuTTY-User-Key-File-3: ssh-ed25519",
-        "Encryption: none",
-        "Comment: eddsa-key",
-        "Public-Lines: 2",
-        folded(b64(rng.randbytes(51))),
-    ]
-    return "\n".join([*head, "Private-Lines: 1", b64(rng.randbytes(36)), "Private-MAC: " + rng.randbytes(32).hex()])
-
-
 def bech32(rng, human, size=32):
     """Bech32 with its sum: age's keys."""
     bits = "".join(f"{byte:08b}" for byte in rng.randbytes(size))
@@ -250,7 +238,7 @@ def iban(rng, form="DE"):
 
 MAKERS = {
     "crc": crc, "crchex": crc_hex, "jwt": jwt, "jwt64": jwt64, "ceph": ceph, "crypt": crypt, "der": der, "openssh": openssh, "pem": pem,
-    "pemline": lambda rng, kind="RSA": pem(rng, kind, r"\n"), "fence": fence, "public": public, "putty": putty,
+    "pemline": lambda rng, kind="RSA": pem(rng, kind, r"\n"), "fence": fence, "public": public,
     "derlines": lambda rng, kind="rsa": folded(der(rng, kind), "\n  "), "derescaped": lambda rng, kind="rsa": folded(der(rng, kind), r"\n"),
     "opensshlines": lambda rng: folded(openssh(rng), "\n  ", 70), "age": age, "agepub": age_public,
     "card": card, "iban": iban, "uuid": lambda rng: str(uuid.UUID(bytes=rng.randbytes(16), version=4)),

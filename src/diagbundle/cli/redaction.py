@@ -80,7 +80,6 @@ class Redaction:
 
         pseudonyms = self._pseudonyms(settings, host) if settings.pseudonyms else None
         self.redactor = Redactor(further(settings.redact_rules), pseudonyms=pseudonyms)
-        self.redactor.warm()
 
     def _pseudonyms(self, settings: config.Config, host: Host) -> Any:
         from diagbundle.redact.identifiers import pseudonym
@@ -115,7 +114,9 @@ class Redaction:
             raise UsageError(f"there is a file of this name already: {self.place}", f"--names {self.place} takes key and map from it")
 
     def begin(self) -> None:
-        """The key is on the disk before anything is replaced with it."""
+        """What is needed once is there before anything is read: the expressions, and on the disk the key."""
+        if self.on:
+            self.redactor.warm()
         if self.pseudonyms and self._is_new:
             from diagbundle.redact.identifiers.pseudonym import write_map
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from diagbundle.redact.lazy import regex
+
 _STEP = 2 << 10
 """Searches end at multiples of this, so that they have their ends in common."""
 _MARGIN = 256
@@ -19,7 +21,7 @@ class Ahead:
 
     def __init__(self, written: bytes) -> None:
         self.written = written
-        self._pattern = re.compile(written)
+        self._pattern = regex(written)
         self._data = b""
         self._known: dict[int, tuple[int, re.Match[bytes] | None]] = {}
         """Where a search ended by its limit -> where it began, and what it found first."""

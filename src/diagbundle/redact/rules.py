@@ -14,12 +14,13 @@ from functools import cached_property
 from typing import Any
 
 from diagbundle.errors import UsageError
+from diagbundle.redact import scan
 from diagbundle.redact.again import remembered
 from diagbundle.redact.checks import CHECKS
 from diagbundle.redact.lazy import regex
 from diagbundle.redact.span import LINE, Find, Literal, Pattern, Span, joined
 
-EDGE = r"(?:(?<![0-9A-Za-z])|(?<=\\[nrtbfv0])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\x[0-9A-Fa-f]{2})|(?<==[0-9A-F]{2})|(?<=#0[0-9]{2})|(?<=\[[0-9]m)|(?<=[0-9]{2}m))"  # noqa: E501 - one line, as it is read
+EDGE = f"(?:{scan.EDGE.pattern.decode()})"
 """No letter or digit before it; but those of an escape do not count: a newline in JSON, in syslog, in a URL, a colour of a terminal."""
 _NO_ESCAPE = r"(?<!\\(?=[nrtbfv0ux]))(?<!%(?=[0-9A-Fa-f]{2}))"
 """An escape is no part of a secret that may begin with any letter."""

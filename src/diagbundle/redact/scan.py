@@ -59,10 +59,11 @@ KEY = regex(
 The name begins at most 40 bytes of a name before the literal."""
 
 EDGE = regex(
-    rb"(?i)(?<![0-9A-Za-z])|(?<=\\[nrtbfv0])|(?<=%[0-9A-F]{2})|(?<=\\u[0-9A-F]{4})|(?<=\\x[0-9A-F]{2})|(?<==[0-9A-F]{2})|(?<=#0[0-9]{2})"
-    rb"|(?<=\[[0-9]m)|(?<=[0-9]{2}m)"
+    rb"(?<![0-9A-Za-z])|(?<=\\[nrtbfv0])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\x[0-9A-Fa-f]{2})|(?<==[0-9A-F]{2})|(?<=#0[0-9]{2})"
+    rb"|(?<=\[[0-9]m)|(?<=[0-9]{2}m)",
+    re.IGNORECASE,
 )
-"""Whether a literal with `edge` counts: what must stand before it. It is `rules.EDGE`, in either case."""
+"""Whether a literal with `edge` counts: what must stand before it. Patterns ask it again, most of them in this case only (`rules.EDGE`)."""
 
 PLAIN = regex(
     rb"\\{0,31}+[\"']?+[=:] {0,16}+\\{0,31}+[\"'`]?+(?:[A-Za-z_.:/-]{1,64}+[0-9]{0,10}+|[0-9]{1,10}+|(?=[\"']))(?=[\"'\\\s,;&)\]}]|\Z)"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from typing import NamedTuple
 
 from diagbundle.redact.lazy import regex
 from diagbundle.redact.places.judge import WORD, classes, spans, stays
@@ -22,26 +21,21 @@ _EVIDENT = 16
 """A word of so many characters is none of a sentence."""
 
 
-@dataclass(frozen=True)
-class Directive:
+class Directive(NamedTuple):
     """How a directive is written; the groups are its secrets."""
 
     anchors: tuple[bytes, ...]
-    written: bytes
+    pattern: re.Pattern[bytes]
     sure: bool = False
     """Whether nothing else looks like this: otherwise a word in the midst of a line must look like a secret, too."""
     several: bool = False
     """Whether it may take several lines."""
 
-    @cached_property
-    def pattern(self) -> re.Pattern[bytes]:
-        """Compiled when its anchor is met: most never are."""
-        return re.compile(self.written.replace(b" ", _BLANK).replace(b"<V>", WORD))
-
 
 def directive(anchors: bytes, pattern: bytes, *, sure: bool = False, several: bool = False) -> Directive:
     """In a pattern, a blank stands for blanks and `V` for a word, in quotes or not. Anchors are parted by `|`."""
-    return Directive(tuple(anchors.split(b"|")), pattern, sure, several)
+    written = regex(pattern.replace(b" ", _BLANK).replace(b"<V>", WORD))
+    return Directive(tuple(anchors.split(b"|")), written, sure, several)
 
 
 _DIRECTIVES = (

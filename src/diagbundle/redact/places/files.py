@@ -21,7 +21,8 @@ _SCHEME = rb"(?:\{[A-Z0-9-]{2,16}\}|\$[\w-]{1,20}\$(?:[a-z]{1,10}=\d+(?:,[a-z]=\
 def _columns(pattern: bytes, kind: str = "column") -> Rows:
     """The groups of every line; `<V>` is a word, `<E>` a value to the line's end, `<F>` a field that stays."""
     written = pattern.replace(b"<V>", WORD).replace(b"<E>", _TO_END).replace(b"<F>", _FIELD).replace(b"<B>", rb"[ \t]+")
-    return lambda data: all_spans(re.compile(written, re.MULTILINE), data, kind)
+    lines = regex(written, re.MULTILINE)
+    return lambda data: all_spans(lines, data, kind)
 
 
 _WIREGUARD = regex(rb"^([^\t\n]*(?:\t[^\t\n]*)+)$", re.MULTILINE)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from typing import NamedTuple
 
 from diagbundle.redact.lazy import regex
 from diagbundle.redact.named.names import STRONG, Meaning
@@ -20,88 +19,84 @@ _WORD = rb"(?:\"[^\"\n]{1,256}\"|'[^'\n]{1,256}'|(?![-<\[|;&>])[^\s\"';|&<>]{1,2
 _FLAGS = rb"(?:--?[\w-]{1,32}(?:=[^\s]{1,256})?[ \t]{1,16}){0,8}"
 
 
-@dataclass(frozen=True)
-class _Command:
-    """How a command is written.
-
-    In the pattern a blank stands for blanks, `<P>` for a secret, `<W>` for another word, `<F>` for flags without values.
-    """
+class _Command(NamedTuple):
+    """How a command is written; the groups are the secrets."""
 
     anchors: str
-    pattern: bytes
+    pattern: re.Pattern[bytes]
 
-    @cached_property
-    def compiled(self) -> re.Pattern[bytes]:
-        """Compiled when its anchor is met: most never are. Its groups are the secrets."""
-        written = self.pattern.replace(b" ", rb"[ \t]{1,16}").replace(b"<P>", _SECRET).replace(b"<W>", _WORD)
-        return re.compile(written.replace(b"<F>", _FLAGS), re.IGNORECASE)
+
+def _command(anchors: str, pattern: bytes) -> _Command:
+    """In the pattern a blank stands for blanks, `<P>` for a secret, `<W>` for another word, `<F>` for flags without values."""
+    written = pattern.replace(b" ", rb"[ \t]{1,16}").replace(b"<P>", _SECRET).replace(b"<W>", _WORD)
+    return _Command(anchors, regex(written.replace(b"<F>", _FLAGS), re.IGNORECASE))
 
 
 _COMMANDS = (
     # Directories and logins
-    _Command("radtest ", rb"radtest (?:-[tP] \S{1,16} |-\S{1,16} ){0,4}+<W> <P> <W> \d{1,5} <P>"),
-    _Command("samba-tool user ", rb"samba-tool user (?:create|add) <W> <P>"),
-    _Command("smbclient ", rb"smbclient (?:-[mOsU] \S{1,128} |-\S{1,64} ){0,6}+[\"']?(?://|\\{2,4})[^\s\"']{1,256}[\"']? <P>"),
-    _Command("doveadm auth ", rb"doveadm auth (?:test|login|cache) (?:-[aAmMrx] \S{1,128} |-\S{1,16} ){0,8}+<W> <P>"),
-    _Command("ejabberdctl |prosodyctl ",
+    _command("radtest ", rb"radtest (?:-[tP] \S{1,16} |-\S{1,16} ){0,4}+<W> <P> <W> \d{1,5} <P>"),
+    _command("samba-tool user ", rb"samba-tool user (?:create|add) <W> <P>"),
+    _command("smbclient ", rb"smbclient (?:-[mOsU] \S{1,128} |-\S{1,64} ){0,6}+[\"']?(?://|\\{2,4})[^\s\"']{1,256}[\"']? <P>"),
+    _command("doveadm auth ", rb"doveadm auth (?:test|login|cache) (?:-[aAmMrx] \S{1,128} |-\S{1,16} ){0,8}+<W> <P>"),
+    _command("ejabberdctl |prosodyctl ",
         rb"(?:ejabberdctl|prosodyctl) <F>(?:register|change_password) <W> [\w-]{1,40}(?:\.[\w-]{1,40}){0,6} <P>"),
-    _Command("net user ", rb"net user <W> <P>(?=\s+/|\s*\n|\s*\Z)"),
-    _Command("net use ", rb"net use (?:[a-z*]:? )?<W> (?:/user:\S{1,128} )?(?![/\\])<P>(?=\s|\Z)"),
-    _Command("schtasks ", rb"schtasks(?:\.exe)? (?:/\w{1,8}(?: (?!/)[^\s/]\S{0,128})? ){1,16}/rp <P>"),
-    _Command("exec.py |secretsdump.py |getuserspns.py |getnpusers.py |gettgt.py |smbclient.py |lookupsid.py ",
+    _command("net user ", rb"net user <W> <P>(?=\s+/|\s*\n|\s*\Z)"),
+    _command("net use ", rb"net use (?:[a-z*]:? )?<W> (?:/user:\S{1,128} )?(?![/\\])<P>(?=\s|\Z)"),
+    _command("schtasks ", rb"schtasks(?:\.exe)? (?:/\w{1,8}(?: (?!/)[^\s/]\S{0,128})? ){1,16}/rp <P>"),
+    _command("exec.py |secretsdump.py |getuserspns.py |getnpusers.py |gettgt.py |smbclient.py |lookupsid.py ",
         rb"\w{4,12}\.py (?:-[\w-]{1,24} (?!-)\S{1,128} |-[\w-]{1,24} ){0,6}?(?:[\w.-]{1,64}/)?[\w.$-]{1,64}:([^\s@/]{3,256})(?=@|\s|\Z)"),
-    _Command("http -a |https -a |xh -a ", rb"(?:https?|xh) -a <P> [^\n]{0,200}?-A bearer"),
-    _Command("cf auth ", rb"cf auth <W> <P>"),
-    _Command("cmdkey ", rb"cmdkey [^\n]{0,200}?/pass:<P>"),
-    _Command("hdbuserstore ", rb"hdbuserstore (?:-\w )?set \S{1,64} \S{1,128} \S{1,64} <P>"),
-    _Command("net rpc password ", rb"net rpc password <W> <P>"),
+    _command("http -a |https -a |xh -a ", rb"(?:https?|xh) -a <P> [^\n]{0,200}?-A bearer"),
+    _command("cf auth ", rb"cf auth <W> <P>"),
+    _command("cmdkey ", rb"cmdkey [^\n]{0,200}?/pass:<P>"),
+    _command("hdbuserstore ", rb"hdbuserstore (?:-\w )?set \S{1,64} \S{1,128} \S{1,64} <P>"),
+    _command("net rpc password ", rb"net rpc password <W> <P>"),
     # Makers of hashes
-    _Command("openssl passwd ", rb"openssl passwd (?:-(?:salt|in|writerand|rand) \S{1,128} |-\S{1,16} ){0,8}+<P>"),
-    _Command("rclone obscure ", rb"rclone obscure <P>"),
-    _Command("mkpasswd ", rb"mkpasswd (?:-[mSRPs] ?\S{1,32} |--?\w[\w-]{1,20}(?:=\S{1,64})? ){0,6}+<P>"),
-    _Command("oathtool ", rb"oathtool (?:-[dswNSc] \S{1,32} |--?[\w-]{1,24}(?:=\S{1,32})? ){0,8}+(?!@)<P>"),
-    _Command("hash-password |hashpw ", rb"(?:hash-password|hashpw) <F><P>"),
+    _command("openssl passwd ", rb"openssl passwd (?:-(?:salt|in|writerand|rand) \S{1,128} |-\S{1,16} ){0,8}+<P>"),
+    _command("rclone obscure ", rb"rclone obscure <P>"),
+    _command("mkpasswd ", rb"mkpasswd (?:-[mSRPs] ?\S{1,32} |--?\w[\w-]{1,20}(?:=\S{1,64})? ){0,6}+<P>"),
+    _command("oathtool ", rb"oathtool (?:-[dswNSc] \S{1,32} |--?[\w-]{1,24}(?:=\S{1,32})? ){0,8}+(?!@)<P>"),
+    _command("hash-password |hashpw ", rb"(?:hash-password|hashpw) <F><P>"),
     # Databases
-    _Command("mysqladmin |mariadb-admin ", rb"(?:mysql|mariadb-)admin (?:(?!password)[^\s|;]{1,128} ){0,12}password <P>"),
-    _Command("isql ", rb"isql <F>[\w-]{1,64} [\w$.-]{1,64} <P>(?=\s|\Z)"),
-    _Command("db2 connect ", rb"db2 connect to <W> user <W> using <P>"),
-    _Command('"mysqladmin"|"mariadb-admin"',
+    _command("mysqladmin |mariadb-admin ", rb"(?:mysql|mariadb-)admin (?:(?!password)[^\s|;]{1,128} ){0,12}password <P>"),
+    _command("isql ", rb"isql <F>[\w-]{1,64} [\w$.-]{1,64} <P>(?=\s|\Z)"),
+    _command("db2 connect ", rb"db2 connect to <W> user <W> using <P>"),
+    _command('"mysqladmin"|"mariadb-admin"',
         rb"\"(?:mysql|mariadb-)admin\"(?:, ?\"[^\"\n]{1,128}\"){0,12}?, ?\"password\", ?\"([^\"\n]{3,512})\""),
     # Stores and tools of developers
-    _Command("snyk auth |cargo login |setapikey |authtoken |add-authtoken |service install |operator unseal |operator rekey |vault unwrap ",
+    _command("snyk auth |cargo login |setapikey |authtoken |add-authtoken |service install |operator unseal |operator rekey |vault unwrap ",
         rb"(?:snyk auth|cargo login|setapikey|(?:add-)?authtoken|service install|operator (?:unseal|rekey)|unwrap) <F>"
         rb"(?=[^\s]{0,512}\d)([\w.~+/=-]{16,512})(?=[\s\"']|\Z)"),
-    _Command("doctl auth init ", rb"doctl auth init (?:-t|--access-token)(?: |=)<P>"),
-    _Command("config http-basic.|config --global http-basic.|config -g http-basic.",
+    _command("doctl auth init ", rb"doctl auth init (?:-t|--access-token)(?: |=)<P>"),
+    _command("config http-basic.|config --global http-basic.|config -g http-basic.",
         rb"config (?:-g |--global )?http-basic\.\S{1,128} <W> <P>"),
-    _Command("config pypi-token.|oauth.|config bearer.|gitlab-token.",
+    _command("config pypi-token.|oauth.|config bearer.|gitlab-token.",
         rb"(?:config (?:-g |--global )?)?(?:pypi-token|[\w-]{0,16}oauth|bearer|gitlab-token)\.\S{1,128} "
         rb"(?=[^\s]{0,512}\d)([\w.~+/=-]{16,512})"),
-    _Command("bundle config ", rb"bundle config <F>(?:set )?<F>[\w.-]{3,128} [\w.@-]{1,64}:([^\s\"'/]{4,256})"),
-    _Command("secret set ", rb"secret set <F><W> (?:-[a-z-]{1,16} \S{1,128} ){0,4}(?:--body(?: |=)|-b(?: )?)<P>"),
-    _Command("config set --secret |config set ",
+    _command("bundle config ", rb"bundle config <F>(?:set )?<F>[\w.-]{3,128} [\w.@-]{1,64}:([^\s\"'/]{4,256})"),
+    _command("secret set ", rb"secret set <F><W> (?:-[a-z-]{1,16} \S{1,128} ){0,4}(?:--body(?: |=)|-b(?: )?)<P>"),
+    _command("config set --secret |config set ",
         rb"config set (?:--?\w[\w-]{1,16} ){0,3}--secret (?:--?\w[\w-]{1,16} ){0,3}[\w:.[\]-]{1,80} <P>"),
-    _Command("user-secrets set ", rb"user-secrets set <F><W> <P>"),
-    _Command("reset-admin-password ", rb"reset-admin-password <F><P>"),
-    _Command("user:password ", rb"user:password <W> <P>"),
-    _Command("admin user add ", rb"admin user add <W> <W> <P>"),
-    _Command("user add ", rb"etcdctl[^\n]{0,200}user add [\w.@-]{1,64}:(\S{3,256})"),
-    _Command("signtool ", rb"signtool(?:\.exe)? sign (?:/[a-z]{1,3} (?!/)\S{1,200} |/[a-z]{1,3} ){0,8}?/p <P>"),
-    _Command("put-parameter ", rb"put-parameter (?=[^\n]{0,800}SecureString)[^\n]{0,600}?--value(?: |=)<P>"),
-    _Command("alias set |config host add ", rb"(?:alias set|config host add) <W> https?://\S{1,200} <W> <P>"),
+    _command("user-secrets set ", rb"user-secrets set <F><W> <P>"),
+    _command("reset-admin-password ", rb"reset-admin-password <F><P>"),
+    _command("user:password ", rb"user:password <W> <P>"),
+    _command("admin user add ", rb"admin user add <W> <W> <P>"),
+    _command("user add ", rb"etcdctl[^\n]{0,200}user add [\w.@-]{1,64}:(\S{3,256})"),
+    _command("signtool ", rb"signtool(?:\.exe)? sign (?:/[a-z]{1,3} (?!/)\S{1,200} |/[a-z]{1,3} ){0,8}?/p <P>"),
+    _command("put-parameter ", rb"put-parameter (?=[^\n]{0,800}SecureString)[^\n]{0,600}?--value(?: |=)<P>"),
+    _command("alias set |config host add ", rb"(?:alias set|config host add) <W> https?://\S{1,200} <W> <P>"),
     # Hardware
-    _Command("user set password ", rb"user set password \d{1,3} <P>"),
-    _Command("lan set ", rb"lan set \d{1,2} (?:password|snmp) <P>"),
-    _Command("password -i ", rb"password -i \d{1,3} <P>"),
-    _Command("set_password ", rb"set_password (?:vnc|spice) <P>"),
-    _Command("iwconfig ", rb"iwconfig <W> key (?:restricted |open )?(?:s:)?<P>"),
-    _Command("wpa_cli ", rb"wpa_cli (?:-\S{1,32}(?: \S{1,64})? ){0,3}+set_network \d{1,3} (?:psk|password|wep_key\d|sae_password) '?<P>"),
+    _command("user set password ", rb"user set password \d{1,3} <P>"),
+    _command("lan set ", rb"lan set \d{1,2} (?:password|snmp) <P>"),
+    _command("password -i ", rb"password -i \d{1,3} <P>"),
+    _command("set_password ", rb"set_password (?:vnc|spice) <P>"),
+    _command("iwconfig ", rb"iwconfig <W> key (?:restricted |open )?(?:s:)?<P>"),
+    _command("wpa_cli ", rb"wpa_cli (?:-\S{1,32}(?: \S{1,64})? ){0,3}+set_network \d{1,3} (?:psk|password|wep_key\d|sae_password) '?<P>"),
 )  # fmt: skip
 
 
 def _at(command: _Command) -> Pattern:
     def find(data: bytes, at: int) -> Iterator[Span]:
-        pattern = command.compiled
+        pattern = command.pattern
         if found := pattern.match(data, at, at + _REACH):
             for group in range(1, pattern.groups + 1):
                 yield from hidden(data, *found.span(group), _KIND)
