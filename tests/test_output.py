@@ -14,7 +14,7 @@ import pytest
 from diagbundle import config
 from diagbundle.bundle.reader import Bundle
 from diagbundle.collect.engine import Engine, Request
-from diagbundle.collect.output import FileOutput, PipeOutput, folder_fault
+from diagbundle.collect.output import FileOutput, PipeOutput, folder_fault, free_place
 from diagbundle.errors import OutputError, SourceDenied, SourceSkipped, UsageError
 from diagbundle.host import Host
 from diagbundle.model import Collector, File, Stage
@@ -84,6 +84,19 @@ def test_a_checksum_file_that_is_there_is_noticed_before_anything_is_collected(t
     (tmp_path / "b.tar.zst.sha256").write_text("of an older bundle")
     with pytest.raises(OutputError, match="not overwritten"):
         FileOutput(str(tmp_path / "b.tar.zst"))
+
+
+def test_collections_that_begin_within_one_second_get_names_of_their_own(tmp_path):
+    first = free_place(str(tmp_path), "host-1")
+    FileOutput(first)
+    second = free_place(str(tmp_path), "host-1")
+    (tmp_path / "host-1-2.partial.tar.zst.sha256").touch()
+    third = free_place(str(tmp_path), "host-1")
+    assert [path.removeprefix(f"{tmp_path}/") for path in (first, second, third)] == [
+        "host-1.tar.zst",
+        "host-1-2.tar.zst",
+        "host-1-3.tar.zst",
+    ]
 
 
 @pytest.mark.parametrize("name", ["my bundle_1", "-x", ".hidden", "ä", "..", "a" * 240])

@@ -24,7 +24,7 @@ from diagbundle.collect.budget import processors, room
 from diagbundle.collect.engine import Engine, Request, Result, who_is
 from diagbundle.collect.guard import Guard
 from diagbundle.collect.identity import ask_or_do
-from diagbundle.collect.output import ANSWER_WITHIN, FileOutput, PipeOutput, bundle_name, choose_folder, not_taken
+from diagbundle.collect.output import ANSWER_WITHIN, FileOutput, PipeOutput, bundle_name, choose_folder, free_place, not_taken
 from diagbundle.collect.plan import plan
 from diagbundle.collect.registry import is_ours
 from diagbundle.collect.supervise import NOT_ASKED
@@ -148,8 +148,8 @@ def _place(settings: config.Config, who: dict[str, Any]) -> str:
             )
         choose_folder((os.path.dirname(place) or ".",), FOLDERS[1:])
         return not_taken(os.path.abspath(place))
-    folder = choose_folder((place,) if place else FOLDERS, FOLDERS[1:])
-    return not_taken(os.path.join(os.path.abspath(folder), bundle_name(who["name"], settings.case, time.time()) + SUFFIX))
+    folder = os.path.abspath(choose_folder((place,) if place else FOLDERS, FOLDERS[1:]))
+    return free_place(folder, bundle_name(who["name"], settings.case, time.time()))
 
 
 def _stem(place: str) -> str:

@@ -97,11 +97,26 @@ def folder_fault(folder: str) -> str:
 
 def not_taken(path: str) -> str:
     """The path, if nothing stands there that would have to be overwritten. Raises `OutputError`."""
-    finals = (path, path.removesuffix(SUFFIX) + PARTIAL_SUFFIX)
-    for taken in (*finals, *(final + SIDECAR for final in finals)):
-        if os.path.lexists(taken):
-            raise OutputError(f"the file is there already, and is not overwritten: {taken}", "name another one with --output FILE")
+    if taken := _taken(path):
+        raise OutputError(f"the file is there already, and is not overwritten: {taken}", "name another one with --output FILE")
     return path
+
+
+def free_place(folder: str, stem: str) -> str:
+    """A bundle of this name in this folder, or of the same with a number: several may begin within one second."""
+    stems = (stem, *(f"{stem}-{number}" for number in range(2, 100)))
+    paths = [os.path.join(folder, name) + SUFFIX for name in stems]
+    return next((path for path in paths if not _taken(path) and not os.path.lexists(_unfinished(path))), paths[0])
+
+
+def _taken(path: str) -> str:
+    """What stands where a bundle of this path, whole or partial, or its checksum would lie; or ''."""
+    finals = (path, path.removesuffix(SUFFIX) + PARTIAL_SUFFIX)
+    return next((taken for taken in (*finals, *(final + SIDECAR for final in finals)) if os.path.lexists(taken)), "")
+
+
+def _unfinished(path: str) -> str:
+    return path.removesuffix(SUFFIX) + UNFINISHED_SUFFIX
 
 
 def _nameless(folder: str) -> int:
@@ -143,7 +158,7 @@ class FileOutput(_Output):
         self._kept, self._allocated = 0, 0.0
         """Bytes behind the end that are kept, and up to where the file system has given us room."""
         self.folder = os.path.dirname(os.path.abspath(path))
-        self.part = path.removesuffix(SUFFIX) + UNFINISHED_SUFFIX
+        self.part = _unfinished(path)
         not_taken(path)
         try:
             self._file = os.open(self.part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
