@@ -31,6 +31,9 @@ format: .venv/ready  ## format the code
 bench: .venv/ready  ## compare with tar, zstd, xz and sosreport on this machine (ONLY=a, b, c, m or r for a part)
 	@$(PY) packaging/bench/run.py $(if $(ONLY),--only $(ONLY))
 
+accept: .venv/ready  ## write what is expected of the cases of rules anew; look at the difference before you commit
+	@ACCEPT=1 $(PY) -m pytest -q tests/analyse
+
 fuzz: .venv/ready  ## 100,000 mutated inputs into every reader and parser, about 20 minutes (COUNT=n, SEED=n, ONLY=target)
 	@$(PY) -m tests.fuzz --count $(or $(COUNT),100000) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 	@$(PY) -m tests.redact.asan --seconds $(or $(SECONDS),60)

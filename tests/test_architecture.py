@@ -34,10 +34,14 @@ MAY_IMPORT = {
 
 ROOF = {"cli", "__main__"}
 DOOR_OF_COLLECTORS = "diagbundle.collect.api"
+DOOR_OF_RULES = "analyse.api"
 BULKHEADS = {
     ("collect.child", "send"): "one source becomes one entry",
     ("collect.child", "_rows"): "the same for a table, and what it had computed is kept",
     ("collect.child", "serve"): "a collector's own fault becomes one entry",
+    ("analyse.engine", "_read"): "a parser that fails leaves its piece unparsed",
+    ("analyse.engine", "_judge"): "a rule that fails is undecided",
+    ("analyse.log.hearing", "_tell"): "a parser of logs that fails is named",
     ("redact.stream", "_hide"): "what cannot be redacted does not leave",
     ("collect.rows", "said"): "an error that cannot say what it is",
     ("collect.packages", "_told"): "a package of a vendor that fails says why",
@@ -124,6 +128,16 @@ def test_collectors_come_in_by_their_door(path):
     allowed = {DOOR_OF_COLLECTORS} | {name for name in ours if name.startswith("diagbundle.collectors")}
     assert ours <= allowed
     assert not names & {"subprocess", "shutil", "multiprocessing", "threading", "ctypes", "ssl", "sqlite3"}
+
+
+CONTENT = [name for name in MODULES if re.match(r"analyse\.(facts|parsers|rules)\.", name)]
+
+
+@pytest.mark.parametrize("module", CONTENT)
+def test_parsers_and_rules_come_in_by_their_door(module):
+    doors = {DOOR_OF_RULES} if module != "analyse.facts.about" else {"analyse.fact"}
+    foreign = {name for name in imported(MODULES[module]) if name not in doors and not name.startswith("analyse.facts")}
+    assert foreign == set()
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if room_of(name) not in ROOF])

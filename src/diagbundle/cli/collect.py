@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import resource
-import signal
 import sys
 import time
+from functools import partial
 from typing import Any
 
 import click
@@ -17,12 +16,12 @@ from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import PARTIAL_SUFFIX, SUFFIX
 from diagbundle.bundle.pack import Member
 from diagbundle.cli import options
+from diagbundle.cli.collection import RATIONED_TIME, Collection
 from diagbundle.cli.redaction import Redaction, to_look_at, told
 from diagbundle.cli.screen import Screen, amount, is_terminal
 from diagbundle.cli.talk import give_up_output, say
-from diagbundle.collect.budget import processors, room
-from diagbundle.collect.engine import Engine, Request, Result, who_is
-from diagbundle.collect.guard import Guard
+from diagbundle.collect.budget import room
+from diagbundle.collect.engine import Result
 from diagbundle.collect.identity import ask_or_do
 from diagbundle.collect.output import ANSWER_WITHIN, FileOutput, PipeOutput, bundle_name, choose_folder, free_place, not_taken
 from diagbundle.collect.plan import plan
@@ -30,21 +29,11 @@ from diagbundle.collect.registry import is_ours
 from diagbundle.collect.supervise import NOT_ASKED
 from diagbundle.errors import UsageError
 from diagbundle.host import Host
-from diagbundle.model import Collector, Stage
-from diagbundle.sources.command import MARK
+from diagbundle.model import Collector
 
 LOSSES_SHOWN = 12
-SIGNALS = {
-    signal.SIGINT: "it was interrupted (Ctrl-C)",
-    signal.SIGTERM: "it was told to end (SIGTERM)",
-    signal.SIGHUP: "the terminal went away (SIGHUP)",
-}
 FOLDERS = (".", "/root", "/var/tmp", "/tmp")  # noqa: S108  # the file is created exclusively, mode 0600
 EXIT_PARTIAL = 3
-RATIONED, RATIONED_TIME = 0.2, "80s"
-"""Processors below which a collection would eat up what its neighbours in the same control group live on, and what it may take then."""
-NICE = 5
-"""Enough to stand behind whoever serves others; with more, questions stay unanswered on a host with 20 busy processes."""
 
 
 @click.command
@@ -68,67 +57,28 @@ def command(*, yes: bool, quiet: bool, as_json: bool, **flags: Any) -> int:
     The path of the file goes to standard output, everything else to standard error. As another user than root it collects
     what it may, and says what it could not.
     """
-    settings = options.load(flags)
-    collectors, found = options.chosen(settings)
-    host = options.host(settings)
-    who = who_is(host)
-    redaction = Redaction(settings, host)
-    place = _place(settings, who | {"name": redaction.host_name(who["name"])})
-    redaction.keep(place)
     screen = Screen(quiet=quiet)
-    share = processors()
-    rationed = share < RATIONED and settings.timeout == config.Config.timeout
-    if rationed:
-        screen.say(f"This host gives us {share:.0%} of a processor: the run ends after {RATIONED_TIME}. `--timeout 30m` waits longer.\n")
+    collection = Collection(flags, screen)
+    settings, redaction = collection.settings, collection.redaction
+    place = _place(settings, collection.who | {"name": redaction.host_name(collection.who["name"])})
+    redaction.keep(place)
+    if collection.rationed:
+        screen.say(
+            f"This host gives us {collection.share:.0%} of a processor: the run ends after {RATIONED_TIME}. `--timeout 30m` waits longer.\n"
+        )
     if not quiet:  # it looks at the logs first, to tell their size
-        _statement(screen, settings, collectors, host, place, redaction)
+        _statement(screen, settings, collection.collectors, collection.host, place, redaction)
     if not yes and not quiet and is_terminal(0) and is_terminal(2) and not _agreed():
         say("Nothing was collected.")
         return 1
-    os.umask(0o077)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _be_a_good_guest()
-    os.environ[MARK] = mark = f"{os.getpid()}-{time.time_ns()}"
-    guard = Guard(say, place)
-    cancelled = _signals()  # before there is a file: until here a signal ends us at once, and nothing is left
-    request = Request(
-        collectors=collectors, host=host, case=settings.case, timeout=config.seconds(RATIONED_TIME if rationed else settings.timeout),
-        stages=(Stage.VOLATILE, Stage.LOGS, Stage.STATE) if rationed else tuple(Stage),
-        collector_timeout=config.seconds(settings.collector_timeout), sample_interval=config.seconds(settings.sample_interval),
-        max_bytes=config.size(settings.max_size), probes="reachability" not in settings.without,
-        since=time.time() - config.seconds(settings.since) if settings.since else 0.0, width=settings.width,
-        redact=redaction.redactor, cancelled=cancelled, alive=guard.alive, refused=found.refused, mark=mark,
-        config=settings.shown() | {"collectors": [collector.name for collector in collectors]},
-        talk=lambda: "\n".join(screen.spoken) + "\n",
-    )  # fmt: skip
-    redaction.begin()
-    who["name"] = redaction.host_name(who["name"])
-    return guard.run(lambda: _collect(request, place, screen, who, redaction, as_json=as_json))
+    return collection.run(place, lambda: PipeOutput(os.dup(1)) if place == "-" else FileOutput(place), partial(_conclude, screen, as_json))
 
 
-def _collect(  # noqa: PLR0913  # all that a run needs
-    request: Request, place: str, screen: Screen, who: dict[str, Any], redaction: Redaction, *, as_json: bool
-) -> int:
-    """The run itself, and what is said about it. Returns the exit code."""
-    output = PipeOutput(os.dup(1)) if place == "-" else FileOutput(place)
-    result = _run(request, output, screen, who)
-    for number in SIGNALS:  # it is sealed: whoever is impatient now is still to learn how it ended
-        signal.signal(number, signal.SIG_IGN)
-    redaction.end()
+def _conclude(screen: Screen, as_json: bool, result: Result) -> int:  # noqa: FBT001  # bound, not called by hand
+    """What is said when it is sealed. Returns the exit code."""
     _summary(screen, result)
     _tell(result, as_json=as_json)
     return 0 if result.complete else EXIT_PARTIAL
-
-
-def _run(request: Request, output: FileOutput | PipeOutput, screen: Screen, who: dict[str, Any]) -> Result:
-    try:
-        return Engine(request, output, screen, who).run()
-    except BaseException:
-        if isinstance(output, FileOutput) and output.is_empty:
-            output.discard()
-        raise
-    finally:
-        screen.close()
 
 
 def _place(settings: config.Config, who: dict[str, Any]) -> str:
@@ -202,27 +152,6 @@ def _agreed() -> bool:
     sys.stderr.flush()
     answer = sys.stdin.readline()
     return bool(answer) and answer.strip().lower() in ("", "y", "yes")
-
-
-def _signals() -> Any:
-    """A function that says which signal asked us to end, or ''."""
-    got: list[int] = []
-    for number in SIGNALS:
-        wanted_so = number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN  # by nohup; a script's `&` ignores SIGINT
-        if not wanted_so:
-            signal.signal(number, lambda signal_number, _frame: got.append(signal_number))
-    return lambda: SIGNALS[signal.Signals(got[0])] if got else ""
-
-
-def _be_a_good_guest() -> None:
-    """Behind others for the processor, last in line for the disks; all children inherit it."""
-    import psutil
-
-    for polite in (lambda: os.nice(NICE), lambda: psutil.Process().ionice(psutil.IOPRIO_CLASS_IDLE)):
-        try:
-            polite()
-        except (OSError, psutil.Error, AttributeError):  # a sandbox may forbid it, or hide /proc: then as we are
-            continue
 
 
 def _summary(screen: Screen, result: Result) -> None:

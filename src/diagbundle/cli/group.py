@@ -15,6 +15,10 @@ COMMANDS = {
     "collect": "Collect what an engineer needs to find a fault on this server, into one file",
     "plan": "Show every item that would be collected, without collecting it",
     "collectors": "List the collectors and what each is about",
+    "check": "Say what is wrong with this host, now; nothing stays on it",
+    "analyze": "Say what is wrong with the host a bundle comes from, and how that is known",
+    "explain": "Explain a verdict: what it means, how it is reached, what to do",
+    "rules": "List what is judged, and test rules of your own",
     "list": "Show what is in a bundle",
     "cat": "Print one file out of a bundle",
     "verify": "Check that a bundle is whole and unchanged",
@@ -66,7 +70,7 @@ def program() -> None:
 
     \b
     Exit status: 0 done and whole; 1 failed, nothing usable was written; 2 wrong usage;
-    3 sealed or intact, but partial; 4 a damaged or refused bundle.
+    3 sealed or intact, but partial; 4 a damaged or refused bundle; 5 verdicts at or above --fail-on.
     """
 
 

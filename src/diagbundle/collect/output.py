@@ -87,7 +87,7 @@ def folder_fault(folder: str) -> str:
             return "it may not be written"
         free, total = room(folder)
         with contextlib.suppress(OSError):  # a frozen disk answers until one writes; not every file system knows files without names
-            os.close(_nameless(folder))
+            os.close(nameless_file(folder))
     except OSError as error:
         return error.strerror or str(error)
     if free - reserve(total) < _NEEDED:
@@ -119,8 +119,8 @@ def _unfinished(path: str) -> str:
     return path.removesuffix(SUFFIX) + UNFINISHED_SUFFIX
 
 
-def _nameless(folder: str) -> int:
-    """A file without a name in a folder. Raises OSError, also where the file system knows no such files."""
+def nameless_file(folder: str) -> int:
+    """A file without a name in a folder, which goes with its descriptor. Raises OSError, also where the file system knows none."""
     return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
 
 

@@ -1,0 +1,1 @@
+"""The desk wing: evidence becomes facts, facts become verdicts that cite their lines."""

@@ -1,0 +1,154 @@
+"""From evidence to verdicts: facts are read, rules are asked, and nothing that fails stops the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from diagbundle.analyse.document import Document, take
+from diagbundle.analyse.evidence import START, Entry, Evidence, Index
+from diagbundle.analyse.fact import Fact
+from diagbundle.analyse.facts.about import About
+from diagbundle.analyse.host import about_of
+from diagbundle.analyse.log.hearing import Ears, Finder, Heard
+from diagbundle.analyse.registry import Parser, Registry, Rule
+from diagbundle.analyse.verdict import Status, Undecided, Verdict
+from diagbundle.errors import BundleError
+
+LOST = ("denied", "timeout", "failed", "skipped", "partial")
+MAX_REASONS = 3
+
+
+@dataclass
+class Analysis:
+    """All that is known of a host."""
+
+    about: About
+    verdicts: list[Verdict]
+    unparsed: dict[str, str]
+    """Pieces and parsers that could not be read or failed, and why."""
+    facts: dict[type[Fact], list[Fact]]
+    heard: Heard
+
+
+@dataclass
+class _Known:
+    """Facts of one type, and what is known of how they were had."""
+
+    facts: list[Fact] = field(default_factory=list)
+    read: int = 0
+    """Pieces from which they could be read."""
+    reasons: list[str] = field(default_factory=list)
+    """Why a piece that tells of them was not had."""
+    all_absent: bool = True
+
+
+def analyse(evidence: Evidence, registry: Registry, finder: Finder) -> Analysis:
+    """All verdicts on what lies on the desk, in no order yet."""
+    return Engine(evidence, registry, finder).run()
+
+
+class Engine:
+    """One analysis."""
+
+    def __init__(self, evidence: Evidence, registry: Registry, finder: Finder) -> None:
+        self._evidence, self._registry, self._finder = evidence, registry, finder
+        self._index = Index(evidence.entries)
+        self._known: dict[type[Fact], _Known] = {}
+        self._unparsed: dict[str, str] = {}
+        self._about = about_of(evidence, self._index)
+
+    def run(self) -> Analysis:
+        """See `analyse`."""
+        for parser in self._registry.parsers:
+            self._parse(parser)
+        heard = Ears(self._evidence, self._index, self._about, self._finder).hear(self._registry.log_parsers)
+        self._take(heard)
+        self._known[About] = _Known([self._about], 1)
+        verdicts = [verdict for rule in self._registry.rules for verdict in self._judge(rule)]
+        return Analysis(self._about, verdicts, self._unparsed, {kind: known.facts for kind, known in self._known.items()}, heard)
+
+    def _parse(self, parser: Parser) -> None:
+        patterns = [each for pattern in parser.patterns for each in (START + pattern, pattern)]
+        known = [self._known.setdefault(kind, _Known()) for kind in parser.gives]
+        entries = self._index.matching(patterns)
+        if not entries:
+            _note(known, f"{parser.patterns[0]} was not collected", absent=False)
+        for entry in entries:
+            if not entry.there:
+                _note(known, _why(entry), absent=entry.outcome == "absent")
+            elif facts := self._read(parser, entry, known):
+                for fact in facts:
+                    self._known.setdefault(type(fact), _Known()).facts.append(fact)
+
+    def _read(self, parser: Parser, entry: Entry, known: Iterable[_Known]) -> list[Fact]:
+        try:
+            data, is_cut = take(self._evidence.blocks(entry))
+            facts = list(parser.read(Document(entry, data, is_cut=is_cut)))
+        except BundleError as error:
+            why = str(error)
+        except Exception as error:  # noqa: BLE001  # a parser that fails costs only its piece
+            why = f"the parser {parser.name} failed: {type(error).__name__}: {error}"
+        else:
+            for each in known:
+                each.read += 1
+            return facts
+        self._unparsed[entry.path] = why
+        _note(known, f"{entry.path} could not be read: {why}", absent=False)
+        return []
+
+    def _take(self, heard: Heard) -> None:
+        for parser in self._registry.log_parsers:
+            for kind in parser.gives:
+                known = self._known.setdefault(kind, _Known())
+                known.read += len(heard.kernel if parser.kernel else heard.logs)
+                if not known.read:
+                    known.all_absent = False
+                    known.reasons.append("there is no log of the kernel" if parser.kernel else "there are no logs")
+        for _, fact in heard.facts:
+            self._known[type(fact)].facts.append(fact)
+        self._unparsed |= heard.unread
+
+    def _judge(self, rule: Rule) -> list[Verdict]:
+        missing = [kind for kind in rule.needs if not self._known.setdefault(kind, _Known()).read]
+        if missing:
+            known = [self._known[kind] for kind in missing]
+            if rule.absent and all(each.all_absent for each in known):
+                return [Verdict(rule.code, rule.suspect, Status.CLEAR, because=rule.absent)]
+            reasons = list(dict.fromkeys(reason for each in known for reason in each.reasons)) or ["nothing that tells of it was collected"]
+            return [Verdict(rule.code, rule.suspect, Status.UNDECIDED, because="; ".join(reasons[:MAX_REASONS]))]
+        facts = [self._known.setdefault(kind, _Known()).facts for kind in (*rule.needs, *rule.uses)]
+        try:
+            found = list(rule.judge(*[list(each) for each in facts]))
+        except Undecided as reason:
+            return [Verdict(rule.code, rule.suspect, Status.UNDECIDED, because=str(reason))]
+        except Exception as error:  # noqa: BLE001  # a rule that fails costs only itself
+            why = f"the rule failed: {type(error).__name__}: {error}"
+            self._unparsed[f"rule {rule.code}"] = why
+            return [Verdict(rule.code, rule.suspect, Status.UNDECIDED, because=why)]
+        return [Verdict(rule.code, rule.suspect, Status.FOUND, finding) for finding in found] or [
+            Verdict(rule.code, rule.suspect, Status.CLEAR)
+        ]
+
+
+def _note(known: Iterable[_Known], reason: str, *, absent: bool) -> None:
+    for each in known:
+        each.reasons.append(reason)
+        each.all_absent &= absent
+
+
+def _why(entry: Entry) -> str:
+    reason = f": {entry.reason}" if entry.reason else ""
+    words = {
+        "absent": "is not on this host",
+        "denied": "was denied",
+        "timeout": "did not answer in time",
+        "failed": "failed",
+        "skipped": "was not asked",
+    }
+    return f"{entry.source or entry.path} {words.get(entry.outcome, entry.outcome)}{reason}"
+
+
+def only(registry: Registry, codes: Sequence[str]) -> Registry:
+    """Only the rules of these codes, with all parsers."""
+    return Registry(registry.parsers, registry.log_parsers, [rule for rule in registry.rules if rule.code in codes])

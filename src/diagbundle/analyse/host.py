@@ -1,0 +1,87 @@
+"""What must be known before anything else: when the host was asked, when it was started, in which zone it lives."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from diagbundle.analyse.document import take
+from diagbundle.analyse.evidence import START, Evidence, Index
+from diagbundle.analyse.facts.about import About
+from diagbundle.analyse.log.times import zone_named
+from diagbundle.analyse.verdict import Origin
+from diagbundle.bundle.format import MANIFEST
+from diagbundle.errors import BundleError
+
+_SMALL = 1 << 20
+_DATES = ("sos_commands/date/date_--utc", "sos_commands/date/date", "date")
+_STAMPS = ("%a %b %d %H:%M:%S %Z %Y", "%a %d %b %Y %I:%M:%S %p %Z", "%a %b %d %I:%M:%S %p %Z %Y", "%a %d %b %Y %H:%M:%S %Z")
+
+
+def about_of(evidence: Evidence, index: Index) -> About:
+    """From the manifest where there is one, else from what other tools leave."""
+    head, files = evidence.head, _Files(evidence, index)
+    zone = _zone(head.zone, files)
+    now = (
+        head.finished
+        or head.created
+        or _date(files, zone)
+        or max((entry.mtime for entry in evidence.entries if entry.path.startswith("sos_commands/")), default=0.0)
+    )
+    booted = _number(r"(?m)^btime (\d+)", files.text("proc/stat"))
+    if not booted and now:
+        uptime = _number(r"\A(\d+\.\d+)", files.text("proc/uptime"))
+        booted = now - uptime if uptime else 0.0
+    release = re.search(r"(?m)^PRETTY_NAME=[\"']?([^\"'\n]*)", files.text("etc/os-release") or files.text("usr/lib/os-release"))
+    _, node, release_of_kernel, *_ = *files.text("sos_commands/kernel/uname_-a").split(), "", "", ""
+    name = head.name or files.text("sos_commands/host/hostname").strip() or node or files.text("etc/hostname").strip()
+    starts = [entry.started for entry in evidence.entries if entry.path.startswith(START + "proc/stat")]
+    ends = [entry.started for entry in evidence.entries if entry.path == "proc/stat"]
+    return About(
+        origin=Origin(MANIFEST, 1, f"collected {datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M:%S} UTC" if now else ""),
+        now=now, booted=booted, name=name, os=head.os or (release[1] if release else files.text("etc/redhat-release").strip()),
+        kernel=head.kernel or files.text("proc/sys/kernel/osrelease").strip() or release_of_kernel, zone=zone,
+        seconds=max(0.0, ends[0] - starts[0]) if starts and ends and starts[0] and ends[0] else 0.0,
+    )  # fmt: skip
+
+
+class _Files:
+    """Small files by path; '' for those that are not there."""
+
+    def __init__(self, evidence: Evidence, index: Index) -> None:
+        self._evidence, self._index = evidence, index
+
+    def text(self, path: str) -> str:
+        entry = self._index.by_path.get(path)
+        if entry is None or not entry.there:
+            return ""
+        try:
+            return take(self._evidence.blocks(entry), _SMALL)[0].decode("utf-8", "replace")
+        except BundleError:
+            return ""
+
+
+def _number(pattern: str, text: str) -> float:
+    found = re.search(pattern, text)
+    return float(found[1]) if found else 0.0
+
+
+def _zone(name: str, files: _Files) -> str:
+    """The name of the host's zone; '' where it is not known."""
+    listed = re.search(r"Time zone: (\S+)", files.text("sos_commands/systemd/timedatectl") or files.text("sos_commands/date/timedatectl"))
+    names = (name, listed[1] if listed else "", files.text("etc/timezone").strip())
+    return next((each for each in names if zone_named(each)), "")
+
+
+def _date(files: _Files, zone: str) -> float:
+    for path in _DATES:
+        text = files.text(path).strip()
+        for stamp in _STAMPS:
+            try:
+                found = datetime.strptime(  # noqa: DTZ007  # the zone is set below
+                    re.sub(r"\b(?!UTC|GMT|AM|PM|[A-Z][a-z])([A-Z]{3,5}|[+-]\d\d)\b", "UTC", text), stamp
+                )
+            except ValueError:
+                continue
+            return found.replace(tzinfo=UTC if "UTC" in text or "GMT" in text else zone_named(zone) or UTC).timestamp()
+    return 0.0

@@ -1,0 +1,197 @@
+"""The body of knowledge: rules that are only a pattern in logs, as TOML. Support adds files of its own."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+
+from diagbundle.analyse.fact import Fact
+from diagbundle.analyse.facts.about import About
+from diagbundle.analyse.log.event import Event
+from diagbundle.analyse.registry import CODE, LogParser, Rule
+from diagbundle.analyse.verdict import Finding, Severity
+from diagbundle.errors import UsageError
+
+DAY = 86400.0
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": DAY}
+_CITED = 3
+
+
+@dataclass(frozen=True)
+class Heard(Fact):
+    """A line that a rule's pattern matched."""
+
+    event: Event
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """The pattern's named groups."""
+
+
+@dataclass(frozen=True)
+class LogRule:
+    """What a table `[[rule]]` says; docs/rules.md explains the keys."""
+
+    code: str
+    suspect: str
+    title: str
+    severity: Severity
+    advice: str
+    explain: str
+    contains: tuple[str, ...]
+    pattern: re.Pattern[str]
+    unless: re.Pattern[str] | None
+    by: tuple[str, ...]
+    kernel: bool
+    least: int
+    within: float
+    recent: float
+    symptom: bool
+    hits: tuple[str, ...]
+    misses: tuple[str, ...]
+    origin: str = ""
+
+    def match(self, text: str) -> re.Match[str] | None:
+        """Whether a line's text is what this rule looks for."""
+        found = self.pattern.search(text)
+        return None if found is None or (self.unless and self.unless.search(text)) else found
+
+    def announced(self) -> tuple[LogParser, Rule]:
+        """The same as a parser of logs and a rule."""
+        kind = type(f"Heard{self.code}", (Heard,), {})
+
+        def hear(event: Event) -> Iterator[Fact]:
+            if found := self.match(event.text):
+                yield kind(event, {name: value or "" for name, value in found.groupdict().items()}, origin=event.origin)
+
+        listener = LogParser((kind,), self.contains, hear, f"rule {self.code}", self.kernel)
+        return listener, Rule(self.code, self.suspect, (kind, About), (), "", self._judge, self.explain)
+
+    def _judge(self, heard: Sequence[Heard], about: Sequence[About]) -> Iterator[Finding]:
+        groups: dict[tuple[str, ...], list[Heard]] = {}
+        for each in heard:
+            groups.setdefault(tuple(each.parts.get(name, "") for name in self.by), []).append(each)
+        for names, those in groups.items():
+            said = sorted((one for one in those if not one.event.acknowledged), key=lambda one: one.event.time)
+            if said and _most_within(said, self.within) >= self.least:
+                yield self._finding(names, said, about[0].now)
+
+    def _finding(self, names: tuple[str, ...], said: list[Heard], now: float) -> Finding:
+        times = [one.event.time for one in said if one.event.time]
+        is_old = bool(times and now and now - times[-1] > self.recent)
+        cited = said if len(said) <= _CITED else [said[0], *said[1 - _CITED :]]
+        words = {**said[-1].parts, "count": f"{len(said):,}", "times": how_often(times, len(said)), "who": said[-1].event.facility}
+        return Finding(
+            Severity.NOTE if is_old else self.severity, _filled(self.title, words), tuple(one.origin for one in cited),
+            _filled(self.advice, words), subject=" ".join(filter(None, names)), since=times[0] if times else 0.0,
+            latest=times[-1] if times else 0.0, symptom=self.symptom,
+        )  # fmt: skip
+
+
+def _most_within(said: Sequence[Heard], within: float) -> int:
+    """How many lines fall into the fullest window of that length; lines without a time all count."""
+    times = [one.event.time for one in said if one.event.time]
+    most = start = 0
+    for end, time in enumerate(times):
+        while within and time - times[start] > within:
+            start += 1
+        most = max(most, end - start + 1)
+    return most + len(said) - len(times)
+
+
+def how_often(times: Sequence[float], count: int) -> str:
+    """`once, Nov 21 22:51:07 UTC`, or `14 times, Nov 21 22:51:07 to 23:02:40 UTC`."""
+    often = "once" if count == 1 else f"{count:,} times"
+    if not times:
+        return often
+    first, last = (datetime.fromtimestamp(time, UTC) for time in (min(times), max(times)))
+    if max(times) - min(times) < 1:
+        return f"{often}, {first:%b %d %H:%M:%S} UTC"
+    if first.date() == last.date():
+        return f"{often}, {first:%b %d %H:%M:%S} to {last:%H:%M:%S} UTC"
+    return f"{often}, {first:%b %d %H:%M} to {last:%b %d %H:%M} UTC"
+
+
+def _filled(template: str, words: Mapping[str, str]) -> str:
+    """A template with `{name}` in it, filled; what is not known is left out."""
+    return re.sub(r"\{(\w+)\}", lambda found: words.get(found[1], ""), template).strip()
+
+
+def built_in() -> Iterator[LogRule]:
+    """Those that are ours."""
+    folder = files("diagbundle.analyse.rules")
+    for file in sorted(folder.iterdir(), key=lambda each: each.name):
+        if file.name.endswith(".toml"):
+            yield from parse(file.read_text("utf-8"), file.name)
+
+
+def parse(text: str, origin: str) -> Iterator[LogRule]:
+    """The rules of one file. Raises `UsageError` where something is wrong in it."""
+    try:
+        tables = tomllib.loads(text).get("rule", [])
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(f"the rules are no TOML: {origin}: {error}") from None
+    if not isinstance(tables, list):
+        raise UsageError(f"a file of rules holds tables [[rule]]: {origin}")
+    for number, table in enumerate(tables, 1):
+        try:
+            yield _rule(table, origin)
+        except (KeyError, TypeError, ValueError, re.error) as error:
+            name = table.get("code") if isinstance(table, dict) else None
+            what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            raise UsageError(f"rule {name or number} is wrong: {origin}: {what}", "docs/rules.md explains every key") from None
+
+
+_TEXTS = ("code", "suspect", "title", "severity", "advice", "explain", "pattern", "unless", "within", "recent")
+_KEYS: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(_TEXTS, lambda value: isinstance(value, str)),
+    **dict.fromkeys(("contains", "by", "hits", "misses"), lambda value: isinstance(value, list) and all(isinstance(x, str) for x in value)),
+    **dict.fromkeys(("kernel", "symptom"), lambda value: isinstance(value, bool)),
+    "least": lambda value: type(value) is int and value > 0,
+}
+
+
+def _rule(table: Mapping[str, Any], origin: str) -> LogRule:
+    for key, value in table.items():
+        if key not in _KEYS:
+            raise ValueError(f"there is no key {key!r}")
+        if not _KEYS[key](value):
+            raise ValueError(f"{key} may not be {value!r}")
+    if not CODE.fullmatch(table["code"]):
+        raise ValueError(f"a code is three capitals and three digits, not {table['code']!r}")
+    pattern = re.compile(table["pattern"])
+    by = tuple(table.get("by", ()))
+    if unknown := [name for name in by if name not in pattern.groupindex]:
+        raise ValueError(f"its pattern has no group {unknown[0]!r}")
+    return LogRule(
+        code=table["code"], suspect=table["suspect"], title=table["title"], severity=Severity(table["severity"]), advice=table["advice"],
+        explain=table["explain"].strip(), contains=_words(table["contains"]), pattern=pattern,
+        unless=re.compile(table["unless"]) if "unless" in table else None, by=by, kernel=table.get("kernel", False),
+        least=table.get("least", 1), within=_seconds(table.get("within", "1h")), recent=_seconds(table.get("recent", "7d")),
+        symptom=table.get("symptom", False), hits=tuple(table["hits"]), misses=tuple(table["misses"]), origin=origin,
+    )  # fmt: skip
+
+
+def _words(words: Iterable[str]) -> tuple[str, ...]:
+    found = tuple(words)
+    if not found or any(len(word) < 4 for word in found):  # noqa: PLR2004  # shorter ones stand in every line
+        raise ValueError("contains needs words of at least four characters")
+    return found
+
+
+def _seconds(text: str) -> float:
+    found = re.fullmatch(r"(\d+)([smhd])", text)
+    if not found:
+        raise ValueError(f"a time is a number and s, m, h or d, not {text!r}")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def faults(rule: LogRule) -> list[str]:
+    """What its own cases say against a rule: each of `hits` must be found, by its words too, and none of `misses`."""
+    found = [f"does not find: {line}" for line in rule.hits if not rule.match(line)]
+    found += [f"has no word of `contains`: {line}" for line in rule.hits if not any(word.lower() in line.lower() for word in rule.contains)]
+    found += [f"finds what it must not: {line}" for line in rule.misses if rule.match(line)]
+    return found + [f"has no case for {name}" for name in ("hits", "misses") if not getattr(rule, name)]

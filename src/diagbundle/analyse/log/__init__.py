@@ -1,0 +1,1 @@
+"""Logs of any kind as one stream of events in UTC."""

@@ -1,0 +1,34 @@
+"""One line of a log, whatever kind of log it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from diagbundle.analyse.verdict import Origin
+
+CERTAIN, ZONE, YEAR, BOOT, NEAR, UNKNOWN = "certain", "zone assumed", "year assumed", "from boot", "from its neighbours", "unknown"
+"""How sure the time of an event is: it says its zone; it does not; nor its year; seconds since boot; the line before it; not at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line, with its time in UTC."""
+
+    text: str
+    """What was said, without time, host and name."""
+    origin: Origin
+    time: float = 0.0
+    """Seconds since 1970; 0 where it is unknown."""
+    certainty: str = UNKNOWN
+    facility: str = ""
+    """Who said it: `kernel`, `audit`, or the name of a program, a unit or a container."""
+    severity: int | None = None
+    """As syslog counts: 0 emergency … 3 error, 4 warning, 6 information, 7 debug; None where it is not said."""
+    pid: int = 0
+    acknowledged: bool = False
+    """Whether somebody cleared the kernel's log after this line: it was seen, and accuses nobody any more."""
+
+    @property
+    def is_kernel(self) -> bool:
+        """Whether the kernel said it."""
+        return self.facility == "kernel"

@@ -1,0 +1,36 @@
+"""Which verdicts come first: those that matter most, causes before symptoms, what happens now before what happened once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from diagbundle.analyse.verdict import Finding, Status, Verdict
+
+HOUR, DAY = 3600.0, 86400.0
+
+
+def ranked(verdicts: Iterable[Verdict], now: float) -> list[Verdict]:
+    """Found ones first, the most important first; then those that were cleared, then the undecided, each by code."""
+    every = list(verdicts)
+    found = sorted((each for each in every if each.finding), key=lambda each: _order(each, now))
+    rest = [
+        each for status in (Status.CLEAR, Status.UNDECIDED) for each in sorted(every, key=lambda each: each.code) if each.status is status
+    ]
+    return _once(found) + rest
+
+
+def _order(verdict: Verdict, now: float) -> tuple[object, ...]:
+    finding = verdict.finding
+    assert finding is not None  # noqa: S101  # only found ones are sorted
+    return (finding.severity.rank, finding.symptom, _age(finding, now), not verdict.follows, verdict.code, finding.title)
+
+
+def _age(finding: Finding, now: float) -> int:
+    """0 for what is so now or was within the hour, 1 within a day, 2 for what is older."""
+    age = now - finding.latest if finding.latest and now else 0.0
+    return 0 if age < HOUR else 1 if age < DAY else 2
+
+
+def _once(found: Iterable[Verdict]) -> list[Verdict]:
+    """One sentence is said once, whichever rules came to it."""
+    return list({(each.finding.title if each.finding else each.code): each for each in reversed(list(found))}.values())[::-1]

@@ -1,0 +1,111 @@
+"""What `analyze`, `check` and their sisters have in common: all rules, what finds their words in logs, and how the answer is told."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+import click
+
+from diagbundle.analyse.engine import Analysis, analyse
+from diagbundle.analyse.evidence import Evidence
+from diagbundle.analyse.knowledge import LogRule, built_in, parse
+from diagbundle.analyse.log.hearing import Find
+from diagbundle.analyse.ranking import ranked
+from diagbundle.analyse.registry import Registry, known, with_rules
+from diagbundle.analyse.verdict import Severity
+from diagbundle.errors import UsageError
+from diagbundle.redact.scan import scanner
+from diagbundle.redact.span import Literal
+
+OWN_RULES = "/etc/diagbundle/rules.d"
+ACCUSED = 5
+FLAGS = ("form", "everything", "fail_on", "rules")
+"""What `options` gives a command."""
+WIDEST = 120
+_COLOURS = {
+    "critical": {"fg": "red", "bold": True}, "warning": {"fg": "yellow", "bold": True}, "note": {"bold": True}, "title": {"bold": True},
+    "head": {"bold": True}, "path": {"fg": "cyan"}, "good": {"fg": "green"}, "label": {"bold": True}, "line": {},
+}  # fmt: skip
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def options(command: F) -> F:
+    """The flags of all commands that judge."""
+    levels = [str(each) for each in Severity]
+    for option in reversed((
+        click.option("--format", "form", type=click.Choice(("text", "json")), default="text", help="For people or for programs."),
+        click.option("--all", "everything", is_flag=True, help="Show notes with their lines, too."),
+        click.option("--fail-on", type=click.Choice(levels), help="End with 5 if a verdict so severe, or worse, is found."),
+        click.option("--rules", multiple=True, metavar="PATH", type=click.Path(), help="Rules of your own: a TOML file, or a folder."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def finder(words: Sequence[bytes]) -> Find:
+    """The scanner that finds secrets finds the words of rules, too: neither wing knows of the other."""
+    return scanner([Literal(word, fold=True) for word in words]).anchors
+
+
+def log_rules(paths: Sequence[str] = ()) -> list[LogRule]:
+    """The rules for logs: ours, those of this machine, and those that are named. Raises `UsageError`."""
+    rules = list(built_in())
+    for path in (*([OWN_RULES] if os.path.isdir(OWN_RULES) else []), *paths):
+        files = sorted(os.path.join(path, name) for name in os.listdir(path) if name.endswith(".toml")) if os.path.isdir(path) else [path]
+        for file in files:
+            rules += parse(_read(file), file)
+    return rules
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the rules cannot be read: {path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def registry(paths: Sequence[str] = ()) -> Registry:
+    """All rules: those in Python, and those in TOML. Raises `UsageError`."""
+    try:
+        return with_rules(known(), [rule.announced() for rule in log_rules(paths)])
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def analysed(evidence: Evidence, paths: Sequence[str] = ()) -> Analysis:
+    """All verdicts on what lies on the desk, the most important first."""
+    analysis = analyse(evidence, registry(paths), finder)
+    analysis.verdicts = ranked(analysis.verdicts, analysis.about.now)
+    return analysis
+
+
+def conclude(evidence: Evidence, flags: Mapping[str, object]) -> int:
+    """Judge, and tell. Returns the exit code."""
+    analysis = analysed(evidence, cast("tuple[str, ...]", flags["rules"]))
+    if flags["form"] == "json":
+        from diagbundle.report.json import as_json
+
+        click.echo(as_json(evidence.name, analysis, {}))
+    else:
+        from diagbundle.report.terminal import Terminal
+
+        width = min(WIDEST, shutil.get_terminal_size((100, 24)).columns)
+        for piece in Terminal(width, paint, everything=bool(flags["everything"])).report(analysis):
+            click.echo(piece, nl=False)
+    return accused(analysis, cast("str | None", flags["fail_on"]))
+
+
+def accused(analysis: Analysis, level: str | None) -> int:
+    """The exit code that `--fail-on` asks for."""
+    worst = [each.finding.severity.rank for each in analysis.verdicts if each.finding]
+    return ACCUSED if level and any(rank <= Severity(level).rank for rank in worst) else 0
+
+
+def paint(text: str, what: str) -> str:
+    """Colour, where standard output is a terminal that wants it."""
+    return click.style(text, **_COLOURS[what]) if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else text  # type: ignore[arg-type]

@@ -1,0 +1,24 @@
+"""`diagbundle analyze`: what is wrong with the host that a bundle comes from."""
+
+from __future__ import annotations
+
+import click
+
+from diagbundle.cli.analysis import conclude, options
+
+
+@click.command
+@click.argument("bundle", type=click.Path())
+@options
+def command(bundle: str, **flags: object) -> int:
+    r"""Say what is wrong with the host that BUNDLE comes from, how that is known, and what to do.
+
+    BUNDLE is a bundle, a folder into which one was unpacked, or another tool's report (sosreport: .tar.xz, .tar.gz, or unpacked).
+    Every suspect is named: found guilty, with the lines that show it; cleared; or not to be judged, with the reason.
+
+    \b
+    Exit status: 0; 4 a damaged or refused bundle; 5 with --fail-on, a verdict of that severity or worse was found.
+    """
+    from diagbundle.analyse.opened import open_evidence
+
+    return conclude(open_evidence(bundle), flags)

@@ -1,0 +1,1 @@
+"""How verdicts are shown: to people in a terminal, to programs as JSON."""

@@ -1,0 +1,137 @@
+"""An analysis for people, in a terminal: what is wrong, how we know, what to do; what was cleared; what could not be judged, and why."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+
+from diagbundle.analyse.engine import Analysis
+from diagbundle.analyse.facts.about import About
+from diagbundle.analyse.verdict import Finding, Origin, Severity, Status, Verdict
+from diagbundle.bundle.escape import shown
+
+Paint = Callable[[str, str], str]
+"""(text, what it is) -> the text, coloured or not."""
+
+_INDENT = 10
+_NARROWEST = 60
+_LONGEST_LINE = 300
+_HOUR, _DAY = 3600, 86400
+
+
+def plain(text: str, _what: str) -> str:
+    """No colour."""
+    return text
+
+
+class Terminal:
+    """Writes lines of a width, each ending with a newline."""
+
+    def __init__(self, width: int = 100, paint: Paint = plain, *, everything: bool = False) -> None:
+        self.width = max(_NARROWEST, width)
+        self._paint = paint
+        self._everything = everything
+
+    def report(self, analysis: Analysis) -> Iterator[str]:
+        """All of it."""
+        yield self._paint(self._host(analysis.about), "head") + "\n"
+        found = [each for each in analysis.verdicts if each.finding]
+        loud = [each for each in found if each.finding and (self._everything or each.finding.severity is not Severity.NOTE)]
+        for verdict in loud:
+            yield "\n" + "".join(self.verdict(verdict))
+        if not loud:
+            yield "\n" + self._paint("Nothing is wrong, as far as could be judged.", "good") + "\n"
+        yield "\n"
+        notes = [each for each in found if each not in loud]
+        yield from self._listed("notes", [each.finding.title for each in notes if each.finding], "note", "; ")
+        cleared = [each.suspect for each in analysis.verdicts if each.status is Status.CLEAR]
+        yield from self._listed("cleared", cleared, "suspect", ", ")
+        yield from self._unknown([each for each in analysis.verdicts if each.status is Status.UNDECIDED])
+        yield from self._listed("unread", [f"{path}: {why}" for path, why in analysis.unparsed.items()], "file", "; ")
+
+    def _host(self, about: About) -> str:
+        up = f"up {span(about.uptime)}" if about.uptime else ""
+        words = [about.name or "a host without a name", about.os, f"kernel {about.kernel}" if about.kernel else "", up]
+        if about.now:
+            words.append(f"as of {datetime.fromtimestamp(about.now, UTC):%Y-%m-%d %H:%M} UTC")
+        if about.seconds:
+            words.append(f"watched for {about.seconds:.0f} s")
+        return "\n".join(self._wrapped(shown(" · ".join(filter(None, words))), ""))
+
+    def verdict(self, verdict: Verdict) -> Iterator[str]:
+        """One finding with its lines."""
+        finding = verdict.finding
+        if finding is None:
+            return
+        label = str(finding.severity).upper()
+        first, *rest = self._wrapped(shown(finding.title), " " * _INDENT, room=len(verdict.code) + 2)
+        head = first.strip()
+        gap = " " * max(2, self.width - _INDENT - len(head) - len(verdict.code))
+        yield self._paint(f"{label:<{_INDENT}}", str(finding.severity)) + self._paint(head, "title") + gap + verdict.code + "\n"
+        for line in rest:
+            yield self._paint(line, "title") + "\n"
+        for text in (_since(finding), finding.detail, *verdict.follows):
+            yield from self._indented(shown(text, "\n"))
+        yield from self._cited(finding.origins)
+        yield from self._indented(f"Do: {shown(finding.advice)}; `diagbundle explain {verdict.code}` tells more")
+
+    def _indented(self, text: str, hang: str = "") -> Iterator[str]:
+        yield from (line + "\n" for line in self._wrapped(text, " " * _INDENT, hang=hang))
+
+    def _cited(self, origins: Sequence[Origin]) -> Iterator[str]:
+        for path, those in groupby(origins, key=lambda origin: origin.path):
+            yield " " * _INDENT + self._paint(shown(path), "path") + "\n"
+            for origin in those:
+                mark = f"{origin.line:>7}  " if origin.line else " " * 9
+                lines = textwrap.wrap(shown(origin.text)[:_LONGEST_LINE], self.width - _INDENT - 9) or [
+                    "(the whole)" if not origin.line else ""
+                ]
+                for number, line in enumerate(lines):
+                    yield " " * _INDENT + self._paint((mark if number == 0 else " " * 9) + line, "line") + "\n"
+
+    def _listed(self, label: str, items: Sequence[str], noun: str, between: str) -> Iterator[str]:
+        """`cleared   31 suspects: DNS, gateway, …`"""
+        if items:
+            told = sorted(dict.fromkeys(items)) if between == ", " else list(dict.fromkeys(items))
+            text = f"{len(told):,} {noun}{'' if len(told) == 1 else 's'}: {between.join(told)}"
+            yield from self._labelled(label, text)
+
+    def _unknown(self, undecided: Sequence[Verdict]) -> Iterator[str]:
+        """Suspects that could not be questioned, by the reason."""
+        reasons: dict[str, list[str]] = {}
+        for each in undecided:
+            reasons.setdefault(each.because, []).append(each.suspect)
+        if undecided:
+            yield from self._labelled("unknown", f"{len(undecided):,} suspect{'s' if len(undecided) > 1 else ''} could not be judged:")
+        for because, suspects in reasons.items():
+            yield from self._indented(shown(f"{', '.join(suspects)}: {because}"), hang="  ")
+
+    def _labelled(self, label: str, text: str) -> Iterator[str]:
+        first, *rest = self._wrapped(shown(text), " " * _INDENT)
+        yield self._paint(f"{label:<{_INDENT}}", "label") + first.strip() + "\n"
+        yield from (line + "\n" for line in rest)
+
+    def _wrapped(self, text: str, indent: str, *, room: int = 0, hang: str = "") -> list[str]:
+        lines: list[str] = []
+        for line in text.split("\n"):
+            lines += textwrap.wrap(line, self.width - room, initial_indent=indent, subsequent_indent=indent + hang, break_on_hyphens=False)
+        return lines
+
+
+def _since(finding: Finding) -> str:
+    if not finding.since:
+        return ""
+    said = f"since {datetime.fromtimestamp(finding.since, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if finding.latest and finding.latest - finding.since > 1:
+        said += f", last {datetime.fromtimestamp(finding.latest, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return said
+
+
+def span(seconds: float) -> str:
+    """`41 days`, `3 h`, `12 min`, `9 s`."""
+    for unit, length in (("days", _DAY), ("h", _HOUR), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
