@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from diagbundle.analyse.document import Document, take
 from diagbundle.analyse.evidence import START, Entry, Evidence, Index
 from diagbundle.analyse.fact import Fact
 from diagbundle.analyse.facts.about import About
+from diagbundle.analyse.facts.unanswered import Unanswered
 from diagbundle.analyse.host import about_of
 from diagbundle.analyse.log.hearing import Ears, Finder, Heard
 from diagbundle.analyse.registry import Parser, Registry, Rule
-from diagbundle.analyse.verdict import Status, Undecided, Verdict
+from diagbundle.analyse.verdict import Origin, Status, Undecided, Verdict
+from diagbundle.bundle.format import MANIFEST
 from diagbundle.errors import BundleError
 
-LOST = ("denied", "timeout", "failed", "skipped", "partial")
+NO_ANSWER = ("denied", "timeout", "failed", "skipped", "partial")
 MAX_REASONS = 3
 
 
@@ -65,6 +67,7 @@ class Engine:
         heard = Ears(self._evidence, self._index, self._about, self._finder).hear(self._registry.log_parsers)
         self._take(heard)
         self._known[About] = _Known([self._about], 1)
+        self._known[Unanswered] = _Known(list(_unanswered(self._evidence.entries)), 1)
         verdicts = [verdict for rule in self._registry.rules for verdict in self._judge(rule)]
         return Analysis(self._about, verdicts, self._unparsed, {kind: known.facts for kind, known in self._known.items()}, heard)
 
@@ -129,6 +132,13 @@ class Engine:
         return [Verdict(rule.code, rule.suspect, Status.FOUND, finding) for finding in found] or [
             Verdict(rule.code, rule.suspect, Status.CLEAR)
         ]
+
+
+def _unanswered(entries: Iterable[Entry]) -> Iterator[Unanswered]:
+    for entry in entries:
+        if entry.outcome in NO_ANSWER:
+            origin = Origin(MANIFEST, 0, f"{entry.source}: {entry.outcome}: {entry.reason}", entry.started)
+            yield Unanswered(entry.source, entry.outcome, entry.reason, entry.kind, entry.seconds, origin=origin)
 
 
 def _note(known: Iterable[_Known], reason: str, *, absent: bool) -> None:

@@ -12,6 +12,7 @@ from diagbundle.bundle.format import OWN, bundle_path, mangle
 
 START = f"{OWN}/start/"
 """Where the first readings of samples lie."""
+_ANSWERS = ("command", "file", "table", "probe")
 _AT = {"table": f"{OWN}/tables/", "probe": f"{OWN}/probes/"}
 
 
@@ -140,13 +141,20 @@ def _entry(row: Mapping[str, Any], source: str, sample: str) -> Entry:
     path, link = row.get("path"), row.get("link")
     natural = path if isinstance(path, str) else _natural(row, source, sample)
     return Entry(
-        path=natural, there=isinstance(path, str) and ("header" in row or isinstance(link, str)), source=source,
+        path=natural, there=_is_there(row), source=source,
         kind=str(row.get("kind") or ""), outcome=str(row.get("outcome") or ""), reason=str(row.get("reason") or ""),
         exit=row["exit"] if isinstance(row.get("exit"), int) else None, stderr=str(row.get("stderr") or ""),
         started=_number(row.get("started")), seconds=_number(row.get("seconds")), mtime=_number(row.get("mtime")),
         size=int(_number(row.get("size"))), collector=str(row.get("collector") or ""),
         key=link if isinstance(link, str) else natural, short=row["short"] if isinstance(row.get("short"), int) else None,
     )  # fmt: skip
+
+
+def _is_there(row: Mapping[str, Any]) -> bool:
+    """Whether there is an answer: an empty one, of a command that says nothing when all is well, has no place of its own."""
+    if isinstance(row.get("path"), str):
+        return "header" in row or isinstance(row.get("link"), str)
+    return row.get("outcome") == "collected" and row.get("kind") in _ANSWERS
 
 
 def _number(value: object) -> float:

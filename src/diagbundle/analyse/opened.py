@@ -53,7 +53,7 @@ class FolderEvidence:
         self._root = os.path.realpath(root)
         self._links = dict(links or {})
         """Links of an archive, which were not written to the disk: path -> what it points to."""
-        lying = {entry.path: entry for entry in self._walk()}
+        self._lying = lying = {entry.path: entry for entry in self._walk()}
         manifest = self._manifest(lying)
         if manifest is None:
             self.head, self.entries = Head(), [*lying.values()]
@@ -65,7 +65,7 @@ class FolderEvidence:
         self.entries += [entry for path, entry in lying.items() if path not in known and not _is_part(path)]
 
     def _is_there(self, entry: Entry, lying: Mapping[str, Entry]) -> bool:
-        return entry.key in lying or entry.path in lying
+        return entry.key in lying or entry.path in lying or not entry.size
 
     def _manifest(self, lying: Mapping[str, Entry]) -> list[dict[str, Any]] | None:
         if MANIFEST not in lying:
@@ -119,6 +119,8 @@ class FolderEvidence:
     def blocks(self, entry: Entry) -> Iterator[bytes]:
         """See `Evidence`."""
         for number, path in enumerate((entry.key or entry.path, *entry.parts)):
+            if not entry.size and path not in self._lying:
+                continue  # an empty answer has no place of its own
             real = self._inside(path)
             if real is None:
                 raise FormatError(f"{entry.path} leads out of the folder")
