@@ -42,7 +42,7 @@ soak: .venv/ready  ## 200 collections in a row, and the response times of a neig
 	@$(PY) packaging/bench/soak.py
 	@$(PY) packaging/bench/neighbour.py
 
-docs: .venv/ready  ## write docs/collectors.md from the collectors
+docs: .venv/ready  ## write docs/collectors.md and docs/rules.md from the code
 	@$(PY) packaging/make_docs.py
 
 build: .venv/ready  ## make the wheel and the sdist in ./dist

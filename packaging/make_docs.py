@@ -1,4 +1,4 @@
-"""Write docs/collectors.md from the collectors themselves: `make docs`. With `--check`, only say whether it is up to date."""
+"""Write docs/collectors.md and docs/rules.md from the code itself: `make docs`. With `--check`, only say whether they are up to date."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 from inspect import getdoc
 
+from diagbundle.analyse.knowledge import built_in
+from diagbundle.analyse.registry import Rule, known, with_rules
 from diagbundle.collect.registry import PACKAGE, find
 from diagbundle.host import Host
 from diagbundle.model import Collector, Command, File, Probe, Source, Stage, Table
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-TARGET = os.path.join(TOP, "docs", "collectors.md")
 STAGES = {
     Stage.VOLATILE: "first, because it changes fastest",
     Stage.STATE: "second",
@@ -78,18 +79,48 @@ def _shown(source: Source) -> str:
     return f"`{source.kind} {source.target}`"
 
 
+RULES_HEAD = """# What is judged
+
+Made by `make docs` from the rules themselves; do not edit it by hand. `diagbundle rules` lists the same, `diagbundle explain CODE` prints one.
+
+Every rule ends *found*, with the lines that show it, *clear*, or *undecided*, with the reason. [ANALYSIS.md](ANALYSIS.md) says how verdicts are reached,
+and how to add rules of your own.
+"""
+
+
+def rules_page(rules: list[Rule]) -> str:
+    """The whole document of rules."""
+    lines = [RULES_HEAD, "| code | suspect |", "|---|---|"]
+    lines += [f"| [{rule.code}](#{rule.code.lower()}) | {rule.suspect} |" for rule in rules]
+    for rule in rules:
+        absent = f"\n\nClear where {rule.absent}." if rule.absent else ""
+        lines += ["", f"## {rule.code}", "", f"**{rule.suspect}**", "", rule.doc + absent]
+    return "\n".join(lines) + "\n"
+
+
+def documents() -> dict[str, str]:
+    """Path below the top, and text, of every document that is made."""
+    rules = with_rules(known(), [rule.announced() for rule in built_in()]).rules
+    return {
+        os.path.join("docs", "collectors.md"): page(find(drop_in_folder="").collectors),
+        os.path.join("docs", "rules.md"): rules_page(sorted(rules, key=lambda rule: rule.code)),
+    }
+
+
 def main(words: list[str]) -> int:
-    """Write the document, or compare it."""
-    text = page(find(drop_in_folder="").collectors)
-    if "--check" not in words:
-        with open(TARGET, "w", encoding="utf-8") as file:
-            file.write(text)
-        return 0
-    with open(TARGET, encoding="utf-8") as file:
-        same = file.read() == text
-    if not same:
-        print("docs/collectors.md is not what the collectors say: run `make docs`", file=sys.stderr)
-    return 0 if same else 1
+    """Write the documents, or compare them."""
+    stale = []
+    for path, text in documents().items():
+        target = os.path.join(TOP, path)
+        if "--check" not in words:
+            with open(target, "w", encoding="utf-8") as file:
+                file.write(text)
+            continue
+        with open(target, encoding="utf-8") as file:
+            stale += [path] if file.read() != text else []
+    for path in stale:
+        print(f"{path} is not what the code says: run `make docs`", file=sys.stderr)
+    return 1 if stale else 0
 
 
 if __name__ == "__main__":

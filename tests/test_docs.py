@@ -15,13 +15,13 @@ def text_of(*path):
         return file.read()
 
 
-def test_the_list_of_collectors_is_up_to_date():
+def test_the_lists_of_collectors_and_rules_are_up_to_date():
     command = [sys.executable, os.path.join(TOP, "packaging", "make_docs.py"), "--check"]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (found.returncode, found.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/FORMAT.md"])
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/FORMAT.md", "docs/ANALYSIS.md"])
 def test_files_and_targets_that_a_document_names_exist(document):
     text = text_of(document)
     targets = set(re.findall(r"^([\w-]+):", text_of("Makefile"), re.MULTILINE))

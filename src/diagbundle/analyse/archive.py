@@ -7,6 +7,7 @@ import tarfile
 import tempfile
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 
 from diagbundle.analyse.opened import FolderEvidence
 from diagbundle.bundle.format import MAX_MEMBERS, name_bytes, name_fault
@@ -38,8 +39,10 @@ def unpacked(path: str) -> FolderEvidence:
     holder = tempfile.TemporaryDirectory(prefix="diagbundle-")
     try:
         tree = os.path.join(holder.name, "tree")
-        links = _write(path, tree)
+        links, fault = _write(path, tree)
         evidence = FolderEvidence(tree, os.path.basename(path), links)
+        if fault:
+            evidence.head = replace(evidence.head, complete=False, reason=f"the archive is damaged: {fault}")
     except BaseException:
         holder.cleanup()
         raise
@@ -47,11 +50,11 @@ def unpacked(path: str) -> FolderEvidence:
     return evidence
 
 
-def _write(path: str, folder: str) -> dict[str, str]:
-    """All regular files; links come back as what they point to, and are never written."""
+def _write(path: str, folder: str) -> tuple[dict[str, str], str]:
+    """All regular files; links come back as what they point to, and are never written. Of a damaged archive also why it ends."""
     limit = min(MAX_BYTES, (1 << 30) + os.path.getsize(path) * MAX_RATIO)
     links: dict[str, str] = {}
-    written = 0
+    written, fault = 0, ""
     os.mkdir(folder, 0o700)
     try:
         with tarfile.open(path, "r|*") as archive, Target(folder) as target:
@@ -71,12 +74,13 @@ def _write(path: str, folder: str) -> dict[str, str]:
             raise OutputError(f"the archive cannot be unpacked: {path}: {error.strerror}", "set TMPDIR to a folder with room") from None
         if not written:
             raise FormatError(f"the archive cannot be read: {path}: {error}") from None
-    return links
+        fault = str(error)
+    return links, fault
 
 
 def _below(name: str) -> str:
     """The path below the archive's one top folder."""
-    return name.removeprefix("./").partition("/")[2].strip("/")
+    return name.removeprefix("./").lstrip("/").partition("/")[2].strip("/")
 
 
 def _file(archive: tarfile.TarFile, member: tarfile.TarInfo, name: str, target: Target) -> None:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from diagbundle.analyse.evidence import START, Entry
+from diagbundle.analyse.log.times import Clock
 from diagbundle.analyse.verdict import LONGEST, Origin
 from diagbundle.errors import FormatError
 
@@ -68,8 +69,9 @@ class Row(dict[str, Any]):
 class Document:
     """A piece of evidence that was had: its text, and the circumstances."""
 
-    def __init__(self, entry: Entry, data: bytes, *, is_cut: bool = False) -> None:
+    def __init__(self, entry: Entry, data: bytes, *, is_cut: bool = False, clock: Clock | None = None) -> None:
         self.entry = entry
+        self.clock = clock or Clock(newest=entry.mtime or entry.started)
         self.data = data
         self.is_cut = is_cut
 

@@ -10,7 +10,7 @@ from diagbundle.analyse.evidence import START, Entry, Evidence, Index
 from diagbundle.analyse.fact import Fact
 from diagbundle.analyse.facts.about import About
 from diagbundle.analyse.facts.unanswered import Unanswered
-from diagbundle.analyse.host import about_of
+from diagbundle.analyse.host import about_of, clock_of
 from diagbundle.analyse.log.hearing import Ears, Finder, Heard
 from diagbundle.analyse.registry import Parser, Registry, Rule
 from diagbundle.analyse.verdict import Origin, Status, Undecided, Verdict
@@ -87,7 +87,7 @@ class Engine:
     def _read(self, parser: Parser, entry: Entry, known: Iterable[_Known]) -> list[Fact]:
         try:
             data, is_cut = take(self._evidence.blocks(entry))
-            facts = list(parser.read(Document(entry, data, is_cut=is_cut)))
+            facts = list(parser.read(Document(entry, data, is_cut=is_cut, clock=clock_of(self._about, entry))))
         except BundleError as error:
             why = str(error)
         except Exception as error:  # noqa: BLE001  # a parser that fails costs only its piece

@@ -6,9 +6,9 @@ import re
 from datetime import UTC, datetime
 
 from diagbundle.analyse.document import take
-from diagbundle.analyse.evidence import START, Evidence, Index
+from diagbundle.analyse.evidence import START, Entry, Evidence, Index
 from diagbundle.analyse.facts.about import About
-from diagbundle.analyse.log.times import zone_named
+from diagbundle.analyse.log.times import Clock, zone_named
 from diagbundle.analyse.verdict import Origin
 from diagbundle.bundle.format import MANIFEST
 from diagbundle.errors import BundleError
@@ -41,8 +41,14 @@ def about_of(evidence: Evidence, index: Index) -> About:
         origin=Origin(MANIFEST, 1, f"collected {datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M:%S} UTC" if now else ""),
         now=now, booted=booted, name=name, os=head.os or (release[1] if release else files.text("etc/redhat-release").strip()),
         kernel=head.kernel or files.text("proc/sys/kernel/osrelease").strip() or release_of_kernel, zone=zone,
+        incomplete="" if head.complete else head.reason or "it is partial",
         seconds=max(0.0, ends[0] - starts[0]) if starts and ends and starts[0] and ends[0] else 0.0,
     )  # fmt: skip
+
+
+def clock_of(about: About, entry: Entry) -> Clock:
+    """What dates the lines of a piece of evidence: the host's zone, when it was last written, when the host was started."""
+    return Clock(zone=zone_named(about.zone) or UTC, newest=entry.mtime or entry.started or about.now, booted=about.booted)
 
 
 class _Files:

@@ -19,6 +19,8 @@ COMMANDS = {
     "analyze": "Say what is wrong with the host a bundle comes from, and how that is known",
     "explain": "Explain a verdict: what it means, how it is reached, what to do",
     "rules": "List what is judged, and test rules of your own",
+    "changes": "Show what changed lately on the host a bundle comes from",
+    "timeline": "Show the events of all logs of a bundle in one list, in UTC",
     "list": "Show what is in a bundle",
     "cat": "Print one file out of a bundle",
     "verify": "Check that a bundle is whole and unchanged",

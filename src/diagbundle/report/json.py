@@ -18,6 +18,7 @@ def as_json(name: str, analysis: Analysis, more: dict[str, Any]) -> str:
             "bundle": name,
             "host": {
                 "name": about.name, "os": about.os, "kernel": about.kernel, "zone": about.zone,
+                "incomplete": about.incomplete or None,
                 "collected": moment(about.now), "booted": moment(about.booted), "seconds_between_readings": round(about.seconds, 3),
             },
             "verdicts": [_verdict(each) for each in analysis.verdicts],

@@ -37,6 +37,8 @@ class Terminal:
     def report(self, analysis: Analysis) -> Iterator[str]:
         """All of it."""
         yield self._paint(self._host(analysis.about), "head") + "\n"
+        if analysis.about.incomplete:
+            yield from self._labelled("partial", analysis.about.incomplete)
         found = [each for each in analysis.verdicts if each.finding]
         loud = [each for each in found if each.finding and (self._everything or each.finding.severity is not Severity.NOTE)]
         for verdict in loud:

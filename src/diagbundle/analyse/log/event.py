@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from diagbundle.analyse.log.level import level
 from diagbundle.analyse.verdict import Origin
 
 CERTAIN, ZONE, YEAR, BOOT, NEAR, UNKNOWN = "certain", "zone assumed", "year assumed", "from boot", "from its neighbours", "unknown"
@@ -22,11 +23,16 @@ class Event:
     certainty: str = UNKNOWN
     facility: str = ""
     """Who said it: `kernel`, `audit`, or the name of a program, a unit or a container."""
-    severity: int | None = None
-    """As syslog counts: 0 emergency … 3 error, 4 warning, 6 information, 7 debug; None where it is not said."""
+    priority: int | None = None
+    """As syslog counts, where it stands beside the text: 0 emergency … 3 error, 4 warning, 6 information, 7 debug."""
     pid: int = 0
     acknowledged: bool = False
     """Whether somebody cleared the kernel's log after this line: it was seen, and accuses nobody any more."""
+
+    @property
+    def severity(self) -> int | None:
+        """Its priority, else what the text calls itself; None where neither is said."""
+        return self.priority if self.priority is not None or self.facility == "kernel" else level(self.text)
 
     @property
     def is_kernel(self) -> bool:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC
 
 from diagbundle.analyse.evidence import Entry, Evidence, Index
 from diagbundle.analyse.fact import Fact
 from diagbundle.analyse.facts.about import About
+from diagbundle.analyse.host import clock_of
 from diagbundle.analyse.log.event import NEAR, Event
 from diagbundle.analyse.log.files import form_of, logs_of
 from diagbundle.analyse.log.lines import Reader, of_journal
-from diagbundle.analyse.log.times import Clock, zone_named
 from diagbundle.analyse.registry import LogParser
 from diagbundle.analyse.verdict import LONGEST, Origin
 from diagbundle.errors import BundleError
@@ -54,7 +53,8 @@ class Ears:
     index: Index
     about: About
     finder: Finder
-    _seen: dict[tuple[str, str], list[tuple[float, str]]] = field(default_factory=dict, init=False)
+    _seen: dict[tuple[int, int], str] = field(default_factory=dict, init=False)
+    """What was said (its hash) and when, in steps of `SAME`: the log that told of it first."""
 
     def hear(self, listeners: Sequence[LogParser]) -> Heard:
         """Every listener hears the events that hold one of its words, each once, whichever logs tell of it."""
@@ -79,10 +79,9 @@ class Ears:
         """Whether another log has told of this before: the kernel's words lie in up to five."""
         if not event.time:
             return False
-        times = self._seen.setdefault((event.facility if event.is_kernel else "", event.text), [])
-        told = any(abs(time - event.time) <= SAME and path != event.origin.path for time, path in times[-MOST:])
-        if not told:
-            times.append((event.time, event.origin.path))
+        said, when = hash((event.facility if event.is_kernel else "", event.text)), int(event.time / SAME)
+        told = any(self._seen.get((said, near), event.origin.path) != event.origin.path for near in (when - 1, when, when + 1))
+        self._seen.setdefault((said, when), event.origin.path)
         return told
 
     def _events(self, entry: Entry, find: Find, whose: Sequence[Sequence[LogParser]]) -> Iterator[tuple[Event, Iterable[LogParser]]]:
@@ -101,9 +100,7 @@ class Ears:
 
     def reader(self, entry: Entry) -> Reader:
         """What reads the lines of a log: with the host's zone, and when the file was last written."""
-        zone = zone_named(self.about.zone) or UTC
-        clock = Clock(zone=zone, newest=entry.mtime or entry.started or self.about.now, booted=self.about.booted)
-        return Reader(entry.path, clock, self.cleared())
+        return Reader(entry.path, clock_of(self.about, entry), self.cleared())
 
     def cleared(self) -> float:
         """Seconds since boot of the first line that `dmesg` shows: what the ring holds from before that, somebody has cleared."""
@@ -176,18 +173,17 @@ def _line(block: bytes, start: int, end: int, number: int, entry: Entry, reader:
         return event
     time = _time_before(block, start, reader)
     return Event(
-        event.text, event.origin, time, NEAR if time else event.certainty, event.facility, event.severity, event.pid, event.acknowledged
+        event.text, event.origin, time, NEAR if time else event.certainty, event.facility, event.priority, event.pid, event.acknowledged
     )
 
 
 def _time_before(block: bytes, start: int, reader: Reader) -> float:
     """The time of the nearest line before one that has none: of a trace of many lines only the first is dated."""
-    nowhere = Origin("", 0)
     for _ in range(_BEFORE):
         if start <= 0:
             return 0.0
         begin = block.rfind(b"\n", max(0, start - 1 - LONGEST_LINE), start - 1) + 1
-        if time := reader.event(block[begin : min(start - 1, begin + 200)].decode("utf-8", "replace"), nowhere).time:
+        if time := reader.when(block[begin : min(start - 1, begin + 200)].decode("utf-8", "replace")):
             return time
         start = begin
     return 0.0

@@ -6,24 +6,21 @@ import json
 import re
 
 from diagbundle.analyse.log.event import CERTAIN, UNKNOWN, Event
+from diagbundle.analyse.log.level import LEVELS
 from diagbundle.analyse.log.times import LONGEST, Clock
 from diagbundle.analyse.verdict import Origin
 
-_LEVELS = {
-    "emerg": 0, "emergency": 0, "panic": 0, "alert": 1, "crit": 2, "critical": 2, "fatal": 2, "severe": 3, "err": 3, "error": 3,
-    "warn": 4, "warning": 4,
-    "notice": 5, "info": 6, "information": 6, "log": 6, "debug": 7, "trace": 7, "fine": 7,
-}  # fmt: skip
-_LEVEL = re.compile(rf"(?i)(?<![\w/.-])({'|'.join(_LEVELS)})(?![\w/.-])|level=\"?(\w+)|^\s*([EWIDF])(?:\d{{4}} |[ \[|])")
 _DIGITS = 18
 """Of a time in microseconds, at most: more is none."""
-_LETTERS = {"E": 3, "W": 4, "I": 6, "D": 7, "F": 2}
 _SAYS = re.compile(r"\s*(?P<host>[A-Za-z0-9_.:-]+) (?P<name>[A-Za-z_/(][\w./@()+-]*?)(?:\[(?P<pid>\d+)\])?: ?")
 _SINCE_BOOT = re.compile(r"(?:<\d+>)?\[ *(\d{1,9}\.\d{3,9})\](?:\[ *[TC]\d+\])? ?")
 _AUDIT = re.compile(r"(?:node=\S+ )?type=\S+ msg=audit\((\d{9,11}\.\d{3}):\d+\)")
 _CRI = re.compile(r"\s*(stdout|stderr) [FP] ?")
 _KERNEL_FILE = re.compile(r"dmesg|kern(?:\.log)?|pstore|console|vmcore|boot\.log|/kernel")
 _CONTAINER = re.compile(r"/containers/([^/]{6,12})|/pods/([^/]+/[^/]+)/|(?:docker|podman|nerdctl|crictl)_.*logs_(?:--[\w-]+_)*([\w.-]+)")
+
+
+_NOWHERE = Origin("")
 
 
 class Reader:
@@ -51,18 +48,25 @@ class Reader:
             return Event(rest.lstrip(), origin, time, certainty or UNKNOWN, "kernel")
         return self._said(rest, origin, time, certainty or UNKNOWN)
 
+    def when(self, line: str) -> float:
+        """The time of a line alone; 0 where it has none."""
+        if line.startswith("{") or "msg=audit(" in line:
+            return self.event(line, _NOWHERE).time
+        boot = _SINCE_BOOT.match(line)
+        return self._clock.since_boot(float(boot[1]))[0] if boot else self._clock.read(line[:LONGEST])[0]
+
     def _said(self, rest: str, origin: Origin, time: float, certainty: str) -> Event:
         if cri := _CRI.match(rest):
             text = rest[cri.end() :]
-            return Event(text, origin, time, certainty, self._name, level(text))
+            return Event(text, origin, time, certainty, self._name)
         says = _SAYS.match(rest) if time else None
-        if not says or says["host"].lower() in _LEVELS:
-            return Event(rest.strip(), origin, time, certainty, self._name, level(rest))
+        if not says or says["host"].lower() in LEVELS:
+            return Event(rest.strip(), origin, time, certainty, self._name)
         text = rest[says.end() :]
         if says["name"] == "kernel" and (boot := _SINCE_BOOT.match(text)):
             text = text[boot.end() :]
         name = says["name"].rpartition("/")[2] or says["name"]
-        return Event(text, origin, time, certainty, name, None if name == "kernel" else level(text), int(says["pid"] or 0))
+        return Event(text, origin, time, certainty, name, None, int(says["pid"] or 0))
 
     def _json(self, line: str, origin: Origin) -> Event | None:
         """A row of the kernel's ring, a container's log, or a log whose lines are JSON."""
@@ -78,7 +82,7 @@ class Reader:
         stamp = next((str(row[key]) for key in ("time", "timestamp", "@timestamp", "ts", "datetime") if row.get(key)), "")
         time, certainty, _ = self._clock.read(stamp + " ")
         word = str(row.get("level") or row.get("severity") or row.get("levelname") or "").lower()
-        return Event(text.rstrip("\n"), origin, time, certainty or UNKNOWN, self._name, _LEVELS.get(word, level(text)))
+        return Event(text.rstrip("\n"), origin, time, certainty or UNKNOWN, self._name, LEVELS.get(word))
 
     def _kmsg(self, row: dict[str, object], origin: Origin) -> Event | None:
         usec, prio = row.get("usec"), row.get("prio")
@@ -90,16 +94,6 @@ class Reader:
         text = str(row.get("text") or "")
         cited = Origin(origin.path, origin.line, f"[{seconds:12.6f}] {text}"[:400], origin.at)
         return Event(text, cited, time, certainty or UNKNOWN, facility, prio & 7, 0, seconds < self._acknowledged)
-
-
-def level(text: str) -> int | None:
-    """The severity that a text gives itself, near its beginning; None where it gives none."""
-    found = _LEVEL.search(text, 0, 100)
-    if not found:
-        return None
-    if found[3]:
-        return _LETTERS[str(found[3])]
-    return _LEVELS.get((found[1] or found[2] or "").lower())
 
 
 def _name_of(path: str) -> str:

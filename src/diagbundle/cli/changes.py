@@ -1,0 +1,137 @@
+"""`diagbundle changes`: what changed lately on a host, in one list in time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from diagbundle.analyse.changes import Told
+    from diagbundle.analyse.engine import Analysis
+    from diagbundle.analyse.evidence import Evidence
+
+TOLD_BY = {
+    "packages": r"var/log/(?:dpkg\.log|apt/history|dnf|yum|zypp/|pacman)|sos_commands/rpm/(?:package-data|installed)|installed-rpms",
+    "files": r"diagbundle/tables/changed_files",
+    "reboots": r"diagbundle/tables/wtmp|(?:.*/)?last(?:_|\Z)|.*--list-boots",
+    "users, SELinux, firewall": r"var/log/(?:audit/audit|auth|secure)|.*journalctl",
+}
+"""What a kind of change is read from: where none of these was had, the list says so."""
+
+
+@click.command
+@click.argument("bundle", type=click.Path())
+@click.option("--days", default=7.0, show_default=True, help="How many days before the collection the list begins.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="For people, or one object for programs.")
+def command(bundle: str, days: float, form: str) -> None:
+    """Show what changed lately on the host of BUNDLE, the oldest first: packages, kernels and reboots, SELinux, AppArmor and
+    firewall, kernel settings, units and configuration, users, certificates, containers, and steps of the clock.
+
+    BUNDLE is a bundle, a folder that one was unpacked into, or a report of sos. Times are UTC. Files are told by their dates:
+    what was changed twice is there once.
+    """  # noqa: D205 - one sentence for click
+    from diagbundle.analyse.changes import lately
+    from diagbundle.analyse.opened import open_evidence
+
+    evidence = open_evidence(bundle)
+    analysis = _facts(evidence)
+    told = lately(analysis.facts, analysis.about, days)
+    missing = _missing(evidence)
+    if form == "json":
+        _print_json(evidence, analysis, told, days, missing)
+    else:
+        _print(analysis, told, days, missing)
+
+
+def _facts(evidence: Evidence) -> Analysis:
+    """What parsers of changes say; no rule is asked."""
+    from diagbundle.analyse.engine import analyse
+    from diagbundle.analyse.facts.change import Change, Clocks, Run
+    from diagbundle.analyse.registry import Registry, known
+    from diagbundle.cli.analysis import finder
+
+    ours = {Change, Clocks, Run}
+    everything = known()
+    parsers = [each for each in everything.parsers if ours & set(each.gives)]
+    listeners = [each for each in everything.log_parsers if ours & set(each.gives)]
+    return analyse(evidence, Registry(parsers, listeners, []), finder)
+
+
+def _missing(evidence: Evidence) -> list[str]:
+    import re
+
+    there = [entry.path for entry in evidence.entries if entry.there]
+    return [what for what, pattern in TOLD_BY.items() if not any(re.match(pattern, path) for path in there)]
+
+
+def _print(analysis: Analysis, told: list[Told], days: float, missing: list[str]) -> None:
+    from diagbundle.analyse.said import sentence
+    from diagbundle.bundle.escape import shown
+
+    about = analysis.about
+    until = f", until {_stamp(about.now)}" if about.now else ""
+    click.echo(shown(" · ".join(filter(None, (about.name, about.os, f"changes of the last {days:g} days{until}")))))
+    day = ""
+    for each in told:
+        if day != (day := _stamp(each.time)[:10]):
+            click.echo(f"\n{day}")
+        unsure = "" if each.first.certainty == "certain" else "~"
+        click.echo(f"{unsure:>1}{_stamp(each.time)[11:19]}  {each.first.kind:<13}  {shown(sentence(each))}")
+        click.echo(f"{'':26}{shown(_places(each))}")
+    if not told:
+        click.echo("\nNothing that was collected tells of a change.")
+    if any(each.first.certainty != "certain" for each in told):
+        click.echo("\n~ the log does not say its year or zone; the host's zone was taken" + (f" ({shown(about.zone)})" if about.zone else " for UTC"))
+    for what in missing:
+        click.echo(f"not known: {what}: nothing that tells of them was collected")
+    for path, why in sorted(analysis.unparsed.items()):
+        click.echo(f"not read: {shown(path)}: {shown(why)}")
+
+
+def _places(told: Told) -> str:
+    origins = [str(origin) for origin in told.items[0].origins]
+    more = f" and {len(told.items) - 1:,} more" if len(told.items) > 1 else ""
+    return ", ".join(origins[:2]) + more
+
+
+def _stamp(seconds: float) -> str:
+    from datetime import UTC, datetime
+
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _print_json(evidence: Evidence, analysis: Analysis, told: list[Told], days: float, missing: list[str]) -> None:
+    import json
+
+    answer: dict[str, Any] = {
+        "bundle": evidence.name,
+        "host": analysis.about.name,
+        "now": analysis.about.now,
+        "days": days,
+        "changes": [_object(each) for each in told],
+        "missing": missing,
+        "unread": analysis.unparsed,
+    }
+    click.echo(json.dumps(answer))
+
+
+def _object(told: Told) -> dict[str, Any]:
+    from diagbundle.analyse.said import sentence
+
+    first = told.first
+    return {
+        "time": _iso(told.time), "until": _iso(told.end), "certainty": first.certainty, "kind": first.kind, "text": sentence(told), "count": len(told.items),
+        "items": [
+            {
+                "time": _iso(item.change.time), "what": item.change.what, "action": item.change.action, "old": item.change.old or None,
+                "new": item.change.new or None, "by": item.change.by or None,
+                "evidence": [{"path": origin.path, "line": origin.line, "text": origin.text} for origin in item.origins],
+            }
+            for item in told.items
+        ],
+    }  # fmt: skip
+
+
+def _iso(seconds: float) -> str:
+    return _stamp(seconds)[:19].replace(" ", "T") + "Z"
