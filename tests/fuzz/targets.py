@@ -7,7 +7,7 @@ from functools import cache
 
 from diagbundle.errors import BundleError, DiagbundleError, UsageError
 
-from . import answers, bundles, field, hiding, mutate, network, readers
+from . import answers, bundles, field, hiding, judging, mutate, network, readers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -80,6 +80,11 @@ HIDING = (
     Target("redact/opened", hiding.opened, made=hiding.packed),
     Target("redact/patterns", hiding.patterns, (UsageError,), hiding.files_of_patterns),
 )
+JUDGING = (
+    Target("judge/piece", judging.piece, made=judging.pieces),
+    Target("judge/line", judging.line, made=judging.lines),
+    Target("judge/host", judging.host, made=judging.cases, mutated=mutate.mutated_host),
+)
 NETWORK = tuple(Target(f"network/{run.__name__}", run, made=made) for run, made in network.SEEDS.items())
 FIELD = (
     Target("host/paths", readers.host_paths, mutated=mutate.mutated_host),
@@ -88,7 +93,7 @@ FIELD = (
     Target("host/child", field.child, made=_hosts_of_all, mutated=mutate.mutated_host),
     *(Target(name, run, mutated=mutate.mutated_host) for name, run in field.targets().items()),
 )
-ALL = {target.name: target for target in (*DESK, *HIDING, *NETWORK, *FIELD)}
+ALL = {target.name: target for target in (*DESK, *HIDING, *JUDGING, *NETWORK, *FIELD)}
 
 
 @cache
