@@ -11,7 +11,8 @@ from diagbundle.analyse.fact import Fact
 from diagbundle.analyse.facts.about import About
 from diagbundle.analyse.facts.unanswered import Unanswered
 from diagbundle.analyse.host import about_of, clock_of
-from diagbundle.analyse.log.hearing import Ears, Finder, Heard
+from diagbundle.analyse.log.found import Finder
+from diagbundle.analyse.log.hearing import Ears, Heard
 from diagbundle.analyse.registry import Parser, Registry, Rule
 from diagbundle.analyse.verdict import Origin, Status, Undecided, Verdict
 from diagbundle.bundle.format import MANIFEST

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from diagbundle.bundle.format import OWN, bundle_path, mangle
 
 START = f"{OWN}/start/"
 """Where the first readings of samples lie."""
+_WILD = re.compile(r"[*?\[]")
+_BEYOND = "\U0010ffff"
+"""Comes behind every character of a name."""
 _ANSWERS = ("command", "file", "table", "probe")
 _AT = {"table": f"{OWN}/tables/", "probe": f"{OWN}/probes/"}
 
@@ -78,17 +81,12 @@ class Evidence(Protocol):
         """The content of an entry that is there, in pieces. Raises `BundleError` where it is damaged."""
 
 
-@dataclass
 class Index:
     """Entries by path."""
 
-    entries: Sequence[Entry]
-    by_path: dict[str, Entry] = field(init=False)
-    _text: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.by_path = {entry.path: entry for entry in sorted(self.entries, key=lambda entry: entry.there)}
-        self._text = "\n" + "\n".join(path.replace("\n", "?") for path in self.by_path) + "\n"
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.by_path = {entry.path: entry for entry in sorted(entries, key=lambda entry: entry.there)}
+        self._paths = sorted(self.by_path)
 
     def matching(self, patterns: Sequence[str]) -> list[Entry]:
         """The entries whose path matches one of the patterns (`*` matches no `/`, `**` does); each content once."""
@@ -99,19 +97,19 @@ class Index:
         return list(found.values())
 
     def _matching(self, pattern: str) -> Iterator[Entry]:
-        if not any(sign in pattern for sign in "*?["):
-            entry = self.by_path.get(pattern)
-            yield from [entry] if entry else []
+        plain = _WILD.split(pattern, maxsplit=1)[0]
+        if plain == pattern:
+            yield from [self.by_path[pattern]] if pattern in self.by_path else []
             return
-        for match in re.finditer(f"(?<=\\n){translated(pattern)}(?=\\n)", self._text):
-            if entry := self.by_path.get(match[0]):
-                yield entry
+        expression = re.compile(translated(pattern), re.DOTALL)
+        start, end = bisect_left(self._paths, plain), bisect_left(self._paths, plain + _BEYOND)
+        yield from (self.by_path[path] for path in self._paths[start:end] if expression.fullmatch(path))
 
 
 def translated(pattern: str) -> str:
     """A pattern of paths as a regular expression."""
     pieces = re.split(r"(\*\*/?|\*|\?|\[[^]]+\])", pattern)
-    put = {"**": r"[^\n]*", "**/": r"(?:[^\n]*/)?", "*": r"[^/\n]*", "?": r"[^/\n]"}
+    put = {"**": ".*", "**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
     return "".join(put.get(piece) or (piece if piece.startswith("[") and piece.endswith("]") else re.escape(piece)) for piece in pieces)
 
 
@@ -177,8 +175,4 @@ def _natural(row: Mapping[str, Any], source: str, sample: str) -> str:
 
 def is_match(path: str, pattern: str) -> bool:
     """Whether a path matches a pattern, as `Index.matching` takes it."""
-    return (
-        re.fullmatch(translated(pattern), path) is not None
-        if any(sign in pattern for sign in "*?[")
-        else fnmatch.fnmatchcase(path, pattern)
-    )
+    return re.fullmatch(translated(pattern), path, re.DOTALL) is not None

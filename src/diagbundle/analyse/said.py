@@ -22,8 +22,7 @@ _HOUR = 3600.0
 _MOST = 3
 _HABIT = 5
 _COMMON = frozenset(
-    "etc usr lib lib64 var opt srv run boot local share bin sbin conf conf.d default system service services main host server client common base core data "
-    "files file logs log the and was not has are for with from network of in to on by user container kernel profile group".split()
+    ["etc", "usr", "lib", "lib64", "var", "opt", "srv", "run", "boot", "local", "share", "bin", "sbin", "conf", "conf.d", "default", "system", "service", "services", "main", "host", "server", "client", "common", "base", "core", "data", "files", "file", "logs", "log", "the", "and", "was", "not", "has", "are", "for", "with", "from", "network", "of", "in", "to", "on", "by", "user", "container", "kernel", "profile", "group"]
 )
 """Words that two things may share without having to do with each other."""
 
@@ -82,7 +81,7 @@ def before(finding: Finding, changes: Sequence[Told], within: float = DAY) -> tu
     found: list[tuple[bool, float, str]] = []
     for told in changes:
         age = finding.since - told.time
-        if not -1 <= age <= within or len(told.items) > _HABIT and len({item.change.what for item in told.items}) == 1:
+        if not -1 <= age <= within or (len(told.items) > _HABIT and len({item.change.what for item in told.items}) == 1):
             continue
         about = next((item.change for item in told.items if words & _words(item.change.what)), None)
         always = told.first.kind in _ALWAYS or (told.first.kind in {kinds.REBOOT, kinds.CRASH} and age < _HOUR)

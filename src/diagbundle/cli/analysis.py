@@ -13,7 +13,7 @@ import click
 from diagbundle.analyse.engine import Analysis, analyse
 from diagbundle.analyse.evidence import Evidence
 from diagbundle.analyse.knowledge import LogRule, built_in, parse
-from diagbundle.analyse.log.hearing import Find
+from diagbundle.analyse.log.found import Find
 from diagbundle.analyse.ranking import ranked
 from diagbundle.analyse.registry import Registry, known, with_rules
 from diagbundle.analyse.verdict import Severity

@@ -30,7 +30,7 @@ def command(bundle: str, days: float, form: str) -> None:
 
     BUNDLE is a bundle, a folder that one was unpacked into, or a report of sos. Times are UTC. Files are told by their dates:
     what was changed twice is there once.
-    """  # noqa: D205 - one sentence for click
+    """
     from diagbundle.analyse.changes import lately
     from diagbundle.analyse.opened import open_evidence
 

@@ -29,6 +29,9 @@ class Event:
     acknowledged: bool = False
     """Whether somebody cleared the kernel's log after this line: it was seen, and accuses nobody any more."""
 
+    left_out: int = 0
+    """How many further lines of the same words behind this one are not told: of very many only the first and the last ones are."""
+
     @property
     def severity(self) -> int | None:
         """Its priority, else what the text calls itself; None where neither is said."""

@@ -12,7 +12,17 @@ from diagbundle.analyse.verdict import Origin
 
 _DIGITS = 18
 """Of a time in microseconds, at most: more is none."""
-_SAYS = re.compile(r"\s*(?P<host>[A-Za-z0-9_.:-]+) (?P<name>[A-Za-z_/(][\w./@()+-]*?)(?:\[(?P<pid>\d+)\])?: ?")
+_SAYS = re.compile(
+    r"\s*(?P<host>[A-Za-z0-9_.:-]+) (?:(?:kern|user|mail|daemon|auth|syslog|lpr|news|uucp|cron|authpriv|ftp|local\d)\.(?P<level>[a-z]+) )?"
+    r"(?P<name>[A-Za-z0-9_/(%][\w./@()+%\\-]*?)(?:\[(?P<pid>\d+)\])?: ?"
+)
+"""Host, what busybox says of facility and severity, program and process."""
+_SYSLOG5 = re.compile(r"\s*(?P<host>\S+) (?P<name>\S+) (?P<pid>\S+) \S+ (?:-|\[.*?\](?!\[)) ?")
+_PRIORITY = re.compile(r"<(\d{1,3})>(\d? ?)")
+_KLOG = re.compile(r"[IWEF]\d{4} \d\d:")
+_CLASSES = {"I": 6, "W": 4, "E": 3, "F": 2}
+_NUMBERS = ((60, 2), (50, 3), (40, 4), (30, 6), (0, 7))
+"""Levels of bunyan and pino, and what they are in syslog."""
 _SINCE_BOOT = re.compile(r"(?:<\d+>)?\[ *(\d{1,9}\.\d{3,9})\](?:\[ *[TC]\d+\])? ?")
 _AUDIT = re.compile(r"(?:node=\S+ )?type=\S+ msg=audit\((\d{9,11}\.\d{3}):\d+\)")
 _CRI = re.compile(r"\s*(stdout|stderr) [FP] ?")
@@ -21,6 +31,9 @@ _CONTAINER = re.compile(r"/containers/([^/]{6,12})|/pods/([^/]+/[^/]+)/|(?:docke
 
 
 _NOWHERE = Origin("")
+_TEXTS = ("log", "message", "msg", "MESSAGE", "text", "error", "err", "event")
+_STAMPS = ("time", "timestamp", "@timestamp", "ts", "datetime", "t", "date")
+_LEVELS = ("level", "severity", "levelname", "log.level", "lvl", "s")
 
 
 class Reader:
@@ -31,6 +44,8 @@ class Reader:
         self._acknowledged = acknowledged
         """Seconds since boot up to which the kernel's log was cleared."""
         self._is_kernel = _KERNEL_FILE.search(path) is not None
+        self._is_server = "/Xorg." in path
+        """Its lines look as the kernel's do."""
         self._name = _name_of(path)
 
     def event(self, line: str, origin: Origin) -> Event:
@@ -41,32 +56,53 @@ class Reader:
             return Event(line, origin, float(audit[1]), CERTAIN, "audit")
         if boot := _SINCE_BOOT.match(line):
             time, certainty = self._clock.since_boot(float(boot[1]))
-            return Event(line[boot.end() :], origin, time, certainty or UNKNOWN, "kernel", None, 0, float(boot[1]) < self._acknowledged)
-        time, certainty, end = self._clock.read(line[:LONGEST])
+            who = self._name if self._is_server else "kernel"
+            return Event(line[boot.end() :], origin, time, certainty or UNKNOWN, who, None, 0, float(boot[1]) < self._acknowledged)
+        time, certainty, end = self._clock.read(line[:LONGEST], origin.line)
+        if not time and (asked := self._clock.asked(line))[0]:
+            return Event(line, origin, *asked, self._name)
         rest = line[end:]
         if self._is_kernel and line.startswith("["):
             return Event(rest.lstrip(), origin, time, certainty or UNKNOWN, "kernel")
-        return self._said(rest, origin, time, certainty or UNKNOWN)
+        if line.startswith("<") and (head := _PRIORITY.match(line)):
+            return self._prioritised(rest, origin, (time, certainty or UNKNOWN), head)
+        if "A" <= line[:1] <= "Z" and _KLOG.match(line):
+            return Event(rest.strip(), origin, time, certainty or UNKNOWN, self._name, _CLASSES[line[0]])
+        is_syslog = not line[:1].isdigit() or line[10:11] == "T"
+        return self._said(rest, origin, (time, certainty or UNKNOWN), is_syslog=is_syslog)
+
+    def _prioritised(self, rest: str, origin: Origin, when: tuple[float, str], head: re.Match[str]) -> Event:
+        """A line that begins with syslog's priority, as `<34>` or, in its newer form, `<34>1 `."""
+        priority = int(head[1]) & 7
+        says = _SYSLOG5.match(rest) if head[2].strip() else None
+        if says:
+            pid = int(says["pid"]) if says["pid"].isdecimal() and len(says["pid"]) < _DIGITS else 0
+            return Event(rest[says.end() :].lstrip("\ufeff"), origin, *when, says["name"], priority, pid)
+        event = self._said(rest, origin, when, is_syslog=True)
+        return Event(event.text, origin, event.time, event.certainty, event.facility, priority, event.pid)
 
     def when(self, line: str) -> float:
         """The time of a line alone; 0 where it has none."""
         if line.startswith("{") or "msg=audit(" in line:
             return self.event(line, _NOWHERE).time
         boot = _SINCE_BOOT.match(line)
-        return self._clock.since_boot(float(boot[1]))[0] if boot else self._clock.read(line[:LONGEST])[0]
+        if boot:
+            return self._clock.since_boot(float(boot[1]))[0]
+        return self._clock.read(line[:LONGEST])[0] or self._clock.asked(line)[0]
 
-    def _said(self, rest: str, origin: Origin, time: float, certainty: str) -> Event:
+    def _said(self, rest: str, origin: Origin, when: tuple[float, str], *, is_syslog: bool) -> Event:
         if cri := _CRI.match(rest):
             text = rest[cri.end() :]
-            return Event(text, origin, time, certainty, self._name)
-        says = _SAYS.match(rest) if time else None
+            return Event(text, origin, *when, self._name)
+        says = _SAYS.match(rest) if when[0] and is_syslog else None
         if not says or says["host"].lower() in LEVELS:
-            return Event(rest.strip(), origin, time, certainty, self._name)
+            return Event(rest.strip(), origin, *when, self._name)
         text = rest[says.end() :]
         if says["name"] == "kernel" and (boot := _SINCE_BOOT.match(text)):
             text = text[boot.end() :]
         name = says["name"].rpartition("/")[2] or says["name"]
-        return Event(text, origin, time, certainty, name, None, int(says["pid"] or 0))
+        pid = int(says["pid"]) if says["pid"] and len(says["pid"]) < _DIGITS else 0
+        return Event(text, origin, *when, name, LEVELS.get(says["level"]) if says["level"] else None, pid)
 
     def _json(self, line: str, origin: Origin) -> Event | None:
         """A row of the kernel's ring, a container's log, or a log whose lines are JSON."""
@@ -78,11 +114,12 @@ class Reader:
             return None
         if self.path == "diagbundle/tables/kmsg":
             return self._kmsg(row, origin)
-        text = next((str(row[key]) for key in ("log", "message", "msg", "MESSAGE", "text", "error", "err") if row.get(key)), line)
-        stamp = next((str(row[key]) for key in ("time", "timestamp", "@timestamp", "ts", "datetime") if row.get(key)), "")
-        time, certainty, _ = self._clock.read(stamp + " ")
-        word = str(row.get("level") or row.get("severity") or row.get("levelname") or "").lower()
-        return Event(text.rstrip("\n"), origin, time, certainty or UNKNOWN, self._name, LEVELS.get(word))
+        text = next((str(row[key]) for key in _TEXTS if row.get(key)), line)
+        stamp = next((row[key] for key in _STAMPS if row.get(key)), "")
+        if isinstance(stamp, dict):  # MongoDB: {"t": {"$date": "…"}}
+            stamp = next(iter(stamp.values()), "")
+        time, certainty, _ = self._clock.read(str(stamp)[:LONGEST], origin.line)
+        return Event(text.rstrip("\n"), origin, time, certainty or UNKNOWN, self._name, _rank(row))
 
     def _kmsg(self, row: dict[str, object], origin: Origin) -> Event | None:
         usec, prio = row.get("usec"), row.get("prio")
@@ -94,6 +131,15 @@ class Reader:
         text = str(row.get("text") or "")
         cited = Origin(origin.path, origin.line, f"[{seconds:12.6f}] {text}"[:400], origin.at)
         return Event(text, cited, time, certainty or UNKNOWN, facility, prio & 7, 0, seconds < self._acknowledged)
+
+
+def _rank(row: dict[str, object]) -> int | None:
+    """The severity that a line of JSON says, as a word or as bunyan's number."""
+    said = next((row[key] for key in _LEVELS if row.get(key)), None)
+    if isinstance(said, int | float):
+        return int(said) if said < len(_NUMBERS) + 3 else next(rank for least, rank in _NUMBERS if said >= least)
+    word = str(said or "")
+    return LEVELS.get(word.lower(), _CLASSES.get(word))
 
 
 def _name_of(path: str) -> str:
