@@ -39,6 +39,7 @@ BULKHEADS = {
     ("collect.child", "send"): "one source becomes one entry",
     ("collect.child", "_rows"): "the same for a table, and what it had computed is kept",
     ("collect.child", "serve"): "a collector's own fault becomes one entry",
+    ("analyse.claims", "_answer"): "one claim that cannot be judged costs only itself",
     ("analyse.engine", "_read"): "a parser that fails leaves its piece unparsed",
     ("analyse.engine", "_judge"): "a rule that fails is undecided",
     ("analyse.log.hearing", "_tell"): "a parser of logs that fails is named",

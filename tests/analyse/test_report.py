@@ -62,6 +62,12 @@ def test_the_same_sentence_is_said_once():
     assert len(ranked([found("one"), found("one"), found("two")], NOW)) == 2
 
 
+def test_of_many_findings_of_one_rule_the_worst_are_told_and_the_others_counted():
+    told = ranked([found(f"number {n:02}") for n in range(20)] + [found("worst", Severity.CRITICAL)], NOW)
+    assert [each.finding.title for each in told] == ["worst", *(f"number {n:02}" for n in range(7))]
+    assert told[-1].finding.detail == "and 13 more of this kind"
+
+
 def test_the_screen_names_the_host_the_line_and_what_to_do():
     said = text(found("sdb1 is full", Severity.CRITICAL, detail="since noon"), Verdict("TST002", "DNS", Status.CLEAR))
     assert "db1 · Some Linux 9 · kernel 5.14 · up 41 days" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from diagbundle.analyse.evidence import START, Entry, Evidence, Index
 from diagbundle.analyse.fact import Fact
 from diagbundle.analyse.facts.about import About
 from diagbundle.analyse.facts.unanswered import Unanswered
+from diagbundle.analyse.gathered import gatherers
 from diagbundle.analyse.host import about_of, clock_of
 from diagbundle.analyse.log.found import Finder
 from diagbundle.analyse.log.hearing import Ears, Heard
@@ -18,6 +20,10 @@ from diagbundle.analyse.verdict import Origin, Status, Undecided, Verdict
 from diagbundle.bundle.format import MANIFEST
 from diagbundle.errors import BundleError
 
+_NOTHING = re.compile(
+    r"only asked where .* exists|is not running|is stopped|is not enabled|is not loaded|^there is no |names no table|is to be seen|holds no container"
+)
+"""Reasons for which collectors do not ask what would have no answer."""
 NO_ANSWER = ("denied", "timeout", "failed", "skipped", "partial")
 MAX_REASONS = 3
 
@@ -60,6 +66,9 @@ class Engine:
         self._known: dict[type[Fact], _Known] = {}
         self._unparsed: dict[str, str] = {}
         self._about = about_of(evidence, self._index)
+        failed = {entry.source for entry in evidence.entries if entry.kind == "collector" and entry.outcome != "collected"}
+        self._ran = {entry.collector for entry in evidence.entries if entry.collector} - failed
+        """Collectors that were asked and came to their end: what they did not find is not there."""
 
     def run(self) -> Analysis:
         """See `analyse`."""
@@ -77,10 +86,11 @@ class Engine:
         known = [self._known.setdefault(kind, _Known()) for kind in parser.gives]
         entries = self._index.matching(patterns)
         if not entries:
-            _note(known, f"{parser.patterns[0]} was not collected", absent=False)
+            looked = any(name in self._ran for name in gatherers(parser.patterns[0]))
+            _note(known, f"{parser.patterns[0]} {'is not on this host' if looked else 'was not collected'}", absent=looked)
         for entry in entries:
             if not entry.there:
-                _note(known, _why(entry), absent=entry.outcome == "absent")
+                _note(known, _why(entry), absent=_is_absent(entry))
             elif facts := self._read(parser, entry, known):
                 for fact in facts:
                     self._known.setdefault(type(fact), _Known()).facts.append(fact)
@@ -146,6 +156,11 @@ def _note(known: Iterable[_Known], reason: str, *, absent: bool) -> None:
     for each in known:
         each.reasons.append(reason)
         each.all_absent &= absent
+
+
+def _is_absent(entry: Entry) -> bool:
+    """Whether the host plainly has no such thing: also where a question was not asked because there is nothing that could answer it."""
+    return entry.outcome == "absent" or (entry.outcome == "skipped" and _NOTHING.search(entry.reason) is not None)
 
 
 def _why(entry: Entry) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 from diagbundle.analyse.verdict import Finding, Status, Verdict
 
 HOUR, DAY = 3600.0, 86400.0
+MOST = 8
+"""Findings of one rule that are told one by one."""
 
 
 def ranked(verdicts: Iterable[Verdict], now: float) -> list[Verdict]:
@@ -16,7 +20,26 @@ def ranked(verdicts: Iterable[Verdict], now: float) -> list[Verdict]:
     rest = [
         each for status in (Status.CLEAR, Status.UNDECIDED) for each in sorted(every, key=lambda each: each.code) if each.status is status
     ]
-    return _once(found) + rest
+    return _few(_once(found)) + rest
+
+
+def _few(found: Iterable[Verdict]) -> list[Verdict]:
+    """Of one rule the worst ones: what it says ten times it could say a thousand times."""
+    told: list[Verdict] = []
+    more: Counter[str] = Counter()
+    last: dict[str, int] = {}
+    for each in found:
+        if sum(1 for one in told if one.code == each.code) < MOST:
+            last[each.code] = len(told)
+            told.append(each)
+        else:
+            more[each.code] += 1
+    for code, count in more.items():
+        verdict = told[last[code]]
+        if verdict.finding:
+            detail = f"{verdict.finding.detail}\nand {count:,} more of this kind".strip()
+            told[last[code]] = replace(verdict, finding=replace(verdict.finding, detail=detail))
+    return told
 
 
 def _order(verdict: Verdict, now: float) -> tuple[object, ...]:

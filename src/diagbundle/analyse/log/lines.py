@@ -24,7 +24,7 @@ _CLASSES = {"I": 6, "W": 4, "E": 3, "F": 2}
 _NUMBERS = ((60, 2), (50, 3), (40, 4), (30, 6), (0, 7))
 """Levels of bunyan and pino, and what they are in syslog."""
 _SINCE_BOOT = re.compile(r"(?:<\d+>)?\[ *(\d{1,9}\.\d{3,9})\](?:\[ *[TC]\d+\])? ?")
-_AUDIT = re.compile(r"(?:node=\S+ )?type=\S+ msg=audit\((\d{9,11}\.\d{3}):\d+\)")
+_AUDIT = re.compile(r"(?:node=\S+ )?type=\S+ msg=audit\((\d{9,11}(?:\.\d{1,9})?):\d+\)")
 _CRI = re.compile(r"\s*(stdout|stderr) [FP] ?")
 _KERNEL_FILE = re.compile(r"dmesg|kern(?:\.log)?|pstore|console|vmcore|boot\.log|/kernel")
 _CONTAINER = re.compile(r"/containers/([^/]{6,12})|/pods/([^/]+/[^/]+)/|(?:docker|podman|nerdctl|crictl)_.*logs_(?:--[\w-]+_)*([\w.-]+)")
