@@ -62,6 +62,15 @@ def test_the_same_sentence_is_said_once():
     assert len(ranked([found("one"), found("one"), found("two")], NOW)) == 2
 
 
+def test_what_rests_on_the_same_lines_is_one_finding():
+    line, other = Origin("var/log/x", 7, "x"), Origin("var/log/x", 9, "y")
+    same = Verdict("TST002", "suspect", Status.FOUND, Finding(Severity.NOTE, "the same", (line,), "x"))
+    apart = Verdict("TST003", "suspect", Status.FOUND, Finding(Severity.NOTE, "another", (line, Origin("var/log/x", 11)), "x"))
+    first, second = ranked([same, apart, found("first", origins=(line, other))], NOW)
+    assert (first.finding.title, first.finding.detail) == ("first", "also TST002: the same")
+    assert second is apart
+
+
 def test_of_many_findings_of_one_rule_the_worst_are_told_and_the_others_counted():
     told = ranked([found(f"number {n:02}") for n in range(20)] + [found("worst", Severity.CRITICAL)], NOW)
     assert [each.finding.title for each in told] == ["worst", *(f"number {n:02}" for n in range(7))]

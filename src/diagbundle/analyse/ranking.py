@@ -20,7 +20,25 @@ def ranked(verdicts: Iterable[Verdict], now: float) -> list[Verdict]:
     rest = [
         each for status in (Status.CLEAR, Status.UNDECIDED) for each in sorted(every, key=lambda each: each.code) if each.status is status
     ]
-    return _few(_once(found)) + rest
+    return _few(_folded(_once(found))) + rest
+
+
+def _folded(found: Iterable[Verdict]) -> list[Verdict]:
+    """Two findings that rest on the same lines are one: the first tells of the other."""
+    told: list[Verdict] = []
+    cited: list[set[tuple[str, int]]] = []
+    for each in found:
+        lines = {(origin.path, origin.line) for origin in each.finding.origins if origin.line} if each.finding else set()
+        first = next((n for n, those in enumerate(cited) if lines and lines <= those and told[n].code != each.code), None)
+        if first is None or each.finding is None or told[first].finding is None:
+            told.append(each)
+            cited.append(lines)
+            continue
+        finding = told[first].finding
+        if finding is not None:
+            detail = f"{finding.detail}\nalso {each.code}: {each.finding.title}".strip()
+            told[first] = replace(told[first], finding=replace(finding, detail=detail))
+    return told
 
 
 def _few(found: Iterable[Verdict]) -> list[Verdict]:

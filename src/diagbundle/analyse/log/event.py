@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from diagbundle.analyse.log.level import level
 from diagbundle.analyse.verdict import Origin
 
-CERTAIN, ZONE, YEAR, BOOT, NEAR, UNKNOWN = "certain", "zone assumed", "year assumed", "from boot", "from its neighbours", "unknown"
-"""How sure the time of an event is: it says its zone; it does not; nor its year; seconds since boot; the line before it; not at all."""
+CERTAIN, ZONE, YEAR, BOOT = "certain", "zone assumed", "year assumed", "from boot"
+NEAR, FILE, UNKNOWN = "from its neighbours", "not after its file", "unknown"
+"""How sure the time of an event is: it says its zone; it does not; nor its year; seconds since boot; the line before it; when its file was
+last written; not at all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from diagbundle.analyse.evidence import Entry, Evidence, Index
 from diagbundle.analyse.fact import Fact
 from diagbundle.analyse.facts.about import About
 from diagbundle.analyse.host import clock_of
-from diagbundle.analyse.log.event import NEAR, Event
+from diagbundle.analyse.log.event import FILE, NEAR, Event
 from diagbundle.analyse.log.export import fields
 from diagbundle.analyse.log.files import form_of, logs_of
 from diagbundle.analyse.log.found import Find, Finder, Raw, Sieve
@@ -102,8 +102,19 @@ class Ears:
     def reader(self, entry: Entry) -> Reader:
         """What reads the lines of a log: with the host's zone, and when the file was last written."""
         clock = clock_of(self.about, entry)
+        clock.booted = self._booted(entry)
         clock.years = lambda: years_of(self.evidence.blocks(entry))
         return Reader(entry.path, clock, self.cleared())
+
+    def _booted(self, entry: Entry) -> float:
+        """When the boot began whose seconds a log counts: what a kernel left that died, or `dmesg.1`, is of an earlier one."""
+        if not _EARLIER.search(entry.path) or not entry.mtime or entry.mtime >= self.about.booted > 0:
+            return self.about.booted
+        try:
+            seconds = [float(found[1]) for piece in self.evidence.blocks(entry) for found in _SECONDS.finditer(piece)]
+        except BundleError:
+            return 0.0
+        return entry.mtime - max(seconds, default=0.0)
 
     def cleared(self) -> float:
         """Seconds since boot of the first line that `dmesg` shows: what the ring holds from before that, somebody has cleared."""
@@ -115,6 +126,8 @@ class Ears:
         return float(first[1]) if first else (float("inf") if not head.strip() else 0.0)
 
 
+_EARLIER = re.compile(r"var/log/dmesg|pstore|vmcore|kdump|var/crash")
+_SECONDS = re.compile(rb"(?m)^(?:<\d+>)?\[ *(\d{1,9}\.\d{3,9})\]")
 _KERNEL_ONLY = re.compile(r"kmsg|dmesg|kern\.log|pstore")
 _KERNEL = re.compile(r"kmsg|dmesg|kern\.log|/messages|/syslog|journalctl")
 
@@ -136,9 +149,11 @@ def _tell(event: Event, those: Iterable[LogParser], heard: Heard) -> None:
 def _line(raw: Raw, entry: Entry, reader: Reader) -> Event:
     text = raw.data.decode("utf-8", "replace").rstrip("\r")
     event = reader.event(text, Origin(entry.path, raw.number, text[:LONGEST].strip(), entry.started))
-    if not event.time and raw.before and (time := reader.when(raw.before.decode("utf-8", "replace"))):
+    if event.time:
+        return event
+    if raw.before and (time := reader.when(raw.before.decode("utf-8", "replace"))):
         return replace(event, time=time, certainty=NEAR)
-    return event
+    return replace(event, time=entry.mtime, certainty=FILE) if entry.mtime else event  # no line is younger than its file
 
 
 def _record(raw: Raw, entry: Entry) -> Event:

@@ -18,7 +18,7 @@ _SAYS = re.compile(
 )
 """Host, what busybox says of facility and severity, program and process."""
 _SYSLOG5 = re.compile(r"\s*(?P<host>\S+) (?P<name>\S+) (?P<pid>\S+) \S+ (?:-|\[.*?\](?!\[)) ?")
-_PRIORITY = re.compile(r"<(\d{1,3})>(\d? ?)")
+_PRIORITY = re.compile(r"<(\d{1,3})>(\d )?")
 _KLOG = re.compile(r"[IWEF]\d{4} \d\d:")
 _CLASSES = {"I": 6, "W": 4, "E": 3, "F": 2}
 _NUMBERS = ((60, 2), (50, 3), (40, 4), (30, 6), (0, 7))
@@ -30,6 +30,21 @@ _KERNEL_FILE = re.compile(r"dmesg|kern(?:\.log)?|pstore|console|vmcore|boot\.log
 _CONTAINER = re.compile(r"/containers/([^/]{6,12})|/pods/([^/]+/[^/]+)/|(?:docker|podman|nerdctl|crictl)_.*logs_(?:--[\w-]+_)*([\w.-]+)")
 
 
+_ANYBODY = (
+    "error",
+    "access",
+    "ssl_access",
+    "ssl_error",
+    "other_vhosts_access",
+    "error_log",
+    "access_log",
+    "current",
+    "output",
+    "log",
+    "main",
+    "server",
+)
+"""Names of logs that say nothing: the folder's is asked."""
 _NOWHERE = Origin("")
 _TEXTS = ("log", "message", "msg", "MESSAGE", "text", "error", "err", "event")
 _STAMPS = ("time", "timestamp", "@timestamp", "ts", "datetime", "t", "date")
@@ -58,6 +73,10 @@ class Reader:
             time, certainty = self._clock.since_boot(float(boot[1]))
             who = self._name if self._is_server else "kernel"
             return Event(line[boot.end() :], origin, time, certainty or UNKNOWN, who, None, 0, float(boot[1]) < self._acknowledged)
+        return self._plain(line, origin)
+
+    def _plain(self, line: str, origin: Origin) -> Event:
+        """The event of a line that begins with a date, or has none."""
         time, certainty, end = self._clock.read(line[:LONGEST], origin.line)
         if not time and (asked := self._clock.asked(line))[0]:
             return Event(line, origin, *asked, self._name)
@@ -74,7 +93,7 @@ class Reader:
     def _prioritised(self, rest: str, origin: Origin, when: tuple[float, str], head: re.Match[str]) -> Event:
         """A line that begins with syslog's priority, as `<34>` or, in its newer form, `<34>1 `."""
         priority = int(head[1]) & 7
-        says = _SYSLOG5.match(rest) if head[2].strip() else None
+        says = _SYSLOG5.match(rest) if head[2] else None
         if says:
             pid = int(says["pid"]) if says["pid"].isdecimal() and len(says["pid"]) < _DIGITS else 0
             return Event(rest[says.end() :].lstrip("\ufeff"), origin, *when, says["name"], priority, pid)
@@ -146,8 +165,10 @@ def _name_of(path: str) -> str:
     """Who writes this file, as far as its name tells."""
     if container := _CONTAINER.search(path):
         return str(next(filter(None, container.groups())))
-    name = path.rpartition("/")[2]
-    return re.split(r"[.-](?:log|err|out|\d)", name, maxsplit=1)[0] or name
+    folder, _, name = path.rpartition("/")
+    stem = re.split(r"[.-](?:log|err|out|\d)", name, maxsplit=1)[0] or name
+    above = folder.rpartition("/")[2]
+    return above if stem in _ANYBODY and above not in {"log", "logs", ""} else stem
 
 
 def of_journal(record: dict[str, str], origin: Origin) -> Event:

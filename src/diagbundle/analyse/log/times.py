@@ -30,12 +30,12 @@ _WEEKDAY = r"(?:[A-Z][a-z]{2},? )?"
 _FORMS = (
     # 2026-03-05T10:12:01.123456+00:00, 2026-03-05 10:12:01,123, 2026/03/05 10:12:01, Thu 2026-03-05 10:12:01 CET
     rf"{_WEEKDAY}{_YEAR}[-/.]{_MONTH}[-/.]{_DAYS}[T_ :]+{_CLOCK}{_OFFSET}",
-    # Mar  5 10:12:01, Mar  5 2026 10:12:01, Mar  5 10:12:01 2026
-    rf"{_NAMED} +(?P<d>\d{{1,2}}) (?:{_YEAR} )?{_CLOCK}(?: (?P<Z>(?:19|20)\d\d)\b)?{_OFFSET}",
-    # 05/Mar/2026:10:12:01 +0000, 05-Mar-2026 10:12:01, Thu 05 Mar 2026 10:12:01 AM CET
-    rf"{_WEEKDAY}(?P<d>\d{{1,2}})[/ -]{_NAMED}[/ -]{_YEAR}[: T]+{_CLOCK}{_HALF}{_OFFSET}",
     # Thu Mar  5 10:12:01 2026, Thu Mar 05 10:12:01.123456 CET 2026
     rf"(?:[A-Z][a-z]{{2}},? ){_NAMED} +(?P<d>\d{{1,2}}) {_CLOCK}{_HALF}(?: (?P<z>UTC|GMT)| [A-Z]{{3,5}}| [+-]\d\d)? {_YEAR}",
+    # Mar  5 10:12:01, Mar  5 2026 10:12:01, Mar  5 10:12:01 2026
+    rf"{_WEEKDAY}{_NAMED} +(?P<d>\d{{1,2}}) (?:{_YEAR} )?{_CLOCK}(?: (?P<Z>(?:19|20)\d\d)\b)?{_OFFSET}",
+    # 05/Mar/2026:10:12:01 +0000, 05-Mar-2026 10:12:01, Thu 05 Mar 2026 10:12:01 AM CET
+    rf"{_WEEKDAY}(?P<d>\d{{1,2}})[/ -]{_NAMED}[/ -]{_YEAR}[: T]+{_CLOCK}{_HALF}{_OFFSET}",
     # I0305 10:12:01.123456 (klog)
     rf"[IWEF]{_MONTH}{_DAYS} {_CLOCK}",
     # 20260305T101201Z, 20260305 10:12:01
