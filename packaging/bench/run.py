@@ -3,7 +3,7 @@
 
     make bench               all of it (about ten minutes; 16 GB of disk)
     make bench ONLY=a        a: 600 MB of logs and 5,000 small files   b: this whole machine   c: list and read one file of 2 GB
-                             m: memory for one file of 5 GB   r: what redaction costs and hides
+                             j: judge 1 GB of logs   m: memory for one file of 5 GB   r: what redaction costs and hides
 
 The contestants run in turn (A B C, A B C, …), so that a busy moment of the machine hits all of them; a figure is the median of its
 runs, a ratio the median of the ratios within the rounds. CPU is user and system time of all processes of a contestant.
@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import genlogs
+import judging
 import measure
 import redaction
 import report
@@ -200,11 +201,40 @@ def redacted(bench: Bench) -> str:
     return "\n\n".join((report.races(contestants, against=0), *parts))
 
 
+def judged(bench: Bench) -> str:
+    """(j) One GB of logs: what is wrong with the host they come from."""
+    tree, programs = bench.logs("logs-1G", GB, 0, "5"), judging.neighbours(bench.work)
+    with bench.place() as made:
+        argv = [*bench.tool, "collect", "--only", "logs", "--root", tree, "--no-redact", "--yes", "-q", "-o", made]
+        checked(measure.run(argv, made), argv, (0, PARTIAL))
+        bundle = next(os.path.join(made, name) for name in sorted(os.listdir(made)) if name.endswith(".tar.zst"))
+        hotsos, insights = (os.path.join(programs, name) for name in ("hotsos", "insights-run"))
+        contestants = [
+            Contestant("`diagbundle analyze BUNDLE`", fixed([*bench.tool, "analyze", bundle]), bench.rounds),
+            Contestant("`diagbundle analyze FOLDER`", fixed([*bench.tool, "analyze", tree]), bench.rounds),
+            Contestant(
+                "`hotsos --all-logs`",
+                lambda out: shell(f"cd {shlex.quote(out)} && {quoted(hotsos, '--all-logs', '-s', tree)}"),
+                bench.rounds,
+            ),
+            Contestant("`insights-run -p insights.parsers`", fixed([insights, "-p", "insights.parsers", tree]), bench.rounds),
+        ]
+        bench.race(contestants)
+        with bench.place() as scratch:
+            theirs = judging.named_by_hotsos(programs, tree, scratch)
+        ours = judging.named(bench.tool, bundle)
+    return (
+        report.races(contestants, against=2)
+        + f"\n\nNamed: diagbundle {ours}; hotsos {theirs}; insights-core has parsers and no rules of its own."
+    )
+
+
 CASES: dict[str, tuple[str, Callable[[Bench], str]]] = {
     "a": ("600 MB of logs and 5,000 small files", logs_and_small_files),
     "b": ("A full collection of this machine", whole_machine),
     "c": ("List, and read one file, out of a bundle of 2 GB", list_and_read),
     "m": ("One file of 5 GB", one_large_file),
+    "j": ("Judging 1 GB of logs", judged),
     "r": ("Redaction", redacted),
 }
 

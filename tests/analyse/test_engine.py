@@ -173,7 +173,7 @@ def log_rule(**more):
 def heard(text, desk):
     (rule,) = parse(text, "test")
     analysis = analyse(desk, with_rules(Registry([], [], []), [rule.announced()]), finder)
-    return sorted(((str(each.finding.severity), each.finding.title) for each in analysis.verdicts if each.finding)) or [
+    return sorted((str(each.finding.severity), each.finding.title) for each in analysis.verdicts if each.finding) or [
         str(each.status) for each in analysis.verdicts
     ]
 
@@ -303,3 +303,16 @@ def test_about_may_be_needed_like_any_fact():
 
 def test_an_origin_names_path_and_line():
     assert [str(Origin("a/b", 3)), str(Origin("a/b"))] == ["a/b:3", "a/b"]
+
+
+def test_a_dmesg_without_anything_else_is_dated_by_audits_stamps():
+    text = '[ 4301.999258] audit: type=1400 audit(1644450589.972:424): apparmor="DENIED"\n[ 4400.000000] spoon a bent\n'
+    desk = Desk({"sos_commands/kernel/dmesg": text})
+    desk.head = Head()
+    assert heard(log_rule(recent="9999d"), desk) == [("warning", "a bent once, Feb 09 23:51:27 UTC")]
+
+
+def test_files_that_lost_their_times_are_dated_by_the_host():
+    desk = Desk({"var/log/messages": "Feb  9 10:00:00 db1 prog: spoon a bent\n", "date": "Thu Feb 10 16:19:17 UTC 2022\n"})
+    desk.head = Head()
+    assert heard(log_rule(), desk) == [("warning", "a bent once, Feb 09 10:00:00 UTC")]

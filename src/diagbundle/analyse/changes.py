@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from diagbundle.analyse.fact import Fact
 from diagbundle.analyse.facts import change as kinds
@@ -27,7 +28,8 @@ _RUN = 1800.0
 _STEP = 1.0
 """Seconds by which a clock that is only disciplined does not move between two readings."""
 _SAME = {
-    kinds.PACKAGE: 3600.0, kinds.KERNEL: 3600.0, kinds.REBOOT: 180.0, kinds.CRASH: 180.0, kinds.CLOCK: 10.0, kinds.CERTIFICATE: 5.0, kinds.CONTAINER: 3.0,
+    kinds.PACKAGE: 3600.0, kinds.KERNEL: 3600.0, kinds.REBOOT: 180.0, kinds.CRASH: 180.0, kinds.CLOCK: 10.0,
+    kinds.CERTIFICATE: 5.0, kinds.CONTAINER: 3.0,
 }  # fmt: skip
 """Seconds within which two sources that tell of one thing tell of one change."""
 _BY_PACKAGES = (kinds.PACKAGE, kinds.KERNEL)
@@ -77,7 +79,7 @@ def lately(facts: Mapping[type[Fact], Sequence[Fact]], about: About, days: float
 
 def _stepped(clocks: Sequence[Clocks]) -> Iterator[Change]:
     """A step of the clock between two readings: the wall's clock must have gone on as that since boot."""
-    for first, last in zip(clocks, clocks[1:], strict=False):
+    for first, last in pairwise(clocks):
         step = (last.wall - first.wall) - (last.boottime - first.boottime)
         if first.is_start and abs(step) >= _STEP:
             yield Change(
@@ -139,12 +141,15 @@ def _one_of(group: Sequence[Change]) -> Item:
             each.action not in {"changed", "installed or upgraded"},
         ),
     )
-    known = {name: next((getattr(each, name) for each in (best, *group) if getattr(each, name)), "") for name in ("old", "new", "by")}
+    old, new, by = (next((said for said in _all(name, best, group) if said), "") for name in ("old", "new", "by"))
     surest = next((each for each in group if each.certainty == "certain"), best)
-    whole = replace(
-        best, time=surest.time if best.kind in {kinds.REBOOT, kinds.CRASH} else group[0].time, certainty=surest.certainty, **known
-    )
+    time = surest.time if best.kind in {kinds.REBOOT, kinds.CRASH} else group[0].time
+    whole = replace(best, time=time, certainty=surest.certainty, old=old, new=new, by=by)
     return Item(whole, tuple(dict.fromkeys(each.origin for each in (best, *group))))
+
+
+def _all(name: str, best: Change, group: Sequence[Change]) -> list[str]:
+    return [str(getattr(each, name)) for each in (best, *group)]
 
 
 def _with_command(item: Item, runs: Sequence[tuple[float, str]]) -> Item:

@@ -13,7 +13,7 @@ from diagbundle.analyse.verdict import Origin
 from diagbundle.bundle.format import MANIFEST
 from diagbundle.errors import BundleError
 
-_SMALL = 1 << 20
+_SMALL, _DAY = 1 << 20, 86400.0
 _DATES = ("sos_commands/date/date_--utc", "sos_commands/date/date", "date")
 _STAMPS = ("%a %b %d %H:%M:%S %Z %Y", "%a %d %b %Y %I:%M:%S %p %Z", "%a %b %d %I:%M:%S %p %Z %Y", "%a %d %b %Y %H:%M:%S %Z")
 
@@ -31,7 +31,7 @@ def about_of(evidence: Evidence, index: Index) -> About:
     booted = _number(r"(?m)^btime (\d+)", files.text("proc/stat"))
     if not booted and now:
         uptime = _number(r"\A(\d+\.\d+)", files.text("proc/uptime"))
-        booted = now - uptime if uptime else 0.0
+        booted = now - uptime if uptime else _booted(files.text("sos_commands/kernel/dmesg"))
     release = re.search(r"(?m)^PRETTY_NAME=[\"']?([^\"'\n]*)", files.text("etc/os-release") or files.text("usr/lib/os-release"))
     _, node, release_of_kernel, *_ = *files.text("sos_commands/kernel/uname_-a").split(), "", "", ""
     name = head.name or files.text("sos_commands/host/hostname").strip() or node or files.text("etc/hostname").strip()
@@ -48,7 +48,10 @@ def about_of(evidence: Evidence, index: Index) -> About:
 
 def clock_of(about: About, entry: Entry) -> Clock:
     """What dates the lines of a piece of evidence: the host's zone, when it was last written, when the host was started."""
-    return Clock(zone=zone_named(about.zone) or UTC, newest=entry.mtime or entry.started or about.now, booted=about.booted)
+    newest = entry.mtime or entry.started or about.now
+    if about.now and newest > about.now + _DAY:
+        newest = about.now  # whoever unpacked it did not keep the times
+    return Clock(zone=zone_named(about.zone) or UTC, newest=newest, booted=about.booted)
 
 
 class _Files:
@@ -65,6 +68,12 @@ class _Files:
             return take(self._evidence.blocks(entry), _SMALL)[0].decode("utf-8", "replace")
         except BundleError:
             return ""
+
+
+def _booted(dmesg: str) -> float:
+    """When the host was started, by a line of the kernel that tells both: seconds since then, and audit's time of day."""
+    both = re.search(r"(?m)^\[ *(\d+\.\d+)\].* audit\((\d{9,10}\.\d{3}):\d+\)", dmesg)
+    return float(both[2]) - float(both[1]) if both else 0.0
 
 
 def _number(pattern: str, text: str) -> float:

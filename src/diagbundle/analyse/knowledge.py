@@ -84,7 +84,12 @@ class LogRule:
         is_old = bool(times and now and now - times[-1] > self.recent)
         cited = said if len(said) <= _CITED else [said[0], *said[1 - _CITED :]]
         more = "more than " if any(one.event.left_out for one in said) else ""
-        words = {**said[-1].parts, "count": f"{more}{len(said):,}", "times": more + how_often(times, len(said)), "who": said[-1].event.facility}
+        words = {
+            **said[-1].parts,
+            "count": f"{more}{len(said):,}",
+            "times": more + how_often(times, len(said)),
+            "who": said[-1].event.facility,
+        }
         return Finding(
             Severity.NOTE if is_old else self.severity, _filled(self.title, words), tuple(one.origin for one in cited),
             _filled(self.advice, words), subject=" ".join(filter(None, names)), since=times[0] if times else 0.0,

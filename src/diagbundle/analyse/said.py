@@ -22,7 +22,59 @@ _HOUR = 3600.0
 _MOST = 3
 _HABIT = 5
 _COMMON = frozenset(
-    ["etc", "usr", "lib", "lib64", "var", "opt", "srv", "run", "boot", "local", "share", "bin", "sbin", "conf", "conf.d", "default", "system", "service", "services", "main", "host", "server", "client", "common", "base", "core", "data", "files", "file", "logs", "log", "the", "and", "was", "not", "has", "are", "for", "with", "from", "network", "of", "in", "to", "on", "by", "user", "container", "kernel", "profile", "group"]
+    [
+        "etc",
+        "usr",
+        "lib",
+        "lib64",
+        "var",
+        "opt",
+        "srv",
+        "run",
+        "boot",
+        "local",
+        "share",
+        "bin",
+        "sbin",
+        "conf",
+        "conf.d",
+        "default",
+        "system",
+        "service",
+        "services",
+        "main",
+        "host",
+        "server",
+        "client",
+        "common",
+        "base",
+        "core",
+        "data",
+        "files",
+        "file",
+        "logs",
+        "log",
+        "the",
+        "and",
+        "was",
+        "not",
+        "has",
+        "are",
+        "for",
+        "with",
+        "from",
+        "network",
+        "of",
+        "in",
+        "to",
+        "on",
+        "by",
+        "user",
+        "container",
+        "kernel",
+        "profile",
+        "group",
+    ]
 )
 """Words that two things may share without having to do with each other."""
 
@@ -35,8 +87,8 @@ def sentence(told: Told) -> str:
     if len(changes) == 1:
         return one(first)
     if len({each.what for each in changes}) == 1:
-        until = datetime.fromtimestamp(told.end, UTC)
-        return f"{first.what} {_verb(first.what)} {first.action} {len(changes):,} times, until {until:%b %d %H:%M} UTC{by}"
+        until = f", until {datetime.fromtimestamp(told.end, UTC):%b %d %H:%M} UTC" if told.end - told.time > MINUTE else ""
+        return f"{first.what} {_verb(first.what)} {first.action} {len(changes):,} times{until}{by}"
     names = list(dict.fromkeys(each.what.removeprefix("container ").removeprefix("AppArmor profile ") for each in changes))
     what = "files" if first.what.startswith("/") else _MANY.get(first.kind, "things")
     done = first.action if len({each.action for each in changes}) == 1 else "changed"

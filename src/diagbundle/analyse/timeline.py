@@ -32,6 +32,8 @@ SAME = 3.0
 """Seconds by which the time of one message may differ between two logs."""
 _SLACK = 86400.0
 _NOWHERE = 1e18
+_TAIL = 4096
+"""Bytes at the end of a stretch without the text that is looked for, which are read all the same."""
 
 
 @dataclass(slots=True)
@@ -65,6 +67,8 @@ class Timeline:
     since: float = 0.0
     until: float = _NOWHERE
     wanted: Wanted = lambda _: True
+    grep: str = ""
+    """Text in lower case that an event must hold: where it does not stand in a stretch of a log, that is not looked at closely."""
     unread: dict[str, str] = field(default_factory=dict)
     """Logs that could not be read, and why."""
     undated: dict[str, int] = field(default_factory=dict)
@@ -136,7 +140,7 @@ class Timeline:
         current: Told | None = None
         pending: list[Event] = []
         count = 0
-        for number, text in lines(pieces):
+        for number, text in lines(pieces, self.grep.encode()):
             if not text or text.isspace() or text.startswith("-- "):
                 continue
             event = reader.event(text, Origin(entry.path, number, text[:LONGEST], entry.started))
@@ -154,8 +158,11 @@ class Timeline:
             self.undated[entry.path] = count
 
 
-def lines(pieces: Iterable[bytes]) -> Iterator[tuple[int, str]]:
-    """The lines of a log with their numbers; the rest of an endless one is left out."""
+def lines(pieces: Iterable[bytes], grep: bytes = b"") -> Iterator[tuple[int, str]]:
+    """The lines of a log with their numbers; the rest of an endless one is left out.
+
+    Of a stretch in which `grep` does not stand only the last lines are given: what follows may belong to them.
+    """
     number, rest = 1, b""
     for piece in pieces:
         block = rest + piece if rest else piece
@@ -164,7 +171,12 @@ def lines(pieces: Iterable[bytes]) -> Iterator[tuple[int, str]]:
             rest = block if len(block) < 4 * LONGEST_LINE else block[: 4 * LONGEST_LINE]
             continue
         rest = block[cut:]
-        for text in block[: cut - 1].decode("utf-8", "replace").split("\n"):
+        whole = block[: cut - 1]
+        if grep and grep not in whole.lower():
+            begin = max(0, whole.rfind(b"\n", 0, max(0, len(whole) - _TAIL)) + 1)
+            number += whole.count(b"\n", 0, begin)
+            whole = whole[begin:]
+        for text in whole.decode("utf-8", "replace").split("\n"):
             yield number, text if len(text) < LONGEST_LINE else text[:LONGEST_LINE]
             number += 1
     if rest:
@@ -233,14 +245,13 @@ def _time(told: Told) -> float:
 def _once(events: Iterable[Told]) -> Iterator[Told]:
     """Each message once, whichever logs tell of it; one log that says it again says something new."""
     held: list[Told] = []
-    seen: dict[int, list[Told]] = {}
+    seen: dict[int, _Echo] = {}
     for told in events:
-        key = hash((told.event.is_kernel, told.event.text.strip()))
-        same = next((each for each in seen.get(key, ()) if _is_same(each, told)), None)
-        if same is not None:
+        echo = seen.setdefault(_said(told), _Echo())
+        if (same := echo.first(told)) is not None:
             _join(same, told)
             continue
-        seen.setdefault(key, []).append(told)
+        echo.told.append(told)
         held.append(told)
         if len(held) >= 2 * _WINDOW:
             held.sort(key=_time)
@@ -250,19 +261,42 @@ def _once(events: Iterable[Told]) -> Iterator[Told]:
             del held[:settled]
             seen = {}
             for each in held:
-                seen.setdefault(hash((each.event.is_kernel, each.event.text.strip())), []).append(each)
+                seen.setdefault(_said(each), _Echo()).told.append(each)
     held.sort(key=_time)
     yield from held
 
 
-def _is_same(first: Told, second: Told) -> bool:
-    path = second.event.origin.path
-    return (
-        abs(first.time - second.time) <= SAME
-        and first.event.origin.path != path
-        and all(place.path != path for place in first.places)
-        and (not first.event.pid or not second.event.pid or first.event.pid == second.event.pid)
-    )
+def _said(told: Told) -> int:
+    return hash((told.event.is_kernel, told.event.text.strip()))
+
+
+class _Echo:
+    """One message that was said several times: which of them another log has not repeated yet."""
+
+    __slots__ = ("_next", "told")
+
+    def __init__(self) -> None:
+        self.told: list[Told] = []
+        self._next: dict[str, int] = {}
+
+    def first(self, told: Told) -> Told | None:
+        """The event that this one repeats, if another log told of it within some seconds."""
+        path = told.event.origin.path
+        at = self._next.get(path, 0)
+        while at < len(self.told):
+            other = self.told[at]
+            at += 1
+            if abs(other.time - told.time) <= SAME and _is_same(other, told, path):
+                self._next[path] = at
+                return other
+        self._next[path] = at
+        return None
+
+
+def _is_same(first: Told, second: Told, path: str) -> bool:
+    """Whether two logs tell of one event; that the message is the same is known."""
+    pids = {first.event.pid, second.event.pid} - {0}
+    return first.event.origin.path != path and all(place.path != path for place in first.places) and len(pids) <= 1
 
 
 def _join(first: Told, second: Told) -> None:

@@ -153,7 +153,7 @@ def _line(raw: Raw, entry: Entry, reader: Reader) -> Event:
         return event
     if raw.before and (time := reader.when(raw.before.decode("utf-8", "replace"))):
         return replace(event, time=time, certainty=NEAR)
-    return replace(event, time=entry.mtime, certainty=FILE) if entry.mtime else event  # no line is younger than its file
+    return replace(event, time=reader.newest, certainty=FILE) if entry.mtime else event  # no line is younger than its file
 
 
 def _record(raw: Raw, entry: Entry) -> Event:

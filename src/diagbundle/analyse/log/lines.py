@@ -38,6 +38,8 @@ _ANYBODY = (
     "other_vhosts_access",
     "error_log",
     "access_log",
+    "ssl_error_log",
+    "ssl_access_log",
     "current",
     "output",
     "log",
@@ -77,8 +79,10 @@ class Reader:
 
     def _plain(self, line: str, origin: Origin) -> Event:
         """The event of a line that begins with a date, or has none."""
+        if self._clock.is_asked and (asked := self._clock.asked(line))[0]:
+            return Event(line, origin, *asked, self._name)
         time, certainty, end = self._clock.read(line[:LONGEST], origin.line)
-        if not time and (asked := self._clock.asked(line))[0]:
+        if not time and "/" in line and (asked := self._clock.asked(line))[0]:
             return Event(line, origin, *asked, self._name)
         rest = line[end:]
         if self._is_kernel and line.startswith("["):
@@ -99,6 +103,11 @@ class Reader:
             return Event(rest[says.end() :].lstrip("\ufeff"), origin, *when, says["name"], priority, pid)
         event = self._said(rest, origin, when, is_syslog=True)
         return Event(event.text, origin, event.time, event.certainty, event.facility, priority, event.pid)
+
+    @property
+    def newest(self) -> float:
+        """When the log was last written, as far as that is known."""
+        return self._clock.newest
 
     def when(self, line: str) -> float:
         """The time of a line alone; 0 where it has none."""

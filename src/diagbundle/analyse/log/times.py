@@ -50,6 +50,10 @@ _FORMS = (
     r"(?P<e>1\d{9}(?:\.\d{1,9})?|1\d{12}|1\d{15}|1\d{18})(?=[\s:|,\])\"}]|\Z)",
 )
 _COMPILED = tuple(re.compile(form) for form in _FORMS)
+_OF_DIGITS, _OF_LETTERS = (tuple(_COMPILED[at] for at in those) for those in ((0, 3, 5, 7, 8, 9), (0, 1, 2, 3, 4, 6)))
+"""Those that may begin with a digit, and with a letter."""
+_LETTERS = re.compile(r"[A-Z][a-z]{2},? +[A-Z\d]|[IWEF]\d{4} ")
+"""How a time begins that begins with a letter."""
 _LEAD = re.compile(
     r"(?:\x1b\[[\d;]*m)*[\s\[(<\"']{0,4}(?:<?\d{1,3}>\d? ?)?(?:\d{1,7}:[XCSM] )?(?:(?:time|ts|t|timestamp|date|when)[=:] ?[\"']?)?[\[(]?"
 )
@@ -71,27 +75,36 @@ class Clock:
     booted: float = 0.0
     years: Callable[[], Years] | None = None
     """Where in the file the years change; asked only if its lines do not say their year."""
+    is_asked: bool = field(default=False, init=False)
+    """Whether the last line that was looked at so was a web server's: the next is likely one, too."""
     _form: re.Pattern[str] | None = field(default=None, init=False)
     _known: Years | None = field(default=None, init=False)
     _last: float = field(default=0.0, init=False)
+    _again: float = field(default=-1.0, init=False)
+    """The hour that has come for the second time."""
 
     def read(self, line: str, number: int = 0) -> tuple[float, str, int]:
         """Time, certainty, and where the time ends; (0, '', 0) where none stands there. `number` is the line's."""
         lead = _LEAD.match(line)
         start = lead.end() if lead else 0
-        if not "0" <= (first := line[start : start + 1]) <= "Z" or "9" < first < "A":
-            return 0.0, "", 0
-        for form in (self._form, *_COMPILED) if self._form else _COMPILED:
-            found = form.match(line, start)
-            if found and (time := self._time(found.groupdict(), number)):
+        if self._form and (found := self._form.match(line, start)) and (time := self._time(found.groupdict(), number)):
+            return self._read(line, found, time)
+        first = line[start : start + 1]
+        for form in _OF_DIGITS if "0" <= first <= "9" else _OF_LETTERS if _LETTERS.match(line, start) else ():
+            if (found := form.match(line, start)) and (time := self._time(found.groupdict(), number)):
                 self._form = form
-                end = found.end()
-                return time[0], time[1], end + 1 if line[end : end + 1] in ("]", ")", '"', "'") else end
+                return self._read(line, found, time)
         return 0.0, "", 0
+
+    @staticmethod
+    def _read(line: str, found: re.Match[str], time: tuple[float, str]) -> tuple[float, str, int]:
+        end = found.end()
+        return time[0], time[1], end + 1 if line[end : end + 1] in ("]", ")", '"', "'") else end
 
     def asked(self, line: str) -> tuple[float, str]:
         """Time and certainty of a web server's line, which begins with who asked."""
-        found = _ACCESS.search(line, 0, _FAR) if "/" in line[:_FAR] else None
+        found = _ACCESS.search(line, 0, _FAR)
+        self.is_asked = found is not None
         return self.read(found[1])[:2] if found else (0.0, "")
 
     def _time(self, parts: dict[str, str | None], number: int) -> tuple[float, str] | None:
@@ -109,12 +122,14 @@ class Clock:
             year = f"20{short}"
         if year:
             begun = _hour(int(year), month, day, hour, zone)
-            return None if begun is None else (self._which(begun) + rest, CERTAIN if offset else ZONE)
+            return None if begun is None else (self._which(begun, rest), CERTAIN if offset else ZONE)
         return self._without_year((month, day, hour), rest, zone, number)
 
-    def _which(self, begun: tuple[float, float]) -> float:
+    def _which(self, begun: tuple[float, float], rest: float) -> float:
         """Of an hour that comes twice, when the zone goes back to winter time, the one that follows what was read last."""
-        time = begun[1] if begun[0] != begun[1] and begun[0] + _AGAIN < self._last <= begun[1] + _AGAIN else begun[0]
+        time = begun[0] + rest
+        if begun[0] != begun[1] and (begun[0] == self._again or time < self._last - _AGAIN < begun[1] + rest):
+            self._again, time = begun[0], begun[1] + rest
         self._last = time
         return time
 
@@ -126,11 +141,11 @@ class Clock:
         if back and self._known:
             end = self._last_year(latest, zone, self._known.last)
             begun = _hour(end - back, *date, zone)
-            return None if begun is None else (self._which(begun) + rest, YEAR)
-        for year in (latest + 1, latest, latest - 1, latest - 4):
+            return None if begun is None else (self._which(begun, rest), YEAR)
+        for year in range(latest + 1, latest - 5, -1):
             begun = _hour(year, *date, zone)
             if begun is not None and (not self.newest or begun[0] + rest <= self.newest + _DAY):
-                return self._which(begun) + rest, YEAR
+                return self._which(begun, rest), YEAR
         return None
 
     def _last_year(self, latest: int, zone: tzinfo, last: tuple[int, int]) -> int:

@@ -12,8 +12,8 @@ _MONTHS = {
     name: number
     for number, name in enumerate((b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"), 1)
 }
-_LATE = 200
-"""Lines after New Year among which one from December may still come."""
+_EVE, _NEW_YEAR = (12, 30), (1, 2)
+"""Between these dates, in disorder, a line is late, and not of the next December."""
 
 
 @dataclass(frozen=True)
@@ -44,27 +44,26 @@ def years_of(pieces: Iterable[bytes]) -> Years:
         block, rest = (block[:cut], block[cut:]) if cut else (b"", block[-4096:])
         counted = 0
         for found in _DATE.finditer(block):
-            new = _MONTHS[found[1]]
-            last = (new, int(found[2]))
+            before, last = last, (new := _MONTHS[found[1]], int(found[2]))
             if new == month:
                 continue
             number += block.count(b"\n", counted, found.start())
             counted = found.start()
-            step = _step(month, new, number - turns[-1][0] if turns else 0)
+            step = _step(before, last) if month else 0
             if step:
                 year += step
                 turns.append((number, year))
             month = new
         number += block.count(b"\n", counted)
     if found_last := _DATE.match(rest):
-        last = (_MONTHS[found_last[1]], int(found_last[2]))
-        if month and (step := _step(month, last[0], number - turns[-1][0] if turns else 0)):
+        before, last = last, (_MONTHS[found_last[1]], int(found_last[2]))
+        if month and (step := _step(before, last)):
             turns.append((number, year + step))
     return Years(tuple(line for line, _ in turns), tuple(step for _, step in turns), last)
 
 
-def _step(month: int, new: int, since: int) -> int:
-    """By how many years a month lies after the one before it: December among the first lines of January is late, not next."""
-    if month and new < month - 1:
+def _step(before: tuple[int, int], date: tuple[int, int]) -> int:
+    """By how many years a line lies after the one before it. At New Year some of the old year's may come late."""
+    if date[0] < before[0] - 1:
         return 1
-    return -1 if month and new > month + 9 and 0 < since < _LATE else 0  # from January to November
+    return -1 if date >= _EVE and before <= _NEW_YEAR else 0
