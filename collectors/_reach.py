@@ -14,6 +14,10 @@ _METADATA = {"169.254.169.254", "169.254.170.2", "169.254.170.23", "100.100.100.
 HOST = r"(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?)"
 _URL = re.compile(rf"(?P<scheme>[a-z0-9+]+)://(?:[^@/\s\"'<>]*@)?(?P<host>{HOST})(?::(?P<port>\d{{1,5}}))?", re.IGNORECASE)
 PORTS = {"http": 80, "https": 443, "ftp": 21, "ldap": 389, "ldaps": 636, "socks5": 1080, "socks": 1080, "socks5h": 1080, "socks4": 1080}
+_DATABASES = {"postgresql": 5432, "postgres": 5432, "mysql": 3306, "mariadb": 3306, "redis": 6379, "mongodb": 27017, "amqp": 5672}
+_CONTAINED = re.compile(r"docker|kubepods|libpod|crio|containerd|lxc|nspawn|machine\.slice")
+MAX_PROCESSES = 2000
+MAX_URLS = 12
 
 
 @dataclass(frozen=True)
@@ -223,5 +227,26 @@ def repositories(host: Host) -> Iterator[Target]:
                 block += url(50, "tcp", where, value) if key in ("baseurl", "mirrorlist", "metalink") else ()
 
 
-FINDERS: tuple[Callable[[Host], Iterator[Target]], ...] = (clusters, file_servers, directories, clocks, logs, registries, repositories)
+def programs(host: Host) -> Iterator[Target]:
+    """Servers whose URL stands on the command line of a running program; nothing else of it is looked at.
+
+    Programs of containers live in networks, and with names, of their own.
+    """
+    found: dict[tuple[str, int], Target] = {}
+    ours = host.readlink("/proc/1/ns/net")
+    for pid in host.pids()[:MAX_PROCESSES]:
+        if host.readlink(f"/proc/{pid}/ns/net") != ours or _CONTAINED.search(host.text(f"/proc/{pid}/cgroup")):
+            continue
+        text = " ".join(host.text(f"/proc/{pid}/cmdline").split("\0"))[:8192]
+        for named in _URL.finditer(text) if "://" in text else ():
+            scheme = named["scheme"].lower()
+            port = int(named["port"] or {**PORTS, **_DATABASES}.get(scheme, 0))
+            target = Target(30, "tls" if scheme == "https" else "tcp", named["host"].strip("[]"), port, f"/proc/{pid}/cmdline")
+            if 0 < port < 65536 and not never(target) and not target.name.lower().endswith((".svc", ".cluster.local", ".localhost")):
+                found.setdefault((target.name.lower(), port), target)
+    yield from list(found.values())[:MAX_URLS]
+
+
+Finder = Callable[[Host], Iterator[Target]]
+FINDERS: tuple[Finder, ...] = (clusters, file_servers, directories, clocks, logs, registries, repositories, programs)
 """Each finds servers of one sort; a new sort is a function more."""

@@ -53,6 +53,8 @@ CONFIGS = """
 /usr/lib/systemd/system/*.service /var/lib/pgsql/{*/data,data}/postgresql*.conf
 """
 """Configurations that say where logs go."""
+ROTATED = "/var/lib/{logrotate/status,logrotate/logrotate.status,logrotate.status,misc/logrotate.status}"
+"""Where logrotate notes what it rotated when, on different distributions."""
 JOURNALS = "/{var,run}/log/journal/*"
 _WORDS = re.compile(
     r"""(?:log_file|logfile|log-file|log_error|log-error|slow_query_log_file|slow-query-log-file|general_log_file|error_log|access_log|slowlog
@@ -97,6 +99,7 @@ def logs(host: Host) -> Iterator[Source]:
         skip="" if host.running("syslogd") and not host.exists("/var/log/messages") else "the system log is a file",
         timeout=20,
     )
+    yield from map(File, spelled(ROTATED))
     yield Command(("logrotate", "--debug", "/etc/logrotate.conf"), folder="logrotate", only_if="/etc/logrotate.conf", timeout=30)
     yield Table("logs_named", named, timeout=30)
     done: set[str] = set()

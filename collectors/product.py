@@ -104,12 +104,13 @@ def rows(host: Host) -> Iterator[Row]:
 
 
 def processes(host: Host) -> Iterator[Process]:
-    """Processes of the host itself; those in containers are another collector's."""
+    """Processes of the host itself; those in containers are another collector's, and those of this very run are nobody's product."""
     sockets = listening(host)
+    ourselves = host.text("/proc/self/cmdline")
     for pid in host.pids()[:MAX_PROCESSES]:
         executable = host.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")
         cgroup = host.text(f"/proc/{pid}/cgroup")
-        if not executable or _CONTAINER.search(cgroup):
+        if not executable or _CONTAINER.search(cgroup) or (ourselves and host.text(f"/proc/{pid}/cmdline") == ourselves):
             continue
         argv = [word for word in host.text(f"/proc/{pid}/cmdline").split("\0") if word]
         process = Process(pid, host.text(f"/proc/{pid}/comm").strip(), executable, argv, unit_of(cgroup))

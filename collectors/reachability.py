@@ -14,13 +14,15 @@ from collections.abc import Iterable, Iterator
 
 from diagbundle.collect.api import Command, Host, Probe, Source, Stage, collector, number
 
-from ._reach import FINDERS, HOST, PORTS, Line, Target, is_tls, lines, never, numeric, plain
+from ._reach import FINDERS, HOST, MAX_PROCESSES, PORTS, Line, Target, is_tls, lines, never, numeric, plain
 
 MAX_PROBES = 40
 MAX_SECONDS = 60.0
 MAX_GETENT = 6
 MAX_OPENSSL = 4
-MAX_PROCESSES = 2000
+OWN = 38
+"""Rank of servers of this host itself."""
+TLS_PORTS = (443, 465, 636, 993, 995, 2376, 5671, 5986, 6443, 6514, 8006, 8443, 8883, 9090, 9443, 10250)
 _INNER = re.compile(r"^(lo|docker|br-|veth|virbr|cni|flannel|cali|lxc|lxd|podman|tunl|kube|nodelocal|weave|ovs|dummy)")
 """Interfaces whose far end is on this machine."""
 _HEX4, _HEX6 = re.compile("[0-9A-F]{8}"), re.compile("[0-9a-f]{32}")
@@ -54,12 +56,12 @@ def reachability(host: Host) -> Iterator[Source]:
             target.address,
             named_by=target.named_by,
             options=target.options,
-            timeout=20.0 if target.kind == "proxy" else 10.0,
+            timeout=20.0 if target.kind in ("proxy", "page") else 10.0,
             skip=never(target) or _too_many(position, time.monotonic() - began),
         )
     for name in list(dict.fromkeys(names))[:MAX_GETENT]:
         yield Command(("getent", "ahosts", name), timeout=10.0)
-    secure = [target for target in targets if is_tls(target) and not never(target)]
+    secure = [target for target in targets if is_tls(target) and not never(target) and target.rank != OWN]
     for target in secure[:MAX_OPENSSL]:
         yield Command(("openssl", "s_client", "-connect", target.address, "-servername", target.name, "-showcerts"), timeout=6.0)
 
@@ -68,7 +70,9 @@ def everything(host: Host) -> Iterator[Target]:
     """All targets, in any order, some of them twice."""
     services = [target for find in FINDERS for target in find(host)]
     yield from gateways(host)
-    yield from own_addresses(host)
+    own = list(own_addresses(host))
+    yield from own
+    yield from own_servers(host, next((target.name for target in own if ":" not in target.name), ""))
     yield from name_servers(host, services)
     yield from proxies(host, services)
     yield from services
@@ -79,7 +83,9 @@ def everything(host: Host) -> Iterator[Target]:
 
 def ordered(targets: Iterable[Target]) -> list[Target]:
     """By importance, no address twice; what is never asked comes last, so that it takes no place."""
-    once = {(target.address.lower(), target.kind in ("arp", "mtu")): target for target in sorted(targets, key=lambda target: -target.rank)}
+    apart = ("arp", "mtu", "page")
+    worst_first = sorted(targets, key=lambda target: -target.rank)
+    once = {(target.address.lower(), target.kind if target.kind in apart else ""): target for target in worst_first}
     return sorted(once.values(), key=lambda target: (bool(never(target)), target.rank))
 
 
@@ -97,7 +103,9 @@ def gateways(host: Host) -> Iterator[Target]:
     for where, line in lines(host, "/proc/net/route"):
         words = line.split()
         if len(words) > 7 and words[1] == words[7] == "00000000" and words[2] != "00000000" and _HEX4.fullmatch(words[2]):
-            yield Target(1, "arp", str(ipaddress.IPv4Address(struct.pack("=I", int(words[2], 16)))), 0, where, (("dev", words[0]),))
+            address = str(ipaddress.IPv4Address(struct.pack("=I", int(words[2], 16))))
+            yield Target(1, "arp", address, 0, where, (("dev", words[0]),))
+            yield Target(7, "mtu", address, 0, where)  # does the wire carry as much as our interface believes?
     for where, line in lines(host, "/proc/net/ipv6_route"):
         words = line.split()
         default = len(words) == 10 and words[0] == "0" * 32 and words[1] == "00" and words[9] != "lo"
@@ -130,6 +138,18 @@ def own_addresses(host: Host) -> Iterator[Target]:
     yield from list(found.values())[:6]
 
 
+def own_servers(host: Host, address: str) -> Iterator[Target]:
+    """Servers of this host at the usual ports of TLS, if they listen on all addresses: which certificate do they show?"""
+    if not address:
+        return
+    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for where, line in lines(host, path):
+            words = line.split()
+            everywhere, _, port = words[1].partition(":") if len(words) > 3 and words[3] == "0A" else ("x", "", "")
+            if not everywhere.strip("0") and re.fullmatch("[0-9A-F]{4}", port) and int(port, 16) in TLS_PORTS:
+                yield Target(OWN, "tls", address, int(port, 16), where)
+
+
 def name_servers(host: Host, services: list[Target]) -> Iterator[Target]:
     """Every name server, those behind a local stub too, asked for our own name and the first configured one."""
     asked = [*own_names(host), *(target.name for target in sorted(services, key=lambda target: target.rank) if not numeric(target.name))]
@@ -158,12 +178,29 @@ def own_names(host: Host) -> list[str]:
 def proxies(host: Host, services: list[Target]) -> Iterator[Target]:
     """Every proxy, asked for the first configured server that is not local to the site: directly and through it."""
     far = [target for target in services if target.rank >= 40 and not numeric(target.name)]
+    plain_one = page_server(host, services)
     beyond = iter({target.name: target for target in sorted(far, key=lambda target: not is_tls(target))}.values())
     for where, scheme, name, port in _proxy_lines(host):
         through = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
         itself = Target(8, "tcp", name, port, where)
         end = None if scheme.startswith("socks") or never(itself) else next(beyond, None)
         yield Target(8, "proxy", end.name, 443 if end.port == 80 else end.port, where, (("proxy", through),)) if end else itself
+        if plain_one and not scheme.startswith("socks") and not never(itself):
+            yield Target(9, "page", plain_one.name, plain_one.port, where, (("proxy", through),))
+
+
+def page_server(host: Host, services: list[Target]) -> Target | None:
+    """A server without TLS whose first page can be compared: one that a program names, before those of packages."""
+    excepted = {word.strip().lower().lstrip("*.") for _, text in _exceptions(host) for word in re.split(r"[,\s]+", text) if word.strip()}
+    servers = [each for each in services if each.kind == "tcp" and each.port in (80, 8000, 8008, 8080, 8081, 8888) and not never(each)]
+    servers = [each for each in servers if not any(f".{each.name.lower()}".endswith(f".{word}") for word in excepted)]
+    return min(servers, key=lambda each: (each.rank, each.port != 80), default=None)
+
+
+def _exceptions(host: Host) -> Iterator[Line]:
+    for where, line in lines(host, *PROXY_FILES):
+        if found := re.search(r"""no_proxy["']?\s*[=:]\s*["']?([^"'\s]*)""", line, re.IGNORECASE):
+            yield where, found[1]
 
 
 def _proxy_lines(host: Host) -> Iterator[tuple[str, str, str, int]]:

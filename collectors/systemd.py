@@ -90,11 +90,13 @@ def _manager(deaf: str) -> Iterator[Source]:
 
 
 def _failed(host: Host, deaf: str) -> Iterator[Source]:
-    """Of each failed unit its status with the last lines of its journal, and its unit file with all drop-ins."""
+    """Of each unit that failed or waits for its next start: its status with the last lines of its journal, its unit file with all drop-ins."""
     listing = Command(("systemctl", "list-units", "--failed", "--all", "--plain", "--no-legend"), only_if=BOOTED, skip=deaf, timeout=15)
+    looping = Command(("systemctl", "list-units", "--state=auto-restart", "--plain", "--no-legend"), only_if=BOOTED, skip=deaf, timeout=15)
     answered = not deaf and host.exists(BOOTED)
-    units = [line.split()[0] for line in host.lines(listing)] if answered else []
+    units = [line.split()[0] for each in (listing, looping) for line in host.lines(each) if line.strip()] if answered else []
     yield listing
+    yield looping
     for position, unit in enumerate(units):
         reason = "" if position < MAX_FAILED else f"more than {MAX_FAILED} units failed"
         yield Command(("systemctl", "status", "--full", "--lines=200", "--", unit), skip=reason, timeout=20)

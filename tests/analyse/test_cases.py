@@ -27,7 +27,11 @@ def verdicts(folder):
         {"status": str(each.status)}
         | ({"because": each.because} if each.because else {})
         | (
-            {"severity": str(each.finding.severity), "title": each.finding.title, "origins": [str(origin) for origin in each.finding.origins]}
+            {
+                "severity": str(each.finding.severity),
+                "title": each.finding.title,
+                "origins": [str(origin) for origin in each.finding.origins],
+            }
             if each.finding
             else {}
         )

@@ -76,6 +76,11 @@ def test_all_of_var_log_and_what_lies_elsewhere(busy):
     assert not found & {"/commented.log", "/data/app/b.txt", "/opt/kafka/logs/t-0/00000000000000000007.log"}
 
 
+@pytest.mark.parametrize("notes", ["logrotate/status", "logrotate/logrotate.status", "logrotate.status", "misc/logrotate.status"])
+def test_what_logrotate_notes_is_read_wherever_it_lies(tmp_path, notes):
+    assert f"/var/lib/{notes}" in files(logs, host(tmp_path, {f"/var/lib/{notes}": "logrotate state -- version 2\n"}))
+
+
 def test_processes_in_state_d_are_left_alone(busy):
     assert "/srv/gc-of-stuck.log" not in files(logs, busy)
 

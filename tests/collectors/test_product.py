@@ -88,6 +88,14 @@ def test_rows(tree):
     assert (nginx["product"], nginx["package"]) == (None, "nginx-core")
 
 
+def test_this_very_run_is_no_product(tree):
+    words = ["/opt/tools/bin/diagbundle", "collect"]
+    tree.process(900, ["/usr/bin/python3", *words], "/usr/bin/python3.11")
+    assert 900 in [row["pid"] for row in module.rows(tree.host)]
+    tree.write("/proc/self/cmdline", "\0".join(["/usr/bin/python3", *words]) + "\0")
+    assert 900 not in [row["pid"] for row in module.rows(tree.host)]
+
+
 def test_sources(tree):
     sources = list(product.sources(tree.host))
     assert isinstance(sources[0], Table)

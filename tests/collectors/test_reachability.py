@@ -46,6 +46,7 @@ def test_the_network_itself(tmp_path):
         ("dns", "10.0.0.53:53", "/etc/resolv.conf:2", ""),
         ("arp", "10.0.0.9", "/proc/net/fib_trie:4", ""),
         ("arp", "fd00::9", "/proc/net/if_inet6:1", ""),
+        ("mtu", "10.0.0.1", "/proc/net/route:2", ""),
         ("dns", "127.0.0.53:53", "/etc/resolv.conf:3", "a loopback address is not asked"),
     ]
     assert asked(host_of(tmp_path, NETWORK))[2].options == (("name", "db1.corp.example"),)
@@ -59,7 +60,7 @@ def test_an_odd_line_costs_itself(tmp_path):
         "proc/net/if_inet6": "".join(f"{word} 02 40 00 80 eth0\n" for word in ("fd00", "x" * 32, "ab" * 2500)),
     }
     found = [probe.target for probe in asked(host_of(tmp_path, NETWORK | {path: NETWORK[path] + text for path, text in odd.items()}))]
-    assert found == ["10.0.0.1", "fe80::abcd%eth0", "10.0.0.53:53", "10.0.0.9", "fd00::9", "127.0.0.53:53"]
+    assert found == ["10.0.0.1", "fe80::abcd%eth0", "10.0.0.53:53", "10.0.0.9", "fd00::9", "10.0.0.1", "127.0.0.53:53"]
 
 
 # file, its text: kind, target, file:line of the probe that it must bring
@@ -139,7 +140,42 @@ def test_a_proxy_is_asked_both_ways_for_a_configured_server(tmp_path):
         "etc/apt/sources.list": "deb http://deb.corp.example/ x\ndeb https://tls.corp.example/ x\n",
     }
     found = [(probe.kind, probe.target, probe.options) for probe in asked(host_of(tmp_path, files))]
-    assert found == [("proxy", "tls.corp.example:443", (("proxy", "10.0.0.30:3128"),)), ("tcp", "deb.corp.example:80", ())]
+    through = (("proxy", "10.0.0.30:3128"),)
+    assert found == [
+        ("proxy", "tls.corp.example:443", through),
+        ("page", "deb.corp.example:80", through),
+        ("tcp", "deb.corp.example:80", ()),
+    ]
+
+
+def test_the_page_of_a_programs_server_is_compared_first_and_never_an_excepted_one(tmp_path):
+    files = {
+        "etc/environment": "http_proxy=http://10.0.0.30:3128\nno_proxy=localhost,.inner.example\n",
+        "etc/apt/sources.list": "deb http://deb.corp.example/ x\n",
+        "proc/41/cmdline": "agent\0http://api.inner.example:8080/\0--poll=http://u:hidden@api.corp.example:8080/x?y\0",
+    }
+    found = asked(host_of(tmp_path, files))
+    assert [(probe.target, probe.named_by) for probe in found if probe.kind == "page"] == [("api.corp.example:8080", "/etc/environment:1")]
+    assert "hidden" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("java\0-Durl=jdbc:postgresql://db1.corp.example/app\0", ("tcp", "db1.corp.example:5432")),
+        ("agent\0--server\0https://hub.corp.example\0", ("tls", "hub.corp.example:443")),
+        ("agent\0redis://:word@10.0.0.8\0", ("tcp", "10.0.0.8:6379")),
+    ],
+)
+def test_servers_on_command_lines(tmp_path, line, expected):
+    found = asked(host_of(tmp_path, {"proc/41/cmdline": line}))
+    assert (found[0].kind, found[0].target, found[0].named_by) == (*expected, "/proc/41/cmdline")
+    assert [probe.kind for probe in found[1:]] == ["mtu"]
+
+
+@pytest.mark.parametrize("line", ["agent\0http://127.0.0.1:8080/\0", "agent\0unix:///run/x.sock\0", "agent\0file://x/y\0", "kworker\0", ""])
+def test_command_lines_that_name_nobody(tmp_path, line):
+    assert asked(host_of(tmp_path, {"proc/41/cmdline": line})) == []
 
 
 def test_no_address_twice(tmp_path):
@@ -176,3 +212,18 @@ def test_what_only_the_host_can_tell(tmp_path):
     assert ("getent", "ahosts", "l0.example") in commands
     assert ("openssl", "s_client", "-connect", "l0.example:636", "-servername", "l0.example", "-showcerts") in commands
     assert len(commands) == module.MAX_GETENT + module.MAX_OPENSSL
+
+
+def test_our_own_servers_of_tls_are_asked_for_their_certificate(tmp_path):
+    listening = "  sl  local_address rem_address   st\n" + "".join(
+        f"   {number}: {local} 00000000:0000 {state} 0\n"
+        for number, (local, state) in enumerate(
+            [("00000000:20FB", "0A"), ("0100007F:01BB", "0A"), ("00000000:0016", "0A"), ("00000000:01BB", "01")]
+        )
+    )
+    found = [
+        (probe.kind, probe.target, probe.named_by)
+        for probe in asked(host_of(tmp_path, NETWORK | {"proc/net/tcp": listening}))
+        if probe.kind == "tls"
+    ]
+    assert found == [("tls", "10.0.0.9:8443", "/proc/net/tcp:2")]

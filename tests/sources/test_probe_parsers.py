@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from diagbundle.errors import SourceSkipped
 from diagbundle.host import Host
 from diagbundle.model import Probe
-from diagbundle.sources import probe, probe_link, probe_names, probe_net, probe_path, probe_route, probe_tls, probe_web
+from diagbundle.sources import probe, probe_link, probe_names, probe_net, probe_page, probe_path, probe_route, probe_tls, probe_web
 from diagbundle.sources.probe import run
 
 QUICK = settings(max_examples=150, deadline=None)
@@ -239,3 +239,44 @@ def test_names_are_asked_for_without_a_tls_library(monkeypatch):
         bytes.fromhex("000181800001000100000000") + b"\3db1\7example\0\0\1\0\1\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\x0a\0\0\1", reply
     )
     assert (reply.outcome, reply.addresses) == ("answered", ["10.0.0.1"])
+
+
+def got(data):
+    return probe_page.get(Replay(data), "GET / HTTP/1.1\r\n")
+
+
+PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n"
+DIRECT = PAGE + b'{"a":"word"}'
+PROXIED = {
+    DIRECT: "same",
+    PAGE + b'{"a":"w\xb8rd"}': "differs",
+    PAGE + b'{"a":': "differs",
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html><title>Log in</title>": "differs",
+    b"\x16\x03\x01": "differs",
+    b"": "undecided",
+}
+
+
+@pytest.mark.parametrize(("data", "outcome"), PROXIED.items(), ids=range(len(PROXIED)))
+def test_a_page_through_a_proxy_is_compared(data, outcome):
+    assert probe_page.compared({"direct": got(DIRECT), "proxy": got(data), "again": got(DIRECT)})["outcome"] == outcome
+
+
+def test_a_page_that_differs_from_itself_proves_nothing():
+    pages = [got(PAGE + text) for text in (b'{"a":"time1"', b'{"a":"time2"', b'{"a":"time3"')]
+    assert probe_page.compared(dict(zip(("direct", "proxy", "again"), pages, strict=True)))["outcome"] == "undecided"
+
+
+@QUICK
+@given(ANYTHING)
+def test_any_page(data):
+    assert got(data).row("proxy")["outcome"]
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"), [(407, "proxy_wants_login"), (403, "forbidden"), (503, "proxy_upstream"), (404, "answered")]
+)
+def test_what_a_proxy_says_in_its_own_name(status, outcome):
+    found = got(b"HTTP/1.1 %d x\r\n\r\n" % status)
+    probe_page._judge(found, got(DIRECT), "proxy")
+    assert found.outcome == outcome

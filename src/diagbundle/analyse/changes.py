@@ -56,6 +56,11 @@ class Told:
         return self.items[0].change
 
     @property
+    def kind(self) -> str:
+        """What they have in common."""
+        return self.first.kind if all(item.change.kind == self.first.kind for item in self.items) else kinds.CONFIGURATION
+
+    @property
     def time(self) -> float:
         """When it began."""
         return self.first.time
@@ -126,7 +131,7 @@ def _is_same(group: Sequence[Change], change: Change) -> bool:
 
 def _is_habit(group: Sequence[Change], change: Change) -> bool:
     """Whether one log says the same again: that is a second change, no second report."""
-    return any(each.origin.path == change.origin.path and each.origin.line != change.origin.line for each in group)
+    return any(each.origin.path == change.origin.path and change.time - each.time > 1 for each in group)
 
 
 def _one_of(group: Sequence[Change]) -> Item:
@@ -184,6 +189,8 @@ def _alone(items: Sequence[Item], about: About) -> Iterator[Item]:
             follows = True
         elif is_file:
             follows = _near(packages, change.time, _UNPACKED, _UNPACKED)
+        elif change.kind == kinds.CLOCK and not change.new:
+            follows = _near(boots, change.time, _BOOTING, 120)
         else:
             follows = change.kind in _AT_BOOT and not change.action.startswith("set to") and _near(boots, change.time, _BOOTING, 120)
         if not follows and id(item) not in jobs:

@@ -32,6 +32,12 @@ class Circumstances:
         self.uid = self._uid()
         """Who collected it; None where it is not known."""
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether the run was ended before all was asked: too large, too long, no room, or a signal."""
+        head = self.evidence.head
+        return not head.complete and "could not be had, or not whole" not in head.reason
+
     def did_run(self, name: str) -> bool:
         """Whether a collector ran to its end."""
         return name in self.ran and name not in self.broken

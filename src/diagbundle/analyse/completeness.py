@@ -78,11 +78,28 @@ def _of_the_run(how: Circumstances) -> Iterator[Gap]:
 
 def _cut_short(how: Circumstances) -> Iterator[Gap]:
     head = how.evidence.head
-    if not head.complete:
-        broken = tuple(name for name in how.broken if name in EVERY)
+    if head.complete:
+        return
+    if not how.is_cut:
+        yield from _not_whole(how)
+        return
+    broken = tuple(name for name in how.broken if name in EVERY)
+    yield Gap(_cut(head.reason), _more(head.reason), (Origin(MANIFEST, 1, f"complete: false: {head.reason}"),), collectors=broken or EVERY)
+
+
+def _not_whole(how: Circumstances) -> Iterator[Gap]:
+    """The run came to its end, but some items failed."""
+    lost = [entry for entry in how.evidence.entries if entry.outcome in ("failed", "timeout", "partial") and entry.kind != "probe"]
+    if lost:
+        names = ", ".join(dict.fromkeys(entry.source or entry.path for entry in lost[:_CITED])) + (" …" if len(lost) > _CITED else "")
         yield Gap(
-            _cut(head.reason), _more(head.reason), (Origin(MANIFEST, 1, f"complete: false: {head.reason}"),), collectors=broken or EVERY
-        )
+            f"{len(lost):,} item{'' if len(lost) == 1 else 's'} could not be had, or not whole: {names}",
+            "collect again; where it fails again, look at that first", tuple(map(_origin, lost[:_CITED])), collectors=_collectors(lost),
+        )  # fmt: skip
+
+
+def _collectors(entries: Iterable[Entry]) -> tuple[str, ...]:
+    return tuple(sorted({entry.collector for entry in entries if entry.collector in EVERY}))
 
 
 def _cut(reason: str) -> str:
@@ -103,10 +120,8 @@ def _not_root(how: Circumstances) -> Iterator[Gap]:
     if not how.uid:
         return
     denied = [entry for entry in how.evidence.entries if entry.outcome == "denied"]
-    names = tuple(sorted({entry.collector for entry in denied if entry.collector in EVERY}))
-    yield Gap(
-        f"it was not run as root: {len(denied):,} answers were denied", "run it as root", (how.origin(SELF),), collectors=names or EVERY
-    )
+    what = f"it was not run as root: {len(denied):,} answer{' was' if len(denied) == 1 else 's were'} denied"
+    yield Gap(what, "run it as root", (how.origin(SELF),), collectors=_collectors(denied) or EVERY)
 
 
 def _left_out(how: Circumstances) -> Iterator[Gap]:
@@ -208,7 +223,7 @@ def _never_asked(how: Circumstances, patterns: Sequence[str]) -> Iterator[Gap]:
 def _of_broken(how: Circumstances, entry: Entry, name: str) -> Gap:
     """A collector that was not asked, or not to its end."""
     head = how.evidence.head
-    if not head.complete and (head.reason in entry.reason or "run was ended" in entry.reason):
+    if how.is_cut and (head.reason in entry.reason or "run was ended" in entry.reason):
         return Gap(_cut(head.reason), _more(head.reason), (_origin(entry),), collectors=(name,))
     return Gap(
         f"the collector {name} did not come to its end: {entry.reason or entry.outcome}",
@@ -222,7 +237,7 @@ def _of_entry(how: Circumstances, entry: Entry) -> Iterator[Gap]:
     """Why one answer is missing; nothing is said of what was had, and of what the host does not have."""
     where = (entry.collector,) if entry.collector in EVERY else gatherers(entry.path)
     name, head = entry.source or entry.path, how.evidence.head
-    if entry.outcome in _LOST and not head.complete and ("run was ended" in entry.reason or (head.reason and head.reason in entry.reason)):
+    if entry.outcome in _LOST and how.is_cut and ("run was ended" in entry.reason or (head.reason and head.reason in entry.reason)):
         yield Gap(_cut(head.reason), _more(head.reason), (_origin(entry),), collectors=where)
     elif entry.outcome == "denied" and how.uid:
         yield Gap(f"{name} was denied", "run it as root", (_origin(entry),), collectors=where)

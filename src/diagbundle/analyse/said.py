@@ -136,7 +136,7 @@ def before(finding: Finding, changes: Sequence[Told], within: float = DAY) -> tu
         if not -1 <= age <= within or (len(told.items) > _HABIT and len({item.change.what for item in told.items}) == 1):
             continue
         about = next((item.change for item in told.items if words & _words(item.change.what)), None)
-        always = told.first.kind in _ALWAYS or (told.first.kind in {kinds.REBOOT, kinds.CRASH} and age < _HOUR)
+        always = (told.kind in _ALWAYS and not told.first.attributes) or (told.first.kind in {kinds.REBOOT, kinds.CRASH} and age < _HOUR)
         if about or always:
             said = one(about) if about and not told.first.what.startswith("/") else sentence(told)
             found.append((about is None, max(0.0, age), f"{said}, {_ago(max(0.0, age))} before"))

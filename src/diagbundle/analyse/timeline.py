@@ -15,7 +15,7 @@ from diagbundle.analyse.log.files import form_of, logs_of
 from diagbundle.analyse.log.hearing import Ears
 from diagbundle.analyse.log.lines import of_journal
 from diagbundle.analyse.log.shelf import Shelf
-from diagbundle.analyse.verdict import LONGEST, Origin
+from diagbundle.analyse.verdict import Origin
 from diagbundle.errors import BundleError
 
 LONGEST_LINE = 16 << 10
@@ -24,8 +24,10 @@ _MORE = 500
 """Lines that an event may have behind its first; a longer one is cut, and says so."""
 _PENDING = 200
 """Lines without a time at the beginning of a log that are kept for the first that has one."""
-_WINDOW = 1024
+_WINDOW = 256
 """Events of a log among which disorder is mended."""
+_HELD = 2048
+"""Events of all logs that are held to find those that several logs tell."""
 JUMP = 60.0
 """Seconds by which the time of a log must go back to be called a jump."""
 SAME = 3.0
@@ -130,7 +132,7 @@ class Timeline:
 
     def _export(self, entry: Entry, pieces: Iterable[bytes]) -> Iterator[Told]:
         for number, found, within in records(pieces):
-            event = of_journal(found, Origin(entry.path, number + within, "", entry.started))
+            event = of_journal(found, Origin(entry.path, number + within))
             if event.time:
                 first, *more = event.text.split("\n")
                 yield Told(replace(event, text=first), more[:_MORE], max(0, len(more) - _MORE)) if more else Told(event)
@@ -143,7 +145,7 @@ class Timeline:
         for number, text in lines(pieces, self.grep.encode()):
             if not text or text.isspace() or text.startswith("-- "):
                 continue
-            event = reader.event(text, Origin(entry.path, number, text[:LONGEST], entry.started))
+            event = reader.event(text, Origin(entry.path, number))
             count += 1
             if not event.time:
                 current = _undated(event, text, current, pending)
@@ -253,10 +255,10 @@ def _once(events: Iterable[Told]) -> Iterator[Told]:
             continue
         echo.told.append(told)
         held.append(told)
-        if len(held) >= 2 * _WINDOW:
+        if len(held) >= _HELD:
             held.sort(key=_time)
             settled = next((at for at, each in enumerate(held) if each.time > told.time - SAME), len(held))
-            settled = max(settled, _WINDOW)  # a flood within three seconds is let go, too
+            settled = max(settled, _HELD // 2)  # a flood within three seconds is let go, too
             yield from held[:settled]
             del held[:settled]
             seen = {}

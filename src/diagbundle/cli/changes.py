@@ -15,7 +15,7 @@ TOLD_BY = {
     "packages": r"var/log/(?:dpkg\.log|apt/history|dnf|yum|zypp/|pacman)|sos_commands/rpm/(?:package-data|installed)|installed-rpms",
     "files": r"diagbundle/tables/changed_files",
     "reboots": r"diagbundle/tables/wtmp|(?:.*/)?last(?:_|\Z)|.*--list-boots",
-    "users, SELinux, firewall": r"var/log/(?:audit/audit|auth|secure)|.*journalctl",
+    "users, SELinux, firewall": r"var/log/(?:audit/audit|auth|secure|messages|syslog)|.*journalctl",
 }
 """What a kind of change is read from: where none of these was had, the list says so."""
 
@@ -23,7 +23,14 @@ TOLD_BY = {
 @click.command
 @click.argument("bundle", type=click.Path())
 @click.option("--days", default=7.0, show_default=True, help="How many days before the collection the list begins.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="For people, or one object for programs.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people, or one object for programs.",
+)
 def command(bundle: str, days: float, form: str) -> None:
     """Show what changed lately on the host of BUNDLE, the oldest first: packages, kernels and reboots, SELinux, AppArmor and
     firewall, kernel settings, units and configuration, users, certificates, containers, and steps of the clock.
@@ -77,12 +84,13 @@ def _print(analysis: Analysis, told: list[Told], days: float, missing: list[str]
         if day != (day := _stamp(each.time)[:10]):
             click.echo(f"\n{day}")
         unsure = "" if each.first.certainty == "certain" else "~"
-        click.echo(f"{unsure:>1}{_stamp(each.time)[11:19]}  {each.first.kind:<13}  {shown(sentence(each))}")
+        click.echo(f"{unsure:>1}{_stamp(each.time)[11:19]}  {each.kind:<13}  {shown(sentence(each))}")
         click.echo(f"{'':26}{shown(_places(each))}")
     if not told:
         click.echo("\nNothing that was collected tells of a change.")
     if any(each.first.certainty != "certain" for each in told):
-        click.echo("\n~ the log does not say its year or zone; the host's zone was taken" + (f" ({shown(about.zone)})" if about.zone else " for UTC"))
+        zone = f"the host's zone was taken, {shown(about.zone)}" if about.zone else "UTC was taken, as the host's zone is not known"
+        click.echo(f"\n~ what tells of it does not say its zone, or its year: {zone}")
     for what in missing:
         click.echo(f"not known: {what}: nothing that tells of them was collected")
     for path, why in sorted(analysis.unparsed.items()):
@@ -121,7 +129,8 @@ def _object(told: Told) -> dict[str, Any]:
 
     first = told.first
     return {
-        "time": _iso(told.time), "until": _iso(told.end), "certainty": first.certainty, "kind": first.kind, "text": sentence(told), "count": len(told.items),
+        "time": _iso(told.time), "until": _iso(told.end), "certainty": first.certainty, "kind": told.kind,
+        "text": sentence(told), "count": len(told.items),
         "items": [
             {
                 "time": _iso(item.change.time), "what": item.change.what, "action": item.change.action, "old": item.change.old or None,

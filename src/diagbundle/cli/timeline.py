@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import click
@@ -18,11 +19,24 @@ LEVELS = ("emergency", "alert", "critical", "error", "warning", "notice", "info"
 @click.argument("bundle", type=click.Path())
 @click.option("--since", metavar="TIME", help="Begin then: 2026-03-05T10:00 (UTC, or with a zone), or 2h, 3d before the collection.")
 @click.option("--until", metavar="TIME", help="End then.")
-@click.option("--facility", "facilities", multiple=True, metavar="NAME", help="Only what this program, unit or container said; `kernel`. * and ? match.")
+@click.option(
+    "--facility",
+    "facilities",
+    multiple=True,
+    metavar="NAME",
+    help="Only what this program, unit or container said; `kernel`. * and ? match.",
+)
 @click.option("--severity", type=click.Choice(LEVELS), help="Only this and worse. The kernel's lines that do not say theirs are kept.")
 @click.option("--grep", metavar="TEXT", help="Only events that hold this text, in any case.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after so many.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="For people, or a line of JSON for each event.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people, or a line of JSON for each event.",
+)
 def command(bundle: str, since: str | None, until: str | None, limit: int | None, form: str, **choice: object) -> None:
     """Show the events of all logs of BUNDLE in one list, in UTC, the oldest first.
 
@@ -38,6 +52,7 @@ def command(bundle: str, since: str | None, until: str | None, limit: int | None
     timeline = Timeline(open_evidence(bundle))
     timeline.since = _moment(since, timeline.about) if since else 0.0
     timeline.until = _moment(until, timeline.about) if until else timeline.until
+    timeline.grep = str(choice["grep"] or "").lower()
     timeline.wanted = _wanted(choice)
     write = _json if form == "json" else _text
     for number, told in enumerate(timeline.events()):
@@ -85,10 +100,15 @@ def _moment(text: str, about: About) -> float:
     raise UsageError(f"this is no time: {text}", "2026-03-05T10:00, 2026-03-05T10:00:00+01:00, or 2h, 3d before the collection")
 
 
-def _stamp(seconds: float) -> str:
+@lru_cache(64)
+def _second(seconds: int) -> str:
     from datetime import UTC, datetime
 
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S.%f}"[:23]
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _stamp(seconds: float) -> str:
+    return f"{_second(int(seconds))}.{int(seconds % 1 * 1000):03}"
 
 
 def _text(told: Told) -> str:
@@ -110,9 +130,10 @@ def _json(told: Told) -> str:
     event = told.event
     severity = event.severity
     answer = {
-        "time": _stamp(event.time).replace(" ", "T") + "Z", "certainty": event.certainty, "facility": event.facility, "pid": event.pid or None,
-        "severity": LEVELS[severity] if severity is not None and 0 <= severity < len(LEVELS) else None, "text": event.text, "more": told.more,
-        "cut": told.cut, "jump": round(told.jump, 3), "evidence": [{"path": each.path, "line": each.line} for each in (event.origin, *told.places)],
+        "time": _stamp(event.time).replace(" ", "T") + "Z", "certainty": event.certainty, "facility": event.facility,
+        "pid": event.pid or None, "severity": LEVELS[severity] if severity is not None and 0 <= severity < len(LEVELS) else None,
+        "text": event.text, "more": told.more, "cut": told.cut, "jump": round(told.jump, 3),
+        "evidence": [{"path": each.path, "line": each.line} for each in (event.origin, *told.places)],
     }  # fmt: skip
     return json.dumps(answer) + "\n"
 

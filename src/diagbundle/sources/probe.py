@@ -21,13 +21,14 @@ from diagbundle.numbers import number
 from diagbundle.sources.probe_link import arp
 from diagbundle.sources.probe_names import dns
 from diagbundle.sources.probe_net import UNREADABLE, Clock, errno_name
+from diagbundle.sources.probe_page import page
 from diagbundle.sources.probe_path import mtu, ntp
 from diagbundle.sources.probe_tcp import ports, tcp
 from diagbundle.sources.probe_tls import tls
 from diagbundle.sources.probe_web import http, proxy
 
 KINDS: dict[str, Callable[[Probe, Host, Clock], Iterator[Row]]] = {
-    "arp": arp, "dns": dns, "http": http, "mtu": mtu, "ntp": ntp, "ports": ports, "proxy": proxy, "tcp": tcp, "tls": tls,
+    "arp": arp, "dns": dns, "http": http, "mtu": mtu, "ntp": ntp, "page": page, "ports": ports, "proxy": proxy, "tcp": tcp, "tls": tls,
 }  # fmt: skip
 _SPARE = 0.25
 """Seconds before its time is over in which a probe still says what it knows."""

@@ -22,6 +22,8 @@ _DO = 2  # never fragment, believe what routers say
 _CLOSED_PORT = 33435
 """Of traceroute: nobody listens there, so the host says that the packet has arrived."""
 _SMALL = 64
+_PAUSE = 1.1
+"""Seconds; Linux answers one sender once a second (net.ipv4.icmp_ratelimit)."""
 _MOST = 9216
 """Bytes of the largest packet that is sent, whatever the interface allows: jumbo frames, not the 64 kB of a loopback."""
 _NTP_EPOCH = 2208988800
@@ -29,7 +31,10 @@ _NTP_EPOCH = 2208988800
 
 
 def mtu(probe: Probe, host: Host, clock: Clock) -> Iterator[Row]:
-    """Three packets that must not be fragmented to a closed port: a small one, one of the interface's size, one that fits."""
+    """Three packets that must not be fragmented to a closed port: a small one, one of the interface's size, one that fits.
+
+    Where the large one alone brought no answer it is sent once more.
+    """
     name, port = split(probe.target, _CLOSED_PORT)
     found = addresses_of(host, name, clock)
     yield from found.rows()
@@ -62,13 +67,28 @@ def _path(address: Address, port: int, clock: Clock) -> dict[str, object]:
                 "outcome": "limited",
                 "detail": limit + ("" if _arrived(fits) else "; but that size does not arrive either"),
             }
-        if _arrived(fits):
-            detail = f"a packet of {size} bytes arrives, one of {first} does not and no router says why: large packets vanish"
-            return row | {"mtu": size, "outcome": "black_hole", "detail": detail}
-        return row | {
-            "outcome": "undecided",
-            "detail": f"of three datagrams only the small one brought an answer; {said(large)}, then {said(fits)}",
-        }
+        return row | _beside_a_router(datagrams, (first, size), large, fits, clock)
+
+
+def _beside_a_router(
+    datagrams: Datagrams, sizes: tuple[int, int], large: bytes | Icmp | None, fits: bytes | Icmp | None, clock: Clock
+) -> dict[str, object]:
+    """What it means that the large packet brought no answer, and no router said why."""
+    first, size = sizes
+    if not _arrived(fits):
+        detail = f"of three datagrams only the small one brought an answer; {said(large)}, then {said(fits)}"
+        return {"outcome": "undecided", "detail": detail}
+    if _arrived(again := _again(datagrams, first, clock)):
+        detail = f"a packet of {first} bytes arrives; the first one brought no answer"
+        return {"mtu": first, "outcome": "whole", "large": said(again), "detail": detail}
+    detail = f"a packet of {size} bytes arrives, one of {first} does not and no router says why: large packets vanish"
+    return {"mtu": size, "outcome": "black_hole", "detail": detail}
+
+
+def _again(datagrams: Datagrams, size: int, clock: Clock) -> bytes | Icmp | None:
+    """The large packet once more: hosts answer but once a second after a burst, so that one silence proves no black hole."""
+    time.sleep(min(_PAUSE, clock.left()))
+    return _send_sized(datagrams, size, clock.step(1.0))
 
 
 def _mtu(datagrams: Datagrams) -> int:

@@ -210,14 +210,21 @@ def connect(stream: Stream, to: str) -> dict[str, object]:
     return row | page.row() | {"outcome": outcome, "detail": detail}
 
 
+def answer_of_proxy(page: Page) -> tuple[str, str]:
+    """What a proxy says in its own name: outcome and detail, empty where it is no such answer."""
+    if page.status not in _PROXY_SAYS:
+        return "", ""
+    outcome, detail = _PROXY_SAYS[page.status]
+    return outcome, f"{page.status}: {detail}"
+
+
 def answer_to_connect(page: Page) -> tuple[str, str]:
     """What a proxy's answer to CONNECT means."""
     if page.status == 200 and not page.html:
         return "tunnel", ""
     if page.status in _PROXY_SAYS:
-        outcome, detail = _PROXY_SAYS[page.status]
-        return outcome, f"{page.status}: {detail}"
-    if page.html or 300 <= page.status < 400:
+        return answer_of_proxy(page)
+    if (page.html and page.status < 400) or 300 <= page.status < 400:
         leads = page.title or page.headers.get("location", "")
         return "captive_portal", f"{page.status}: a page for people came back in place of a tunnel: {leads}"
     return "proxy_error", f"{page.status} {page.reason}"

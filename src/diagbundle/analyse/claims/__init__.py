@@ -5,35 +5,26 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from diagbundle.analyse.claims.claim import KINDS, Answer, Claim, Judgement, Kind, Standing, unknown
+from diagbundle.analyse.claims.claim import Answer, Claim, Judgement, Kind, Standing, every_kind, unknown
 from diagbundle.analyse.claims.desk import Desk
 from diagbundle.analyse.claims.reading import read
 from diagbundle.analyse.claims.ticket import of_ticket
 from diagbundle.analyse.engine import Analysis
 from diagbundle.analyse.evidence import Evidence
-from diagbundle.analyse.log.hearing import Finder
+from diagbundle.analyse.log.found import Finder
 from diagbundle.errors import BundleError
 
-__all__ = ["Claim", "Judgement", "Kind", "Standing", "judge", "kinds", "of_ticket", "read"]
-
-
-def kinds() -> Mapping[str, Kind]:
-    """All sorts of claims that can be judged."""
-    package = importlib.import_module(f"{__name__}.kinds")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
-    return KINDS
+__all__ = ["Claim", "Judgement", "Kind", "Standing", "every_kind", "judge", "of_ticket", "read"]
 
 
 def judge(claims: Iterable[Claim], analysis: Analysis, evidence: Evidence, finder: Finder) -> list[Judgement]:
     """Each claim, and what the evidence says to it, in the order of the claims."""
-    desk, known = Desk(analysis, evidence, finder), kinds()
+    said, known = list(claims), every_kind()
+    desk = Desk(said, analysis, evidence, finder)
     found = []
-    for claim in claims:
+    for claim in said:
         answer = _answer(known.get(claim.kind), claim, desk)
         found.append(Judgement(claim, answer.status, answer.sentence, answer.origins))
     return found
@@ -46,5 +37,5 @@ def _answer(kind: Kind | None, claim: Claim, desk: Desk) -> Answer:
         return kind.judge(claim.value.strip(), desk)
     except BundleError as error:
         return unknown(f"what tells of it cannot be read: {error}")
-    except Exception as error:  # one claim that cannot be judged costs only itself
+    except Exception as error:  # noqa: BLE001  # one claim that cannot be judged costs only itself
         return unknown(f"it could not be judged: {type(error).__name__}: {error}")

@@ -22,6 +22,9 @@ class About(Fact):
     seconds: float = 0.0
     """Time between the two readings of samples."""
 
+    incomplete: str = ""
+    """Why not all could be collected, or read; '' where all was."""
+
     @property
     def uptime(self) -> float:
         """Seconds since it was started; 0 where it is not known."""

@@ -28,7 +28,8 @@ class Shelf:
         portions: deque[bytes | tuple[int, int]] = deque()
         for piece in pieces:
             for at in range(0, len(piece), PORTION):
-                portions.append(self._stored(self._packer.compress(piece[at : at + PORTION])))
+                packed = self._packer.compress(piece[at : at + PORTION])
+                portions.append(self._stored(bytes(memoryview(packed))))  # copied: what zstandard gives keeps the room of what it packed
         return portions
 
     def _stored(self, packed: bytes) -> bytes | tuple[int, int]:

@@ -1,0 +1,33 @@
+"""Addresses that are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from diagbundle.analyse.api import Finding, Severity, latest, rule
+from diagbundle.analyse.facts.network import Address, Nic, NicSetting, links
+
+
+@rule("NET028", "addresses of this host", Address, uses=(Nic, NicSetting))
+def no_address(addresses: list[Address], nics: list[Nic], settings: list[NicSetting]) -> Iterator[Finding]:
+    """An interface has a link, but no interface of this host has an address: nobody can talk to it.
+
+    Critical. Addresses of the loopback and link-local ones (169.254…, fe80…) do not count, and only interfaces that lead out of the machine
+    do. A host whose interfaces are all switched off or without a link is judged elsewhere.
+    Look why none was set: the DHCP client and its log (`journalctl -u NetworkManager`, `-u systemd-networkd`), a configuration for an
+    interface of another name, somebody's `ip addr flush`. To try: `ip addr add ADDRESS/PREFIX dev NIC`.
+    """
+    wires = [nic for nic in links(nics, settings).values() if nic.is_wire and nic.works and not nic.master]
+    here = latest(addresses)
+    if not wires or not here or any(each.is_global for each in here):
+        return
+    only = [each for each in here if each.nic in {nic.name for nic in wires}] or here
+    yield Finding(
+        Severity.CRITICAL,
+        f"no interface has an address, though {', '.join(nic.name for nic in wires[:3])} {'has' if len(wires) == 1 else 'have'} a link",
+        (*(nic.origin for nic in wires[:2]), only[0].origin),
+        "look why none was set (DHCP client and its log, a configuration for an interface of another name); to try: `ip addr "
+        "add ADDRESS/PREFIX dev NIC`",
+        detail="there is only " + ", ".join(dict.fromkeys(f"{each.address} on {each.nic}" for each in only[:3])),
+        subject=wires[0].name,
+    )

@@ -1,0 +1,143 @@
+"""What this host depends on: can it be reached now, and if not, who is in the way."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Sequence
+
+from diagbundle.analyse.api import Finding, Severity, Undecided, rule
+from diagbundle.analyse.facts.proxy import ProxySetting
+from diagbundle.analyse.facts.reach import Probe
+
+VITAL = re.compile(r"/(etc/kubernetes|var/lib/kubelet|var/lib/rancher|etc/rancher)/|/proc/self/mounts|/etc/fstab")
+"""Without these a host does not do its work: the API server of its cluster, the servers of its file systems."""
+FAR = re.compile(r"/etc/(apt|yum|zypp|dnf|apk|containers|containerd|docker|chrony|ntp|pacman)|sources|/run/chrony|repos\.d|timesyncd")
+"""Package mirrors, registries, public time servers: a host without the internet has none, and works."""
+MEANS = {
+    "refused": (
+        "refuses connections",
+        "Look whether the service runs there and listens at this port; a firewall may also answer for it with a reset.",
+    ),
+    "dropped": (
+        "does not answer",
+        "A firewall drops the packets (this host's own: `nft list ruleset`), the service's queue is full, or its host is down.",
+    ),
+    "prohibited": (
+        "is closed by a firewall, which says so",
+        "Have the rule changed at the address that answered; the routes are in order.",
+    ),
+    "neighbour_silent": (
+        "is not there: its address does not answer on our network",
+        "Look whether the host is up, its cable, its VLAN, and whether the address is right.",
+    ),
+    "no_route": ("cannot be reached: no route leads there", "See `ip route get ADDRESS`; a default or specific route is missing."),
+    "unreachable": ("cannot be reached", "See `ip route get ADDRESS`, and the router that said so."),
+    "dropped_here": (
+        "cannot be reached: a firewall rule of this host drops it",
+        "See `nft list ruleset` or `iptables -vnL OUTPUT` for the rule.",
+    ),
+    "route_prohibits": ("cannot be reached: a route of type `prohibit` on this host", "See `ip route show table all`."),
+    "route_unreachable": ("cannot be reached: a route of type `unreachable` on this host", "See `ip route show table all`."),
+    "route_blackhole": ("cannot be reached: a route of type `blackhole` on this host", "See `ip route show table all`."),
+    "no_local_port": ("cannot be reached: this host has no free local port", "See `ss -s` for TIME_WAIT and net.ipv4.ip_local_port_range."),
+}
+OURS = ("dropped_here", "route_prohibits", "route_unreachable", "route_blackhole", "no_local_port")
+
+
+@rule("REA001", "default gateways", Probe)
+def gateways(probes: list[Probe]) -> Iterator[Finding]:
+    """The default gateway was asked by ARP (IPv6: by neighbour discovery), as every packet to another network does it.
+
+    Silence means that nothing beyond this network can be reached: a cable, a switch port, a wrong VLAN, a wrong address in the
+    route, or the router is down. Critical; a warning if another gateway answers.
+    Do: look at the link (`ip link`, `ethtool`), the VLAN, the address (`ip route`), then at the router.
+    """
+    asked = [probe for probe in probes if probe.kind == "arp" and probe.what == "neighbour"]
+    if not asked:
+        raise Undecided("there is no default gateway that could be asked")
+    answers = [probe for probe in asked if probe.outcome in ("answered", "duplicate") and probe.more.get("family") == "IPv4"]
+    for probe in asked:
+        if probe.outcome == "neighbour_silent":
+            six = ":" in probe.target
+            device = str(probe.more.get("device") or "")
+            yield Finding(
+                Severity.WARNING if six or answers else Severity.CRITICAL,
+                f"the default gateway {probe.target}{f' on {device}' if device else ''} does not answer",
+                (probe.origin,),
+                "Look at the cable or the virtual port, the VLAN, and the address of the gateway (`ip route`); then at the router itself.",
+                detail=probe.detail,
+                subject=probe.target,
+            )
+
+
+@rule("REA002", "servers that this host depends on", Probe, uses=(ProxySetting,))
+def servers(probes: list[Probe], proxies: list[ProxySetting]) -> Iterator[Finding]:
+    """Servers that the configuration names (cluster, directory, Kerberos, files, logs, mirrors, registries), each connected to once.
+
+    The outcomes are told apart: refused (nobody listens), no answer (dropped), prohibited (a firewall says so), no route, nobody on
+    our network has the address, dropped by our own rules. A server counts as reached if one of its addresses is.
+    Critical: none of the addresses of the cluster's API server or of a mounted file server. Warning: other servers. Note: mirrors,
+    registries and time servers, which many hosts cannot reach and need not, and public servers where a proxy is set.
+    Do: what the advice says for the outcome; try again with `curl -v telnet://HOST:PORT`.
+    """
+    targets: dict[str, list[Probe]] = {}
+    for probe in probes:
+        if probe.kind in ("tcp", "tls") and probe.what == "connect" and not probe.named_by.startswith("/proc/net/"):
+            targets.setdefault(probe.target, []).append(probe)
+    gone = {target: tries for target, tries in targets.items() if all(each.outcome not in ("connected", "no_descriptor") for each in tries)}
+    for target, tries in gone.items():
+        worst = next((each for each in tries if each.outcome != "no_route"), tries[0])
+        means, advice = MEANS.get(worst.outcome, (f"cannot be reached ({worst.outcome})", "Try it by hand."))
+        severity = (
+            Severity.NOTE
+            if _is_far(worst, proxies) and worst.outcome not in OURS
+            else Severity.CRITICAL
+            if VITAL.search(worst.named_by)
+            else Severity.WARNING
+        )
+        yield Finding(
+            severity,
+            f"{target} {means}",
+            tuple(each.origin for each in tries[:3]),
+            advice.replace("ADDRESS", worst.address),
+            subject=target,
+            detail=f"Named in {worst.named_by}. {worst.detail}".strip(),
+            symptom=worst.outcome in ("no_route", "unreachable", "no_local_port"),
+        )
+
+
+def _is_far(probe: Probe, proxies: Sequence[ProxySetting]) -> bool:
+    """Whether a host may well live without it: public servers of packages, those behind a proxy, those of a mere command line."""
+    if VITAL.search(probe.named_by):
+        return False
+    public = _is_public(probe.address)
+    by_chance = public and (bool(proxies) or probe.named_by.startswith("/proc/") or "krb5" in probe.named_by)
+    return bool(FAR.search(probe.named_by)) or by_chance
+
+
+def _is_public(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address.partition("%")[0]).is_global
+    except ValueError:
+        return False
+
+
+@rule("REA003", "long answers of servers", Probe)
+def long_answers(probes: list[Probe]) -> Iterator[Finding]:
+    """A server took the connection and began to speak TLS, but its long answer, the certificates, never came.
+
+    Warning: small packets pass and large ones vanish on the way back (a black hole: tunnels, VPN, jumbo frames): logins work, but
+    transfers hang. What large packets of ours meet on the way is judged with the network.
+    Do: lower the MTU of the interface, or let ICMP "fragmentation needed" through.
+    """
+    for probe in probes:
+        if probe.what == "tls" and probe.outcome == "cut":
+            yield Finding(
+                Severity.WARNING,
+                f"{probe.target} begins an answer that never arrives whole: large packets seem to vanish",
+                (probe.origin,),
+                "Try `ping -M do -s 1472 HOST`; lower the MTU of the interface, or let ICMP type 3 code 4 through.",
+                detail=probe.detail,
+                subject=probe.target,
+            )
