@@ -90,7 +90,7 @@ def _manager(deaf: str) -> Iterator[Source]:
 
 
 def _failed(host: Host, deaf: str) -> Iterator[Source]:
-    """Of each unit that failed or waits for its next start: its status with the last lines of its journal, its unit file with all drop-ins."""
+    """Of each unit that failed or waits for its next start: its status with the last lines of its journal, and its unit file."""
     listing = Command(("systemctl", "list-units", "--failed", "--all", "--plain", "--no-legend"), only_if=BOOTED, skip=deaf, timeout=15)
     looping = Command(("systemctl", "list-units", "--state=auto-restart", "--plain", "--no-legend"), only_if=BOOTED, skip=deaf, timeout=15)
     answered = not deaf and host.exists(BOOTED)

@@ -178,6 +178,13 @@ def test_what_went_before_a_finding():
     assert before(finding("x", since=0.0), those) == ()
 
 
+def test_a_finding_does_not_follow_from_the_line_that_it_cites():
+    those = lately({Change: [change(0.1, "selinux", "SELinux", "set to enforcing", path="audit.log", line=7)]}, ABOUT, 7)
+    assert before(finding("SELinux was switched"), those)
+    cites = Finding(Severity.NOTE, "SELinux was switched", (Origin("audit.log", 7),), "y", since=NOW)
+    assert before(cites, those) == ()
+
+
 def test_a_file_is_known_by_its_folder_and_its_name():
     those = lately(
         {Change: [change(1, what="/etc/nginx/nginx.conf"), change(1.5, what="/etc/systemd/system/app.service", kind="unit")]}, ABOUT, 7

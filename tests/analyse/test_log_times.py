@@ -193,3 +193,14 @@ def test_any_bytes_have_years(pieces):
     found = years_of(pieces)
     assert len(found.lines) == len(found.steps)
     assert list(found.lines) == sorted(found.lines)
+
+
+def test_of_a_large_log_the_years_are_the_same_when_not_every_line_is_asked():
+    months = [month for _ in range(3) for month in ("Jan", "Feb", "Jun", "Nov", "Dec")]
+    data = b"".join(
+        f"{month} {day:2} 10:00:00 host prog: {'x' * 200}\n".encode() for month in months for day in range(1, 28) for _ in range(40)
+    )
+    pieces = [data[at : at + (1 << 20)] for at in range(0, len(data), 1 << 20)]
+    assert len(pieces) > 3
+    assert years_of(pieces, every=False) == years_of(pieces)
+    assert len(years_of(pieces).lines) == 2

@@ -6,6 +6,7 @@ import re
 import pytest
 from click.testing import CliRunner
 
+from diagbundle.analyse.diagnosis import Diagnosis
 from diagbundle.analyse.engine import Analysis
 from diagbundle.analyse.facts.about import About
 from diagbundle.analyse.log.hearing import Heard
@@ -26,7 +27,7 @@ def found(title, severity=Severity.WARNING, **more):
     return Verdict("TST001", "suspect", Status.FOUND, Finding(severity, title, **keys))
 
 
-def analysis(*verdicts, **more):
+def diagnosis(*verdicts, **more):
     about = About(
         origin=Origin("diagbundle/manifest.jsonl", 1),
         now=NOW,
@@ -36,11 +37,11 @@ def analysis(*verdicts, **more):
         kernel="5.14",
         **more,
     )
-    return Analysis(about, ranked(verdicts, NOW), {}, {}, Heard())
+    return Diagnosis(Analysis(about, ranked(verdicts, NOW), {}, {}, Heard()))
 
 
 def text(*verdicts, width=80, everything=False, **more):
-    return "".join(Terminal(width, everything=everything).report(analysis(*verdicts, **more)))
+    return "".join(Terminal(width, everything=everything).report(diagnosis(*verdicts, **more)))
 
 
 def test_the_worst_comes_first_causes_before_symptoms_and_now_before_then():
@@ -82,7 +83,7 @@ def test_the_screen_names_the_host_the_line_and_what_to_do():
     assert "db1 · Some Linux 9 · kernel 5.14 · up 41 days" in said
     assert re.search(r"CRITICAL  sdb1 is full +TST001\n", said)
     assert "18231  the line" in said
-    assert "Do: do something; `diagbundle explain TST001` tells more" in " ".join(said.split())
+    assert "Do: do something. `diagbundle explain TST001` tells more." in " ".join(said.split())
     assert "cleared   1 suspect: DNS" in said
 
 
@@ -115,12 +116,12 @@ def test_nothing_of_a_strangers_text_reaches_the_screen_raw():
         hostile, Verdict("TST002", HOSTILE, Status.CLEAR), Verdict("TST003", HOSTILE, Status.UNDECIDED, because=HOSTILE), incomplete=HOSTILE
     )
     assert not RAW.search(said.replace("\n", ""))
-    assert not RAW.search(as_json(HOSTILE, analysis(hostile), {}).replace("\n", ""))
+    assert not RAW.search(as_json(HOSTILE, diagnosis(hostile)).replace("\n", ""))
 
 
 def test_the_contract_of_json():
     answer = json.loads(
-        as_json("b.tar.zst", analysis(found("x", since=NOW - 60), Verdict("TST002", "DNS", Status.UNDECIDED, because="denied")), {})
+        as_json("b.tar.zst", diagnosis(found("x", since=NOW - 60), Verdict("TST002", "DNS", Status.UNDECIDED, because="denied")))
     )
     assert answer["bundle"] == "b.tar.zst"
     first, second = answer["verdicts"]

@@ -6,12 +6,11 @@ import re
 from contextlib import suppress
 from functools import cache
 
+from diagbundle.analyse.diagnosis import diagnose
 from diagbundle.analyse.document import Document
-from diagbundle.analyse.engine import Engine
 from diagbundle.analyse.evidence import START, Entry, Head, is_match
 from diagbundle.analyse.log.lines import Reader
 from diagbundle.analyse.log.times import Clock
-from diagbundle.analyse.ranking import ranked
 from diagbundle.analyse.verdict import Origin
 from diagbundle.cli.analysis import finder, registry
 from diagbundle.errors import FormatError
@@ -84,12 +83,12 @@ def line(data):
 def host(data):
     """A small host: all its verdicts, in all their forms. A parser may give up a piece; a rule may not fail."""
     desk = Desk(hosts.parse(data))
-    analysis = Engine(desk, known(), finder).run()
-    assert [name for name in analysis.unparsed if name.startswith("rule ")] == [], analysis.unparsed
-    analysis.verdicts = ranked(analysis.verdicts, NOW)
-    screen = "".join(Terminal(80, everything=True).report(analysis))
+    diagnosis = diagnose(desk, known(), finder)
+    unparsed = diagnosis.analysis.unparsed
+    assert [name for name in unparsed if name.startswith("rule ")] == [], unparsed
+    screen = "".join(Terminal(80, everything=True).report(diagnosis))
     assert not _RAW.search(screen.replace("\n", ""))
-    answer = json.loads(as_json(desk.name, analysis, {}))
+    answer = json.loads(as_json(desk.name, diagnosis))
     assert all(each["evidence"] for each in answer["verdicts"] if each["status"] == "found")
 
 

@@ -130,11 +130,14 @@ def before(finding: Finding, changes: Sequence[Told], within: float = DAY) -> tu
     if not finding.since:
         return ()
     words = _words(f"{finding.subject} {finding.title}")
+    cited = {(origin.path, origin.line) for origin in finding.origins}
     found: list[tuple[bool, float, str]] = []
     for told in changes:
         age = finding.since - told.time
         if not -1 <= age <= within or (len(told.items) > _HABIT and len({item.change.what for item in told.items}) == 1):
             continue
+        if any((origin.path, origin.line) in cited for item in told.items for origin in item.origins):
+            continue  # the finding is about this change
         about = next((item.change for item in told.items if words & _words(item.change.what)), None)
         always = (told.kind in _ALWAYS and not told.first.attributes) or (told.first.kind in {kinds.REBOOT, kinds.CRASH} and age < _HOUR)
         if about or always:

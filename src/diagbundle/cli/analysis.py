@@ -6,15 +6,17 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import click
 
-from diagbundle.analyse.engine import Analysis, analyse
+from diagbundle.analyse.claims.reading import read
+from diagbundle.analyse.claims.ticket import of_ticket
+from diagbundle.analyse.diagnosis import Diagnosis, diagnose
+from diagbundle.analyse.engine import Analysis
 from diagbundle.analyse.evidence import Evidence
 from diagbundle.analyse.knowledge import LogRule, built_in, parse
 from diagbundle.analyse.log.found import Find
-from diagbundle.analyse.ranking import ranked
 from diagbundle.analyse.registry import Registry, known, with_rules
 from diagbundle.analyse.verdict import Severity
 from diagbundle.errors import UsageError
@@ -23,7 +25,7 @@ from diagbundle.redact.span import Literal
 
 OWN_RULES = "/etc/diagbundle/rules.d"
 ACCUSED = 5
-FLAGS = ("form", "everything", "fail_on", "rules")
+FLAGS = ("form", "everything", "fail_on", "rules", "claim", "ticket")
 """What `options` gives a command."""
 WIDEST = 120
 _COLOURS = {
@@ -40,6 +42,8 @@ def options(command: F) -> F:
         click.option("--format", "form", type=click.Choice(("text", "json")), default="text", help="For people or for programs."),
         click.option("--all", "everything", is_flag=True, help="Show notes with their lines, too."),
         click.option("--fail-on", type=click.Choice(levels), help="End with 5 if a verdict so severe, or worse, is found."),
+        click.option("--claim", multiple=True, metavar="KEY=VALUE", help="Hold this against the evidence: kernel=4.6.2, selinux=disabled."),
+        click.option("--ticket", multiple=True, metavar="FILE", type=click.Path(), help="The same for what a text says of the host."),
         click.option("--rules", multiple=True, metavar="PATH", type=click.Path(), help="Rules of your own: a TOML file, or a folder."),
     )):  # fmt: skip
         command = option(command)
@@ -66,7 +70,7 @@ def _read(path: str) -> str:
         with open(path, encoding="utf-8") as file:
             return file.read()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the rules cannot be read: {path}: {getattr(error, 'strerror', None) or error}") from None
+        raise UsageError(f"the file cannot be read: {path}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def registry(paths: Sequence[str] = ()) -> Registry:
@@ -77,27 +81,28 @@ def registry(paths: Sequence[str] = ()) -> Registry:
         raise UsageError(str(error)) from None
 
 
-def analysed(evidence: Evidence, paths: Sequence[str] = ()) -> Analysis:
-    """All verdicts on what lies on the desk, the most important first."""
-    analysis = analyse(evidence, registry(paths), finder)
-    analysis.verdicts = ranked(analysis.verdicts, analysis.about.now)
-    return analysis
+def diagnosed(evidence: Evidence, flags: Mapping[str, Any]) -> Diagnosis:
+    """All that is said of what lies on the desk, the most important first. Raises `UsageError` for claims that are none."""
+    claims = read(flags.get("claim", ()))
+    for path in flags.get("ticket", ()):
+        claims += of_ticket(_read(path), os.path.basename(path))
+    return diagnose(evidence, registry(flags.get("rules", ())), finder, claims)
 
 
-def conclude(evidence: Evidence, flags: Mapping[str, object]) -> int:
+def conclude(evidence: Evidence, flags: Mapping[str, Any]) -> int:
     """Judge, and tell. Returns the exit code."""
-    analysis = analysed(evidence, cast("tuple[str, ...]", flags["rules"]))
+    diagnosis = diagnosed(evidence, flags)
     if flags["form"] == "json":
         from diagbundle.report.json import as_json
 
-        click.echo(as_json(evidence.name, analysis, {}))
+        click.echo(as_json(evidence.name, diagnosis))
     else:
         from diagbundle.report.terminal import Terminal
 
         width = min(WIDEST, shutil.get_terminal_size((100, 24)).columns)
-        for piece in Terminal(width, paint, everything=bool(flags["everything"])).report(analysis):
+        for piece in Terminal(width, paint, everything=bool(flags["everything"])).report(diagnosis):
             click.echo(piece, nl=False)
-    return accused(analysis, cast("str | None", flags["fail_on"]))
+    return accused(diagnosis.analysis, flags["fail_on"])
 
 
 def accused(analysis: Analysis, level: str | None) -> int:

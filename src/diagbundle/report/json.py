@@ -6,13 +6,17 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from diagbundle.analyse.engine import Analysis
+from diagbundle.analyse.changes import Told
+from diagbundle.analyse.claims.claim import Judgement
+from diagbundle.analyse.completeness import Gap
+from diagbundle.analyse.diagnosis import Diagnosis
+from diagbundle.analyse.said import sentence
 from diagbundle.analyse.verdict import Origin, Verdict
 
 
-def as_json(name: str, analysis: Analysis, more: dict[str, Any]) -> str:
-    """The whole answer; `more` are further members (claims, changes, what is missing)."""
-    about = analysis.about
+def as_json(name: str, diagnosis: Diagnosis) -> str:
+    """The whole answer."""
+    analysis, about = diagnosis.analysis, diagnosis.analysis.about
     return json.dumps(
         {
             "bundle": name,
@@ -22,7 +26,9 @@ def as_json(name: str, analysis: Analysis, more: dict[str, Any]) -> str:
                 "collected": moment(about.now), "booted": moment(about.booted), "seconds_between_readings": round(about.seconds, 3),
             },
             "verdicts": [_verdict(each) for each in analysis.verdicts],
-            **more,
+            "changes": [_change(each) for each in diagnosis.changed],
+            "claims": [_claim(each) for each in diagnosis.claims],
+            "missing": [_gap(each) for each in diagnosis.gaps], "fetch": diagnosis.fetch or None,
             "unparsed": [{"path": path, "because": why} for path, why in analysis.unparsed.items()],
         },
         indent=1, ensure_ascii=True,
@@ -50,6 +56,24 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "symptom": finding.symptom, "since": moment(finding.since), "latest": moment(finding.latest), "follows": list(verdict.follows),
         "evidence": [evidence(each) for each in finding.origins], "because": None,
     }  # fmt: skip
+
+
+def _change(told: Told) -> dict[str, Any]:
+    return {
+        "time": moment(told.time), "certainty": told.first.certainty, "kind": told.kind, "text": sentence(told), "count": len(told.items),
+        "evidence": [evidence(each) for each in told.items[0].origins],
+    }  # fmt: skip
+
+
+def _claim(judged: Judgement) -> dict[str, Any]:
+    return {
+        "claim": str(judged.claim), "said": judged.claim.said, "status": str(judged.status), "text": judged.sentence,
+        "evidence": [evidence(each) for each in judged.origins],
+    }  # fmt: skip
+
+
+def _gap(gap: Gap) -> dict[str, Any]:
+    return {"what": gap.what, "fix": gap.fix, "suspects": list(gap.suspects), "rules": list(gap.codes), "collectors": list(gap.collectors)}
 
 
 def evidence(origin: Origin) -> dict[str, Any]:

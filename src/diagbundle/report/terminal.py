@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 
-from diagbundle.analyse.engine import Analysis
+from diagbundle.analyse.changes import Told
+from diagbundle.analyse.claims.claim import Judgement, Standing
+from diagbundle.analyse.diagnosis import DAYS, Diagnosis
 from diagbundle.analyse.facts.about import About
+from diagbundle.analyse.said import sentence
 from diagbundle.analyse.verdict import Finding, Origin, Severity, Status, Verdict
 from diagbundle.bundle.escape import shown
 
@@ -19,6 +22,9 @@ _INDENT = 10
 _NARROWEST = 60
 _LONGEST_LINE = 300
 _HOUR, _DAY = 3600, 86400
+_LATEST = 8
+"""Changes that are shown where not all are asked for."""
+_CLAIMS = {Standing.CONFIRMED: "good", Standing.CONTRADICTED: "critical", Standing.NO_EVIDENCE: "note"}
 
 
 def plain(text: str, _what: str) -> str:
@@ -34,8 +40,9 @@ class Terminal:
         self._paint = paint
         self._everything = everything
 
-    def report(self, analysis: Analysis) -> Iterator[str]:
+    def report(self, diagnosis: Diagnosis) -> Iterator[str]:
         """All of it."""
+        analysis = diagnosis.analysis
         yield self._paint(self._host(analysis.about), "head") + "\n"
         if analysis.about.incomplete:
             yield from self._labelled("partial", analysis.about.incomplete)
@@ -46,11 +53,14 @@ class Terminal:
         if not loud:
             yield "\n" + self._paint("Nothing is wrong, as far as could be judged.", "good") + "\n"
         yield "\n"
+        yield from self._claims(diagnosis.claims)
         notes = [each for each in found if each not in loud]
         yield from self._listed("notes", [each.finding.title for each in notes if each.finding], "note", "; ")
         cleared = [each.suspect for each in analysis.verdicts if each.status is Status.CLEAR]
         yield from self._listed("cleared", cleared, "suspect", ", ")
         yield from self._unknown([each for each in analysis.verdicts if each.status is Status.UNDECIDED])
+        yield from self._missing(diagnosis)
+        yield from self._changed(diagnosis.changed)
         yield from self._listed("unread", [f"{path}: {why}" for path, why in analysis.unparsed.items()], "file", "; ")
 
     def _host(self, about: About) -> str:
@@ -77,7 +87,7 @@ class Terminal:
         for text in (_since(finding), finding.detail, *verdict.follows):
             yield from self._indented(shown(text, "\n"))
         yield from self._cited(finding.origins)
-        yield from self._indented(f"Do: {shown(finding.advice)}; `diagbundle explain {verdict.code}` tells more")
+        yield from self._indented(f"Do: {shown(finding.advice.rstrip('.'))}. `diagbundle explain {verdict.code}` tells more.")
 
     def _indented(self, text: str, hang: str = "") -> Iterator[str]:
         yield from (line + "\n" for line in self._wrapped(text, " " * _INDENT, hang=hang))
@@ -92,6 +102,35 @@ class Terminal:
                 ]
                 for number, line in enumerate(lines):
                     yield " " * _INDENT + self._paint((mark if number == 0 else " " * 9) + line, "line") + "\n"
+
+    def _claims(self, judged: Sequence[Judgement]) -> Iterator[str]:
+        """What was said of the host, and what it says to that."""
+        for each in judged:
+            yield self._paint(f"{str(each.status).upper()}  ", _CLAIMS[each.status]) + self._paint(shown(str(each.claim)), "title") + "\n"
+            yield from self._indented(shown(each.sentence))
+            yield from self._cited(each.origins)
+        if judged:
+            yield "\n"
+
+    def _missing(self, diagnosis: Diagnosis) -> Iterator[str]:
+        """What would be needed to judge more, and how to get it."""
+        for number, gap in enumerate(diagnosis.gaps):
+            label = f"{'missing' if number == 0 else '':<{_INDENT}}"
+            keeps = f" (keeps {len(gap.suspects)} suspects from being judged)" if gap.suspects else ""
+            first, *rest = self._wrapped(shown(f"{gap.what}{keeps}: {gap.fix}"), " " * _INDENT)
+            yield self._paint(label, "label") + first.strip() + "\n"
+            yield from (line + "\n" for line in rest)
+        if diagnosis.fetch:
+            yield from self._labelled("fetch", diagnosis.fetch)
+
+    def _changed(self, changed: Sequence[Told]) -> Iterator[str]:
+        """What changed lately: the last ones."""
+        told = [f"{datetime.fromtimestamp(each.time, UTC):%b %d %H:%M} {sentence(each)}" for each in changed]
+        shown_ones = told if self._everything else told[-_LATEST:]
+        more = f" (the last {len(shown_ones)}; `diagbundle changes` shows all)" if len(told) > len(shown_ones) else ""
+        if told:
+            yield from self._labelled("changed", f"{len(told):,} in the last {DAYS:.0f} days{more}:")
+            yield from (piece for each in shown_ones for piece in self._indented(shown(each), hang="  "))
 
     def _listed(self, label: str, items: Sequence[str], noun: str, between: str) -> Iterator[str]:
         """`cleared   31 suspects: DNS, gateway, …`"""

@@ -21,6 +21,8 @@ from diagbundle.analyse.verdict import LONGEST, Origin
 from diagbundle.errors import BundleError
 
 SAME = 3.0
+_LARGE = 16 << 20
+"""Bytes of a log of which not every line is asked for its month."""
 """Seconds by which the time of one message may differ between two logs."""
 
 
@@ -103,7 +105,7 @@ class Ears:
         """What reads the lines of a log: with the host's zone, and when the file was last written."""
         clock = clock_of(self.about, entry)
         clock.booted = self._booted(entry)
-        clock.years = lambda: years_of(self.evidence.blocks(entry))
+        clock.years = lambda: years_of(self.evidence.blocks(entry), every=entry.size < _LARGE)
         return Reader(entry.path, clock, self.cleared())
 
     def _booted(self, entry: Entry) -> float:

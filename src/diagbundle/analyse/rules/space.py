@@ -37,10 +37,10 @@ def full(
 ) -> Iterator[Finding]:
     """A file system without room: programs that write to it fail, lose data or stop.
 
-    Critical where nothing is left for anybody but root, or less than 1 % and 2 GB (of a share of
-    another host only the former). Warning from 95 % in use with less than 10 GB left, or from 98 % with less than 100 GB; 90 % is worth a note. (Prometheus' node mixin warns below 5 % and 3 % free;
-    on large disks a share alone says little, so the bytes count, too.) Images that are made full, overlays over another file
-    system and read-only ones are not judged; mounts of one and the same file system are told once.
+    Critical where nothing is left for anybody but root, or less than 1 % and 2 GB (of a share of another host only the former).
+    Warning from 95 % in use with less than 10 GB left, or from 98 % with less than 100 GB; 90 % is worth a note. (Prometheus' node
+    mixin warns below 5 % and 3 % free; on large disks a share alone says little, so the bytes count, too.) Images that are made
+    full, overlays over another file system and read-only ones are not judged; mounts of one and the same file system are told once.
     What fills it is named: the largest files or directories, and deleted files that a process still holds open.
     What to do: free room where the largest things are, restart who holds deleted files, or enlarge the file system.
     """
