@@ -316,3 +316,16 @@ def test_files_that_lost_their_times_are_dated_by_the_host():
     desk = Desk({"var/log/messages": "Feb  9 10:00:00 db1 prog: spoon a bent\n", "date": "Thu Feb 10 16:19:17 UTC 2022\n"})
     desk.head = Head()
     assert heard(log_rule(), desk) == [("warning", "a bent once, Feb 09 10:00:00 UTC")]
+
+
+@pytest.mark.parametrize(
+    ("date", "hour"),
+    [
+        ("Fri Mar  6 10:00:00 CET 2026", "08:30"), ("Fri Mar  6 10:00:00 UTC 2026", "09:30"), ("Fri Mar  6 10:00:00 EST 2026", "14:30"),
+        ("Fri Mar  6 10:00:00 AM +03 2026", "06:30"), ("Fri 06 Mar 2026 10:00:00 AM CET", "08:30"),
+    ],
+)  # fmt: skip
+def test_the_zone_of_another_tools_report_is_that_of_date(date, hour):
+    desk = Desk({"var/log/messages": "Mar  6 09:30:00 db1 prog: spoon a bent\n", "sos_commands/date/date": date + "\n"})
+    desk.head = Head()
+    assert heard(log_rule(), desk) == [("warning", f"a bent once, Mar 06 {hour}:00 UTC")]

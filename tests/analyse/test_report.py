@@ -72,6 +72,12 @@ def test_what_rests_on_the_same_lines_is_one_finding():
     assert second is apart
 
 
+def test_a_part_is_told_with_its_whole_even_where_it_would_come_first():
+    part = Verdict("TST002", "suspect", Status.FOUND, Finding(Severity.CRITICAL, "part", (Origin("y", 1),), "x", part_of=("TST001",)))
+    assert [(each.finding.title, each.finding.detail) for each in ranked([part, found("whole")], NOW)] == [("whole", "also TST002: part")]
+    assert ranked([part, found("other") and Verdict("TST009", "x", Status.CLEAR)], NOW)[0] is part
+
+
 def test_of_many_findings_of_one_rule_the_worst_are_told_and_the_others_counted():
     told = ranked([found(f"number {n:02}") for n in range(20)] + [found("worst", Severity.CRITICAL)], NOW)
     assert [each.finding.title for each in told] == ["worst", *(f"number {n:02}" for n in range(7))]

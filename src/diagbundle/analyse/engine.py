@@ -21,7 +21,8 @@ from diagbundle.bundle.format import MANIFEST
 from diagbundle.errors import BundleError
 
 _NOTHING = re.compile(
-    r"only asked where .* exists|is not running|is stopped|is not enabled|is not loaded|^there is no |names no table|is to be seen|holds no container"
+    r"only asked where .* exists|is not running|is stopped|is not enabled|is not loaded|^there is no |names no table|is to be seen"
+    r"|holds no container"
 )
 """Reasons for which collectors do not ask what would have no answer."""
 NO_ANSWER = ("denied", "timeout", "failed", "skipped", "partial")

@@ -13,6 +13,14 @@ from diagbundle.analyse.verdict import Origin
 from diagbundle.bundle.format import MANIFEST
 from diagbundle.errors import BundleError
 
+_ZONES = {
+    "CET": "Europe/Paris", "CEST": "Europe/Paris", "EET": "Europe/Helsinki", "EEST": "Europe/Helsinki", "WET": "Europe/Lisbon",
+    "WEST": "Europe/Lisbon", "BST": "Europe/London", "MSK": "Europe/Moscow", "EST": "America/New_York", "EDT": "America/New_York",
+    "CST": "America/Chicago", "CDT": "America/Chicago", "MST": "America/Denver", "MDT": "America/Denver", "PST": "America/Los_Angeles",
+    "PDT": "America/Los_Angeles", "JST": "Asia/Tokyo", "KST": "Asia/Seoul", "SGT": "Asia/Singapore", "HKT": "Asia/Hong_Kong",
+    "IST": "Asia/Kolkata", "AEST": "Australia/Sydney", "AEDT": "Australia/Sydney", "NZST": "Pacific/Auckland", "NZDT": "Pacific/Auckland",
+    "UTC": "UTC", "GMT": "UTC",
+}  # fmt: skip
 _SMALL, _DAY = 1 << 20, 86400.0
 _DATES = ("sos_commands/date/date_--utc", "sos_commands/date/date", "date")
 _STAMPS = ("%a %b %d %H:%M:%S %Z %Y", "%a %d %b %Y %I:%M:%S %p %Z", "%a %b %d %I:%M:%S %p %Z %Y", "%a %d %b %Y %H:%M:%S %Z")
@@ -82,10 +90,24 @@ def _number(pattern: str, text: str) -> float:
 
 
 def _zone(name: str, files: _Files) -> str:
-    """The name of the host's zone; '' where it is not known."""
+    """The name of the host's zone; '' where it is not known. An abbreviation of `date` stands for the zone of most people who use it."""
     listed = re.search(r"Time zone: (\S+)", files.text("sos_commands/systemd/timedatectl") or files.text("sos_commands/date/timedatectl"))
-    names = (name, listed[1] if listed else "", files.text("etc/timezone").strip())
+    clock = re.search(r"(?m)^ZONE=[\"']?([\w/+-]+)", files.text("etc/sysconfig/clock"))
+    linked = re.search(
+        r"zoneinfo/([\w/+-]+)",
+        files.text("sos_commands/date/ls_-lanL_.etc.localtime") or files.text("sos_commands/date/ls_-l_.etc.localtime"),
+    )
+    names = [name, *(found[1] for found in (listed, linked, clock) if found), files.text("etc/timezone").strip()]
+    names += [_zone_of(files.text(path)) for path in _DATES[1:]]
     return next((each for each in names if zone_named(each)), "")
+
+
+def _zone_of(date: str) -> str:
+    """The zone that an answer of `date` names, or ''."""
+    said = re.search(r" ([A-Z]{3,4}|[+-]\d\d)\b(?= \d{4}|$)", date.strip())
+    if not said:
+        return ""
+    return f"Etc/GMT{-int(said[1]):+d}" if said[1][0] in "+-" else _ZONES.get(said[1], "")
 
 
 def _date(files: _Files, zone: str) -> float:

@@ -50,6 +50,7 @@ class LogRule:
     within: float
     recent: float
     symptom: bool
+    part_of: tuple[str, ...]
     hits: tuple[str, ...]
     misses: tuple[str, ...]
     origin: str = ""
@@ -93,7 +94,7 @@ class LogRule:
         return Finding(
             Severity.NOTE if is_old else self.severity, _filled(self.title, words), tuple(one.origin for one in cited),
             _filled(self.advice, words), subject=" ".join(filter(None, names)), since=times[0] if times else 0.0,
-            latest=times[-1] if times else 0.0, symptom=self.symptom,
+            latest=times[-1] if times else 0.0, symptom=self.symptom, part_of=self.part_of,
         )  # fmt: skip
 
 
@@ -154,7 +155,9 @@ def parse(text: str, origin: str) -> Iterator[LogRule]:
 _TEXTS = ("code", "suspect", "title", "severity", "advice", "explain", "pattern", "unless", "within", "recent")
 _KEYS: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(_TEXTS, lambda value: isinstance(value, str)),
-    **dict.fromkeys(("contains", "by", "hits", "misses"), lambda value: isinstance(value, list) and all(isinstance(x, str) for x in value)),
+    **dict.fromkeys(
+        ("contains", "by", "part_of", "hits", "misses"), lambda value: isinstance(value, list) and all(isinstance(x, str) for x in value)
+    ),
     **dict.fromkeys(("kernel", "symptom"), lambda value: isinstance(value, bool)),
     "least": lambda value: type(value) is int and value > 0,
 }
@@ -177,7 +180,8 @@ def _rule(table: Mapping[str, Any], origin: str) -> LogRule:
         explain=table["explain"].strip(), contains=_words(table["contains"]), pattern=pattern,
         unless=re.compile(table["unless"]) if "unless" in table else None, by=by, kernel=table.get("kernel", False),
         least=table.get("least", 1), within=_seconds(table.get("within", "1h")), recent=_seconds(table.get("recent", "7d")),
-        symptom=table.get("symptom", False), hits=tuple(table["hits"]), misses=tuple(table["misses"]), origin=origin,
+        symptom=table.get("symptom", False), part_of=tuple(table.get("part_of", ())),
+        hits=tuple(table["hits"]), misses=tuple(table["misses"]), origin=origin,
     )  # fmt: skip
 
 

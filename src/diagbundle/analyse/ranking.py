@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from diagbundle.analyse.verdict import Finding, Status, Verdict
@@ -23,22 +23,37 @@ def ranked(verdicts: Iterable[Verdict], now: float) -> list[Verdict]:
     return _few(_folded(_once(found))) + rest
 
 
-def _folded(found: Iterable[Verdict]) -> list[Verdict]:
-    """Two findings that rest on the same lines are one: the first tells of the other."""
+def _folded(found: Sequence[Verdict]) -> list[Verdict]:
+    """Two findings that rest on the same lines are one, and so is one with that which it is a part of: the first tells of the other."""
     told: list[Verdict] = []
     cited: list[set[tuple[str, int]]] = []
-    for each in found:
+    codes = {each.code for each in found}
+    for each in sorted(found, key=lambda each: bool(each.finding and codes & set(each.finding.part_of))):  # parts come behind their wholes
         lines = {(origin.path, origin.line) for origin in each.finding.origins if origin.line} if each.finding else set()
-        first = next((n for n, those in enumerate(cited) if lines and lines <= those and told[n].code != each.code), None)
-        if first is None or each.finding is None or told[first].finding is None:
+        first = _whole(each, lines, told, cited)
+        if first is None:
             told.append(each)
             cited.append(lines)
-            continue
-        finding = told[first].finding
-        if finding is not None:
-            detail = f"{finding.detail}\nalso {each.code}: {each.finding.title}".strip()
-            told[first] = replace(told[first], finding=replace(finding, detail=detail))
-    return told
+        else:
+            told[first] = _with(told[first], each)
+    places = {(each.code, each.finding.title if each.finding else ""): place for place, each in enumerate(found)}
+    return sorted(told, key=lambda each: places[each.code, each.finding.title if each.finding else ""])
+
+
+def _whole(part: Verdict, lines: set[tuple[str, int]], told: Sequence[Verdict], cited: Sequence[set[tuple[str, int]]]) -> int | None:
+    """Which of those that are told already tells of this one, too."""
+    for number, each in enumerate(told):
+        named = part.finding is not None and each.code in part.finding.part_of
+        if named or (lines and lines <= cited[number] and each.code != part.code):
+            return number
+    return None
+
+
+def _with(whole: Verdict, part: Verdict) -> Verdict:
+    if whole.finding is None or part.finding is None:
+        return whole
+    detail = f"{whole.finding.detail}\nalso {part.code}: {part.finding.title}".strip()
+    return replace(whole, finding=replace(whole.finding, detail=detail))
 
 
 def _few(found: Iterable[Verdict]) -> list[Verdict]:

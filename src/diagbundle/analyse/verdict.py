@@ -66,6 +66,8 @@ class Finding:
     """When it began, as far as it is known: seconds since 1970; 0 where it is not."""
     latest: float = 0.0
     """When it was last seen, where that is not the time of collection."""
+    part_of: tuple[str, ...] = ()
+    """Codes of verdicts that tell of the same thing better: where one of them is found, this is told as a part of it."""
     symptom: bool = False
     """Whether something else usually causes this: told behind the causes of the same severity."""
 

@@ -87,7 +87,7 @@ class ClockStep(Fact):
     seconds: float = 0.0
     """By how much, without sign; 0 where it is not said."""
     by_start: bool = False
-    """Whether the line only says that a time daemon was started, which may set the clock once."""
+    """Whether the line only says that the host or a time daemon was started, which may set the clock once."""
     time: float = 0.0
     who: str = ""
 

@@ -55,7 +55,7 @@ class Ears:
         heard = Heard()
         by_word: dict[bytes, list[LogParser]] = {}
         for each in listeners:
-            for word in dict.fromkeys(word.lower().encode() for word in each.contains):
+            for word in dict.fromkeys(form for said in each.contains for form in _forms(said.lower().encode())):
                 by_word.setdefault(word, []).append(each)
         find, whose = self.finder([*by_word]), [*by_word.values()]
         for entry in logs_of(self.evidence.entries):
@@ -132,6 +132,11 @@ _EARLIER = re.compile(r"var/log/dmesg|pstore|vmcore|kdump|var/crash")
 _SECONDS = re.compile(rb"(?m)^(?:<\d+>)?\[ *(\d{1,9}\.\d{3,9})\]")
 _KERNEL_ONLY = re.compile(r"kmsg|dmesg|kern\.log|pstore")
 _KERNEL = re.compile(r"kmsg|dmesg|kern\.log|/messages|/syslog|journalctl")
+
+
+def _forms(word: bytes) -> tuple[bytes, ...]:
+    """A word as it stands in text, and within JSON."""
+    return (word, word.replace(b"\\", b"\\\\").replace(b'"', b'\\"'))
 
 
 def _first(pieces: Iterator[bytes]) -> Iterator[bytes]:

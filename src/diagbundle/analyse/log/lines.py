@@ -13,7 +13,8 @@ from diagbundle.analyse.verdict import Origin
 _DIGITS = 18
 """Of a time in microseconds, at most: more is none."""
 _SAYS = re.compile(
-    r"\s*(?P<host>[A-Za-z0-9_.:-]+) (?:(?:kern|user|mail|daemon|auth|syslog|lpr|news|uucp|cron|authpriv|ftp|local\d)\.(?P<level>[a-z]+) )?"
+    r"\s*(?P<host>[A-Za-z0-9_.:-]*[A-Za-z0-9_.-]) "
+    r"(?:(?:kern|user|mail|daemon|auth|syslog|lpr|news|uucp|cron|authpriv|ftp|local\d)\.(?P<level>[a-z]+) )?"
     r"(?P<name>[A-Za-z0-9_/(%][\w./@()+%\\-]*?)(?:\[(?P<pid>\d+)\])?: ?"
 )
 """Host, what busybox says of facility and severity, program and process."""

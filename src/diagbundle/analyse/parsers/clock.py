@@ -188,9 +188,9 @@ def clock_sources(doc: Document) -> Iterator[ClockSources]:
     yield ClockSources(available=tuple(doc.text.split()[:20]), origin=doc.origin(1, doc.text))
 
 
-_START = re.compile(r"\b(?:chronyd version \S+ starting|ntpd (?:4|ntpsec)\S*.{0,80}: Starting)", re.IGNORECASE)
+_START = re.compile(r"\b(?:chronyd version \S+ starting|ntpd (?:4|ntpsec)\S*.{0,80}: Starting)|^Linux version \d", re.IGNORECASE)
 _STEP = re.compile(
-    r"(?:System clock was stepped by|System clock wrong by|time stepped by|step time server \S+ offset) [+-]?(\d{1,12}(?:\.\d+)?)"
+    r"(?:System clock was stepped by|time stepped by|step time server \S+ offset) [+-]?(\d{1,12}(?:\.\d+)?)"
     r"|(?:Forward|Backward) time jump detected|clock step detected|time jumped (?:forward|backward)s?",
     re.IGNORECASE,
 )
@@ -199,7 +199,7 @@ _STEP = re.compile(
 @log_parser(
     ClockStep,
     "clock was stepped",
-    "clock wrong by",
+    "Linux version ",
     "time stepped by",
     "step time server",
     "time jump detected",
@@ -210,7 +210,7 @@ _STEP = re.compile(
     "ntpd ntpsec",
 )
 def steps(event: Event) -> Iterator[ClockStep]:
-    """Lines of chronyd, ntpd, ntpdate, and of programs that noticed."""
+    """Lines of chronyd, ntpd, ntpdate, and of programs that noticed; chronyd's "wrong by" alone is no step, but the beginning of a slew."""
     if _START.search(event.text):
         yield ClockStep(by_start=True, time=event.time, who=event.facility, origin=event.origin)
     elif found := _STEP.search(event.text):

@@ -27,23 +27,33 @@ _NAMED = [
     )
 ]
 """Ways in which programs tell which name it was; the first that fits."""
-_WHAT = re.compile(
-    r"(?P<soft>temporary failure (?:in name resolution|resolving)|\bEAI_AGAIN\b|(?:name|server) resolution (?:failed|timed out)"
+_SOFT = re.compile(
+    r"temporary failure (?:in name resolution|resolving)|\bEAI_AGAIN\b|(?:name|server) resolution (?:failed|timed out)"
     r"|lookup \S+.*(?:i/o timeout|server misbehaving|connection refused)"
-    r"|could not be resolved \(\d+: (?:Operation timed out|Server failure))"
-    r"|(?P<hard>name or service not known|nodename nor servname provided|no such host\b|\bENOTFOUND\b|\bUnknownHostException\b"
-    r"|could not be resolved \(3|host not found in (?:upstream|resolver)|no address associated with hostname)"
-    r"|(?P<other>(?:could ?n[o']t|cannot|can't|failed to|unable to) (?:resolve|translate) (?:the )?(?:remote |proxy |server )?"
-    r"(?:host|server|name|address|proxy|[\"'])"
-    r")",
+    r"|could not be resolved \(\d+: (?:Operation timed out|Server failure)",
     re.IGNORECASE,
 )
+"""Nobody answered."""
+_HARD = re.compile(
+    r"name or service not known|nodename nor servname provided|no such host\b|\bENOTFOUND\b|\bUnknownHostException\b|\bNXDOMAIN\b"
+    r"|could not be resolved \(3|host not found in (?:upstream|resolver)|no address associated with hostname",
+    re.IGNORECASE,
+)
+"""Somebody answered that there is no such name."""
+_EITHER = re.compile(
+    r"(?:could ?n[o']t|cannot|can't|failed to|unable to) (?:resolve|translate) (?:the )?(?:remote |proxy |server )?"
+    r"(?:host|server|name|address|proxy|[\"'])",
+    re.IGNORECASE,
+)
+"""The reason, if it is told, stands behind it."""
 _NOT = re.compile(
     r"reverse mapping|POSSIBLE BREAK-IN|unable to resolve host (?!address)|does not resolve to address|query\["
-    r"|degraded feature set|Host or domain name not found|corresponding IP",
+    r"|degraded feature set|Host or domain name not found|corresponding IP"
+    r"|address ['\"]?[0-9a-f.:]*[.:][0-9a-f.:]+['\"]? (?:could not be|cannot be|was not) resolved",
     re.IGNORECASE,
 )
-"""Names of strangers, `sudo` about the host's own name, and name servers that log every question."""
+"""Names of strangers (a client's address without a reverse record), `sudo` about the host's own name, and name servers that log every
+question."""
 _NO_NAMES = {
     "host",
     "hostname",
@@ -61,6 +71,13 @@ _NO_NAMES = {
     "resolution",
     "pool",
     "peer",
+    "resolve",
+    "resolved",
+    "resolving",
+    "lookup",
+    "getaddrinfo",
+    "connect",
+    "known",
 }
 
 
@@ -153,14 +170,14 @@ def _address(digits: str) -> str:
 def unresolved(event: Event) -> Iterator[UnresolvedName]:
     """A program could not resolve a name."""
     text = event.text[:2000]
-    found = _WHAT.search(text)
+    soft, hard = _SOFT.search(text), _HARD.search(text)
     if (
-        found
+        (soft or hard or _EITHER.search(text))
         and not event.is_kernel
         and not _NOT.search(text)
         and event.facility not in ("named", "dnsmasq", "unbound", "systemd-resolved", "sudo")
     ):
-        yield UnresolvedName(name=name_in(text), no_such_name=bool(found["hard"]), time=event.time, who=event.facility, origin=event.origin)
+        yield UnresolvedName(name=name_in(text), no_such_name=bool(hard and not soft), time=event.time, who=event.facility, origin=event.origin)
 
 
 def name_in(text: str) -> str:
