@@ -7,8 +7,8 @@ import pathlib
 import pytest
 
 from diagbundle.analyse.engine import analyse, only
+from diagbundle.analyse.evidence.opened import FolderEvidence
 from diagbundle.analyse.knowledge import built_in, faults
-from diagbundle.analyse.opened import FolderEvidence
 from diagbundle.analyse.registry import known, with_rules
 from diagbundle.cli.analysis import finder
 

@@ -10,15 +10,15 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diagbundle.analyse.changes import lately
-from diagbundle.analyse.document import Document
-from diagbundle.analyse.evidence import Entry
+from diagbundle.analyse.evidence.document import Document
+from diagbundle.analyse.evidence.entry import Entry
+from diagbundle.analyse.evidence.opened import FolderEvidence
 from diagbundle.analyse.facts.about import About
 from diagbundle.analyse.facts.change import Change, Clocks, Run
+from diagbundle.analyse.history.changes import lately
+from diagbundle.analyse.history.said import before, sentence
 from diagbundle.analyse.log.event import Event
-from diagbundle.analyse.opened import FolderEvidence
 from diagbundle.analyse.registry import known
-from diagbundle.analyse.said import before, sentence
 from diagbundle.analyse.verdict import Finding, Origin, Severity
 from diagbundle.cli.changes import _facts, command
 from diagbundle.errors import FormatError

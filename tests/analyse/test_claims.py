@@ -15,9 +15,9 @@ from diagbundle.analyse.claims.kinds.identity import is_kernel
 from diagbundle.analyse.claims.statements import STATEMENTS
 from diagbundle.analyse.claims.values import amount, is_version, span, when
 from diagbundle.analyse.engine import analyse
+from diagbundle.analyse.evidence.opened import FolderEvidence
 from diagbundle.analyse.facts.distribution import is_prefix, named
 from diagbundle.analyse.log.times import zone_named
-from diagbundle.analyse.opened import FolderEvidence
 from diagbundle.analyse.registry import Registry, known
 from diagbundle.cli.analysis import finder
 from diagbundle.errors import UsageError

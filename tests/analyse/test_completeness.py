@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diagbundle.analyse import completeness
 from diagbundle.analyse.api import Fact
 from diagbundle.analyse.engine import analyse
-from diagbundle.analyse.evidence import is_match
-from diagbundle.analyse.gathered import EVERY, gatherers
-from diagbundle.analyse.opened import FolderEvidence
+from diagbundle.analyse.evidence.entry import is_match
+from diagbundle.analyse.evidence.opened import FolderEvidence
+from diagbundle.analyse.missing import completeness
+from diagbundle.analyse.missing.gathered import EVERY, gatherers
+from diagbundle.analyse.missing.tools import installer, package_of
 from diagbundle.analyse.registry import Parser, Registry, Rule
-from diagbundle.analyse.tools import installer, package_of
 from diagbundle.cli.analysis import finder
 
 TOP = pathlib.Path(__file__).parent.parent.parent

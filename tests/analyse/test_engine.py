@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from diagbundle.analyse.engine import analyse
-from diagbundle.analyse.evidence import Entry, Head
+from diagbundle.analyse.evidence.entry import Entry, Head
 from diagbundle.analyse.fact import Fact, pairs, seconds_between
 from diagbundle.analyse.facts.about import About
 from diagbundle.analyse.knowledge import faults, parse

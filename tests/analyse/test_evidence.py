@@ -6,9 +6,9 @@ import tarfile
 
 import pytest
 
-from diagbundle.analyse.archive import is_foreign
-from diagbundle.analyse.evidence import Index, translated
-from diagbundle.analyse.opened import open_evidence
+from diagbundle.analyse.evidence.archive import is_foreign
+from diagbundle.analyse.evidence.entry import Index, translated
+from diagbundle.analyse.evidence.opened import open_evidence
 from diagbundle.errors import BundleError, UsageError
 
 FILES = {
@@ -96,7 +96,7 @@ def test_a_link_and_what_it_means_are_one_piece(folder):
 
 
 def test_a_bomb_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("diagbundle.analyse.archive.MAX_BYTES", 1 << 20)
+    monkeypatch.setattr("diagbundle.analyse.evidence.archive.MAX_BYTES", 1 << 20)
     path = archive(tmp_path / "s.tar.xz", "w:xz", [("s/zeros", bytes(2 << 20))])
     with pytest.raises(BundleError, match="larger than it may be"):
         open_evidence(path)

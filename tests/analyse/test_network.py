@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from diagbundle.analyse.document import Document
-from diagbundle.analyse.evidence import Entry
+from diagbundle.analyse.evidence.document import Document
+from diagbundle.analyse.evidence.entry import Entry
 from diagbundle.analyse.fact import Fact
 from diagbundle.analyse.facts.firewall import Filter
 from diagbundle.analyse.facts.network import grown, links

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diagbundle.analyse.document import Document
-from diagbundle.analyse.evidence import Entry
+from diagbundle.analyse.evidence.document import Document
+from diagbundle.analyse.evidence.entry import Entry
 from diagbundle.analyse.log.event import Event
 from diagbundle.analyse.parsers import clock, names, proxy, reach
 from diagbundle.analyse.verdict import Origin

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from diagbundle.analyse.document import Document
-from diagbundle.analyse.evidence import Entry
+from diagbundle.analyse.evidence.document import Document
+from diagbundle.analyse.evidence.entry import Entry
 from diagbundle.analyse.facts.filesystems import Mount, Places, size
 from diagbundle.analyse.log.event import Event
 from diagbundle.analyse.parsers import arrays, controllers, disk_trouble, disks, filesystems, logkeeping, remote_storage

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diagbundle.analyse.document import Document
-from diagbundle.analyse.evidence import Entry
+from diagbundle.analyse.evidence.document import Document
+from diagbundle.analyse.evidence.entry import Entry
 from diagbundle.analyse.facts import system
 from diagbundle.analyse.facts.system import OomLine, Process, SettingLine
 from diagbundle.analyse.log.event import Event

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from diagbundle.analyse.evidence.opened import FolderEvidence
+from diagbundle.analyse.history.timeline import LONGEST_LINE, Timeline, lines
 from diagbundle.analyse.log.shelf import PORTION, Shelf
-from diagbundle.analyse.opened import FolderEvidence
-from diagbundle.analyse.timeline import LONGEST_LINE, Timeline, lines
 from diagbundle.cli.timeline import command
 
 NOW = datetime(2026, 3, 5, 10, tzinfo=UTC).timestamp()

@@ -7,8 +7,8 @@ from contextlib import suppress
 from functools import cache
 
 from diagbundle.analyse.diagnosis import diagnose
-from diagbundle.analyse.document import Document
-from diagbundle.analyse.evidence import START, Entry, Head, is_match
+from diagbundle.analyse.evidence.document import Document
+from diagbundle.analyse.evidence.entry import START, Entry, Head, is_match
 from diagbundle.analyse.log.lines import Reader
 from diagbundle.analyse.log.times import Clock
 from diagbundle.analyse.verdict import Origin

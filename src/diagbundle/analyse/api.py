@@ -1,6 +1,6 @@
 """The door for parsers and rules: all that they may use. What is not here may change any day."""
 
-from diagbundle.analyse.document import Document, Line, Row, loads
+from diagbundle.analyse.evidence.document import Document, Line, Row, loads
 from diagbundle.analyse.fact import Fact, latest, pairs, seconds_between
 from diagbundle.analyse.facts.about import About
 from diagbundle.analyse.log.event import Event

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from diagbundle.analyse import changes, claims, completeness, said
-from diagbundle.analyse.changes import Told
+from diagbundle.analyse import claims
 from diagbundle.analyse.claims.claim import Claim, Judgement
-from diagbundle.analyse.completeness import Gap
 from diagbundle.analyse.engine import Analysis, analyse
-from diagbundle.analyse.evidence import Evidence
+from diagbundle.analyse.evidence.entry import Evidence
+from diagbundle.analyse.history import changes, said
+from diagbundle.analyse.history.changes import Told
 from diagbundle.analyse.log.found import Finder
+from diagbundle.analyse.missing import completeness
+from diagbundle.analyse.missing.completeness import Gap
 from diagbundle.analyse.ranking import ranked
 from diagbundle.analyse.registry import Registry
 from diagbundle.analyse.verdict import Verdict

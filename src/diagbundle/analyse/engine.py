@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from diagbundle.analyse.document import Document, take
-from diagbundle.analyse.evidence import START, Entry, Evidence, Index
+from diagbundle.analyse.evidence.document import Document, take
+from diagbundle.analyse.evidence.entry import START, Entry, Evidence, Index
 from diagbundle.analyse.fact import Fact
 from diagbundle.analyse.facts.about import About
 from diagbundle.analyse.facts.unanswered import Unanswered
-from diagbundle.analyse.gathered import gatherers
 from diagbundle.analyse.host import about_of, clock_of
 from diagbundle.analyse.log.found import Finder
 from diagbundle.analyse.log.hearing import Ears, Heard
+from diagbundle.analyse.missing.gathered import gatherers
 from diagbundle.analyse.registry import Parser, Registry, Rule
 from diagbundle.analyse.verdict import Origin, Status, Undecided, Verdict
 from diagbundle.bundle.format import MANIFEST

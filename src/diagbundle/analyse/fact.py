@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from diagbundle.analyse.evidence import START
+from diagbundle.analyse.evidence.entry import START
 from diagbundle.analyse.verdict import Origin
 
 

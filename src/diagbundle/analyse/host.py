@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from diagbundle.analyse.document import take
-from diagbundle.analyse.evidence import START, Entry, Evidence, Index
+from diagbundle.analyse.evidence.document import take
+from diagbundle.analyse.evidence.entry import START, Entry, Evidence, Index
 from diagbundle.analyse.facts.about import About
 from diagbundle.analyse.log.times import Clock, zone_named
 from diagbundle.analyse.verdict import Origin

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from inspect import cleandoc
 from typing import Any, TypeVar
 
-from diagbundle.analyse.document import Document
+from diagbundle.analyse.evidence.document import Document
 from diagbundle.analyse.fact import Fact
 from diagbundle.analyse.log.event import Event
 from diagbundle.analyse.verdict import Finding

@@ -14,7 +14,7 @@ from diagbundle.analyse.claims.reading import read
 from diagbundle.analyse.claims.ticket import of_ticket
 from diagbundle.analyse.diagnosis import Diagnosis, diagnose
 from diagbundle.analyse.engine import Analysis
-from diagbundle.analyse.evidence import Evidence
+from diagbundle.analyse.evidence.entry import Evidence
 from diagbundle.analyse.knowledge import LogRule, built_in, parse
 from diagbundle.analyse.log.found import Find
 from diagbundle.analyse.registry import Registry, known, with_rules

@@ -19,6 +19,6 @@ def command(bundle: str, **flags: object) -> int:
     \b
     Exit status: 0; 4 a damaged or refused bundle; 5 with --fail-on, a verdict of that severity or worse was found.
     """
-    from diagbundle.analyse.opened import open_evidence
+    from diagbundle.analyse.evidence.opened import open_evidence
 
     return conclude(open_evidence(bundle), flags)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from diagbundle.analyse.changes import Told
     from diagbundle.analyse.engine import Analysis
-    from diagbundle.analyse.evidence import Evidence
+    from diagbundle.analyse.evidence.entry import Evidence
+    from diagbundle.analyse.history.changes import Told
 
 TOLD_BY = {
     "packages": r"var/log/(?:dpkg\.log|apt/history|dnf|yum|zypp/|pacman)|sos_commands/rpm/(?:package-data|installed)|installed-rpms",
@@ -38,8 +38,8 @@ def command(bundle: str, days: float, form: str) -> None:
     BUNDLE is a bundle, a folder that one was unpacked into, or a report of sos. Times are UTC. Files are told by their dates:
     what was changed twice is there once.
     """
-    from diagbundle.analyse.changes import lately
-    from diagbundle.analyse.opened import open_evidence
+    from diagbundle.analyse.evidence.opened import open_evidence
+    from diagbundle.analyse.history.changes import lately
 
     evidence = open_evidence(bundle)
     analysis = _facts(evidence)
@@ -73,7 +73,7 @@ def _missing(evidence: Evidence) -> list[str]:
 
 
 def _print(analysis: Analysis, told: list[Told], days: float, missing: list[str]) -> None:
-    from diagbundle.analyse.said import sentence
+    from diagbundle.analyse.history.said import sentence
     from diagbundle.bundle.escape import shown
 
     about = analysis.about
@@ -125,7 +125,7 @@ def _print_json(evidence: Evidence, analysis: Analysis, told: list[Told], days: 
 
 
 def _object(told: Told) -> dict[str, Any]:
-    from diagbundle.analyse.said import sentence
+    from diagbundle.analyse.history.said import sentence
 
     first = told.first
     return {

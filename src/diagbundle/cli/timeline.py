@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from diagbundle.analyse.facts.about import About
-    from diagbundle.analyse.timeline import Timeline, Told, Wanted
+    from diagbundle.analyse.history.timeline import Timeline, Told, Wanted
 
 LEVELS = ("emergency", "alert", "critical", "error", "warning", "notice", "info", "debug")
 
@@ -45,8 +45,8 @@ def command(bundle: str, since: str | None, until: str | None, limit: int | None
 
     BUNDLE is a bundle, a folder that one was unpacked into, or a report of sos.
     """
-    from diagbundle.analyse.opened import open_evidence
-    from diagbundle.analyse.timeline import Timeline
+    from diagbundle.analyse.evidence.opened import open_evidence
+    from diagbundle.analyse.history.timeline import Timeline
     from diagbundle.cli.talk import say
 
     timeline = Timeline(open_evidence(bundle))

@@ -6,11 +6,11 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from diagbundle.analyse.changes import Told
 from diagbundle.analyse.claims.claim import Judgement
-from diagbundle.analyse.completeness import Gap
 from diagbundle.analyse.diagnosis import Diagnosis
-from diagbundle.analyse.said import sentence
+from diagbundle.analyse.history.changes import Told
+from diagbundle.analyse.history.said import sentence
+from diagbundle.analyse.missing.completeness import Gap
 from diagbundle.analyse.verdict import Origin, Verdict
 
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 
-from diagbundle.analyse.changes import Told
 from diagbundle.analyse.claims.claim import Judgement, Standing
 from diagbundle.analyse.diagnosis import DAYS, Diagnosis
 from diagbundle.analyse.facts.about import About
-from diagbundle.analyse.said import sentence
+from diagbundle.analyse.history.changes import Told
+from diagbundle.analyse.history.said import sentence
 from diagbundle.analyse.verdict import Finding, Origin, Severity, Status, Verdict
 from diagbundle.bundle.escape import shown
 

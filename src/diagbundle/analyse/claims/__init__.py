@@ -12,7 +12,7 @@ from diagbundle.analyse.claims.desk import Desk
 from diagbundle.analyse.claims.reading import read
 from diagbundle.analyse.claims.ticket import of_ticket
 from diagbundle.analyse.engine import Analysis
-from diagbundle.analyse.evidence import Evidence
+from diagbundle.analyse.evidence.entry import Evidence
 from diagbundle.analyse.log.found import Finder
 from diagbundle.errors import BundleError
 

@@ -8,9 +8,9 @@ from functools import lru_cache
 from typing import TypeVar
 
 from diagbundle.analyse.claims.claim import Claim
-from diagbundle.analyse.document import Document, Line, Row, take
 from diagbundle.analyse.engine import Analysis
-from diagbundle.analyse.evidence import START, Entry, Evidence, Index
+from diagbundle.analyse.evidence.document import Document, Line, Row, take
+from diagbundle.analyse.evidence.entry import START, Entry, Evidence, Index
 from diagbundle.analyse.fact import Fact, latest
 from diagbundle.analyse.facts.about import About
 from diagbundle.analyse.log.found import Finder

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from diagbundle.analyse.fact import Fact
@@ -45,6 +46,15 @@ class Denial(Fact):
     name: str = ""
     """The file or the port."""
     permissive: bool = False
+    is_retold: bool = False
+    """Whether setroubleshoot tells of it, which reads the audit log too; it does not say whether SELinux is permissive."""
+
+
+def first_hand(denials: Iterable[Denial]) -> list[Denial]:
+    """Of each program what the audit log tells, or what is retold where that is more: never both."""
+    every = list(denials)
+    told = Counter((each.who, each.is_retold) for each in every)
+    return [each for each in every if each.is_retold is (told[each.who, True] > told[each.who, False])]
 
 
 @dataclass(frozen=True)

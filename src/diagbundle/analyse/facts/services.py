@@ -39,6 +39,15 @@ class Unit(Fact):
 
 
 @dataclass(frozen=True)
+class UnitFile(Fact):
+    """A unit's file on disk, whether it runs or not."""
+
+    name: str = ""
+    state: str = ""
+    """`enabled`, `static`, `masked`, `bad` …"""
+
+
+@dataclass(frozen=True)
 class UnitSaid(Fact):
     """One of the last lines of a unit's journal, as `systemctl status` shows them."""
 

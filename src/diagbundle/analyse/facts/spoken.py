@@ -27,9 +27,12 @@ def often(count: int) -> str:
 
 
 def between(times: Iterable[float]) -> str:
-    """From the first to the last; '' where no time is known (0)."""
+    """From the first to the last, or the one moment; '' where no time is known (0)."""
     known = [time for time in times if time]
-    return f"{clock(min(known))} to {clock(max(known))}" if known else ""
+    if not known:
+        return ""
+    first, last = clock(min(known)), clock(max(known))
+    return first if first == last else f"{first} to {last}"
 
 
 def fullest(times: Iterable[float], within: float) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from diagbundle.analyse.evidence import START, Entry
+from diagbundle.analyse.evidence.entry import START, Entry
 
 KMSG = "diagbundle/tables/kmsg"
 _DIRECTORY = re.compile(

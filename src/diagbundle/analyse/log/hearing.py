@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from diagbundle.analyse.evidence import Entry, Evidence, Index
+from diagbundle.analyse.evidence.entry import Entry, Evidence, Index
 from diagbundle.analyse.fact import Fact
 from diagbundle.analyse.facts.about import About
 from diagbundle.analyse.host import clock_of

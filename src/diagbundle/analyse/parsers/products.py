@@ -149,6 +149,7 @@ _WHAT = (
 _TARGET = (
     re.compile(r"upstream: \"(?:\w+://)?(unix:[^\s\":]+|[^\s\"/]+)"),
     re.compile(r"(?i)attempt to connect to (\S+?:\d+)"),
+    re.compile(r"(?i)(?:from remote server|connection to backend|from proxy server):? ([\w.-]+(?::\d+)?)"),
     re.compile(r"(?i)(?:backend|remote server|proxy server|server) (?!returned|at\b)([\w.-]+[./:][\w.:/-]*\w)"),
     re.compile(
         r"(?:connect|dial)(?:ing)?(?: to)? (?:tcp[46]? |to )?\[?((?:\d{1,3}\.){3}\d{1,3}:\d{1,5}|[\w.-]+:\d{1,5}|[0-9a-f:]+\]:\d{1,5})"
@@ -162,6 +163,11 @@ _TARGET = (
     re.compile(r"\b(localhost:\d{2,5})"),
     re.compile(r"(?i)backend '?([\w.-]+)'?"),
 )
+_ASKER = re.compile(
+    r"\[(?:client|remote) [^\]]*\]|, (?:client|server|request|referr?er|host): (?:\"[^\"]*\"?|[^,\"]*)"
+    r"|^(?:\d{1,3}\.){3}\d{1,3}:\d{1,5} (?=\[\d\d/)"
+)
+"""Who asked, and for what, in the words of Apache, nginx and HAProxy: it is never the server behind them."""
 _PROXIES = re.compile(r"(?i)upstream|AH0\d{4}|proxy:|haproxy|\bbackend\b.*\bhas no server|no healthy upstream|bad gateway|gateway timeout")
 _RESOLVER_OR_PROBE = re.compile(
     r"(?i)\bsshd?\b|from user|client_loop|kex_exchange|ssh_dispatch|closed by (?:remote|authenticating)|receiving packet from"
@@ -200,7 +206,8 @@ def unreached(event: Event) -> Iterator[Unreached]:
     what = next((name for name, form in _WHAT if form.search(text)), "")
     if not what or event.is_kernel or event.facility in _NO_SERVICES or _RESOLVER_OR_PROBE.search(text):
         return
-    found = next((found for form in _TARGET if (found := form.search(text))), None)
+    asked = _ASKER.sub("", text)
+    found = next((found for form in _TARGET if (found := form.search(asked))), None)
     target = ":".join(part for part in found.groups() if part) if found else ""
     proxy = bool(_PROXIES.search(text)) or event.facility in {"haproxy", "envoy", "traefik"}
     if target or proxy:

@@ -82,6 +82,33 @@ def _port(said: dict[str, str]) -> str:
     return f"port {port}" if port else ""
 
 
+_PREVENTS = re.compile(
+    r"SELinux is preventing (?:access from )?(?P<who>\S+)(?: \((?P<source>\w+)\))? (?:from )?(?:using the )?"
+    r"[\"']?(?P<wanted>\w+(?:, \w+)*)[\"']? (?:accesses |access )?(?:on (?:the |a )?|to )?(?P<rest>[^.\n]{0,300}(?:\.\w[^.\n]{0,100})*)",
+    re.IGNORECASE,
+)
+_COMM = 15
+"""Characters of a program's name that the kernel, and so the audit log, keeps."""
+
+
+@log_parser(Denial, "selinux is preventing")
+def prevented(event: Event) -> Iterator[Denial]:
+    """setroubleshoot: `SELinux is preventing /usr/sbin/logrotate from read access on the directory /srv/x. For complete …`.
+
+    Its long form, with the advice of its plugins, repeats the short one.
+    """
+    found = None if event.acknowledged or "*****" in event.text else _PREVENTS.search(event.text)
+    if found:
+        what, _, name = found["rest"].partition(" ")
+        if what.startswith("/"):  # as version 2 said it: `"read" to /srv/x (var_t)`
+            what, name = f"file {what}", f"labeled {name.strip('() ')}"
+        label = name.removeprefix("labeled ").strip() if name.startswith("labeled ") else ""
+        yield Denial(
+            "selinux", event.time, found["who"].rpartition("/")[2][:_COMM], found["source"] or "", label, what, found["wanted"],
+            "" if label else name.strip(), is_retold=True, origin=event.origin,
+        )  # fmt: skip
+
+
 _MODE = re.compile(r"(?:type=MAC_STATUS|type=1404).*?enforcing=([01]) old_enforcing=([01]) auid=(\d+)")
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from diagbundle.analyse.api import Document, Event, Line, log_parser, parser
-from diagbundle.analyse.facts.services import Incarnation, Job, Unit, UnitRestart, UnitSaid
+from diagbundle.analyse.facts.services import Incarnation, Job, Unit, UnitFile, UnitRestart, UnitSaid
 
 KINDS = r"(?:service|socket|mount|automount|swap|timer|path|slice|target|scope|device)"
 _UNIT = re.compile(rf"(\S+\.{KINDS})\s+(\S+)\s+(\S+)\s+(\S+)")
@@ -63,6 +63,17 @@ def listed(doc: Document) -> Iterator[Unit]:
             name, load, active, sub = found.groups()
             if load in {"loaded", "not-found", "masked", "error", "bad-setting", "stub", "merged"}:
                 yield Unit(name=name, load=load, active=active, sub=sub, origin=line.origin, proofs=(line.origin,))
+
+
+_FILE = re.compile(rf"(\S+\.{KINDS})\s+([a-z-]+)(?:\s|$)")
+
+
+@parser(UnitFile, "sos_commands/systemd/systemctl_list-unit-files*")
+def unit_files(doc: Document) -> Iterator[UnitFile]:
+    """`systemctl list-unit-files`: name, state, preset."""
+    for line in doc.lines:
+        if found := _FILE.match(line[:300]):
+            yield UnitFile(found[1], found[2], origin=line.origin)
 
 
 _HEAD = re.compile(rf"\S+ (\S+\.{KINDS})(?: - .*)?$")
@@ -174,6 +185,11 @@ _SYSTEMD = re.compile(
     rf"(\S+\.{KINDS}): (?:Scheduled restart job, restart counter is at (\d+)|Service \S+ has no hold-off time.*scheduling restart"
     r"|Service hold-off time over, scheduling restart|(Start request repeated too quickly)|(Failed with result 'start-limit-hit'))"
 )
+_SYSTEMD_OLD = re.compile(
+    rf"(?P<again>\S+\.{KINDS}) holdoff time over, scheduling restart|start request repeated too quickly for (?P<over>\S+\.{KINDS})"
+    rf"|(?P<refused>\S+\.{KINDS}) start request repeated too quickly|Unit (?P<end>\S+\.{KINDS}) entered failed state"
+)
+"""Until version 229: RHEL 7, SLES 12."""
 _OTHERS = (
     re.compile(r"(?:exited|gave up): ([\w.:@-]+) (?:\((?:exit status|terminated by)[^)]*not expected\)|(entered FATAL state))"),
     re.compile(
@@ -217,6 +233,7 @@ _GAVE_UP = re.compile(r"FATAL state|too fast|too many|start-limit|repeated too q
     "restarting dead",
     "entered running state",
     "exited with ",
+    "entered failed state",
 )
 def restarts(event: Event) -> Iterator[UnitRestart]:
     """Lines of systemd, supervisor, upstart, sysvinit, OpenRC, monit, pm2, and of any other that says that it starts a thing again."""
@@ -226,6 +243,10 @@ def restarts(event: Event) -> Iterator[UnitRestart]:
         return
     if found := _SYSTEMD.search(text):
         yield UnitRestart(found[1], event.time, int(found[2] or 0), bool(found[3] or found[4]), origin=event.origin)
+        return
+    if found := _SYSTEMD_OLD.search(text):
+        kind = found.lastgroup or ""
+        yield UnitRestart(found[kind], event.time, gave_up=kind in {"over", "refused"}, is_end=kind == "end", origin=event.origin)
         return
     for form in _OTHERS:
         if found := form.search(text):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from diagbundle.analyse.api import About, Finding, Severity, latest, rule
-from diagbundle.analyse.facts.security import AuditState, Denial, ModeChange, NoLogin, SelinuxState
+from diagbundle.analyse.facts.security import AuditState, Denial, ModeChange, NoLogin, SelinuxState, first_hand
 
 DAY = 86400.0
 WEEK = 7 * DAY
@@ -21,7 +21,8 @@ def _at(time: float) -> str:
 
 def _span(times: Sequence[float]) -> str:
     known = [time for time in times if time]
-    return "" if not known else _at(known[0]) if len(known) == 1 else f"{_at(min(known))} to {_at(max(known))}"
+    first, last = (_at(min(known)), _at(max(known))) if known else ("", "")
+    return first if first == last else f"{first} to {last}"
 
 
 @rule("SEC001", "SELinux: mode now and at the next start", SelinuxState, About)
@@ -53,20 +54,24 @@ def mode(states: Sequence[SelinuxState], about: Sequence[About]) -> Iterator[Fin
 LEAST = 3
 
 
-@rule("SEC002", "accesses that SELinux denies", Denial, About, uses=(ModeChange,))
-def selinux_denials(denials: Sequence[Denial], about: Sequence[About], changes: Sequence[ModeChange]) -> Iterator[Finding]:
+@rule("SEC002", "accesses that SELinux denies", Denial, About, uses=(ModeChange, SelinuxState))
+def selinux_denials(
+    denials: Sequence[Denial], about: Sequence[About], changes: Sequence[ModeChange], states: Sequence[SelinuxState]
+) -> Iterator[Finding]:
     """SELinux denied a program something. Nothing else tells of it: the program says only "Permission denied".
 
-    Judged by the audit log and the kernel's log, for each program and its type: a warning if it was denied at least 3 times, last
-    within a day before the host was asked, in enforcing mode; fewer, older and permissive ones are notes (in permissive mode nothing
-    was denied in truth). `ausearch -m AVC -ts recent | audit2why` explains each. Most often a file has the wrong label (restorecon
+    Judged by the audit log and the kernel's log, where there is none by what setroubleshoot retells, for each program and its type: a
+    warning if it was denied at least 3 times, last within a day before the host was asked, in enforcing mode; fewer, older and
+    permissive ones are notes (in permissive mode nothing was denied in truth). `ausearch -m AVC -ts recent | audit2why` explains each. Most often a file has the wrong label (restorecon
     -Rv PATH, semanage fcontext for a new place), a boolean must be set (setsebool -P), or a port be named (semanage port). Do not
     switch SELinux off to be rid of it.
     """
     groups: dict[tuple[str, str, bool], list[Denial]] = {}
-    for each in denials:
+    lenient = any(each.mode == "permissive" for each in latest(states))
+    for each in first_hand(denials):
         if each.guard == "selinux":
-            key = ("", "", True) if each.permissive else (each.who, each.source, False)
+            permissive = each.permissive or (each.is_retold and lenient)
+            key = ("", "", True) if permissive else (each.who, each.source, False)
             groups.setdefault(key, []).append(each)
     switched = max((each.time for each in changes if each.enforcing), default=0.0)
     for (who, source, permissive), those in sorted(groups.items(), key=lambda group: -len(group[1]))[:MOST]:
@@ -96,7 +101,10 @@ def _denied(who: str, source: str, those: Sequence[Denial]) -> str:
     (wanted, what, target), _ = targets.most_common(1)[0]
     names = ", ".join(name for name, _ in Counter(each.name for each in those if each.name).most_common(SHOWN))
     more = f" ({len(targets)} kinds of access)" if len(targets) > 1 else ""
-    said = f"SELinux denied {who} ({source}) to {wanted} {what} of type {target}"
+    is_capability = what.startswith("cap")
+    thing = f"the capability {wanted}" if is_capability else f"to {wanted} {what}"
+    kind = f"of type {target}" if target and not is_capability else ""
+    said = " ".join(filter(None, (f"SELinux denied {who}", source and f"({source})", thing, kind)))
     return said + (f" ({names})" if names else "") + f", {_times(len(those))}{more}"
 
 
@@ -130,7 +138,7 @@ def switched(
         when, origin = about[0].booted, state.origin
     else:
         return
-    since = [each for each in denials if each.guard == "selinux" and not each.permissive and each.time >= when]
+    since = [each for each in first_hand(denials) if each.guard == "selinux" and not each.permissive and each.time >= when]
     written = f"; /etc/selinux/config was written {_at(state.config_mtime)}" if state and now - state.config_mtime <= WEEK else ""
     yield Finding(
         Severity.WARNING if since else Severity.NOTE,
@@ -190,13 +198,17 @@ def apparmor_denials(denials: Sequence[Denial], about: Sequence[About]) -> Itera
         names = ", ".join(name for name, _ in Counter(each.name or each.wanted for each in told).most_common(SHOWN) if name)
         yield Finding(
             Severity.WARNING if worse else Severity.NOTE,
-            f"AppArmor denied {told[-1].who or profile} (profile {profile}) to {told[-1].what} {names}, {len(told):,} times",
+            f"AppArmor denied {told[-1].who or profile} (profile {profile}) {_operation(told[-1])}{names}, {_times(len(told))}",
             tuple(each.origin for each in told[-SHOWN:]),
             "allow it in /etc/apparmor.d/local (and apparmor_parser -r), if it is needed; aa-complain shows whether this is the cause",
             detail=_span([each.time for each in told]),
             subject=profile,
             latest=last,
         )
+
+
+def _operation(denial: Denial) -> str:
+    return "the capability " if denial.what == "capable" else f"to {denial.what.replace('_', ' ')} "
 
 
 @rule("SEC005", "SELinux booleans that are not in force yet", SelinuxState)

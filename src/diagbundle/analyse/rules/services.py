@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from diagbundle.analyse.api import About, Finding, Origin, Severity, latest, pairs, rule, seconds_between
-from diagbundle.analyse.facts.services import Job, Unit, UnitRestart, UnitSaid
+from diagbundle.analyse.facts.services import Job, Unit, UnitFile, UnitRestart, UnitSaid
 from diagbundle.analyse.facts.spoken import DAY, HOUR, MINUTE, between, clock, fullest, span
 
 MAX_TOLD, MAX_NAMED = 10, 20
@@ -86,7 +86,8 @@ def failed(units: Sequence[Unit], about: Sequence[About], said: Sequence[UnitSai
     and refreshes that need the internet only give a note. What the unit itself said last is cited; the exit status is put into words.
     What to do: read the cited lines, mend the cause, `systemctl restart UNIT`; `systemctl reset-failed UNIT` where nobody needs it.
     """
-    lost = [unit for unit in merged(latest(units)) if unit.active == "failed"]
+    in_loops = {last.name for _, last in loops(units, about[0])}  # SVC002 tells of these
+    lost = [unit for unit in merged(latest(units)) if unit.active == "failed" and unit.name not in in_loops]
     weighty = [unit for unit in lost if not UNIMPORTANT.fullmatch(unit.name)]
     for unit in weighty[:MAX_TOLD]:
         yield _failure(unit, [each for each in said if each.unit == unit.name], about[0], Severity.WARNING)
@@ -181,6 +182,8 @@ OFTEN = 5
 LATELY = 10 * MINUTE
 LOGINS = re.compile(r"(?:serial-|console-|container-)?getty|autovt@")
 """Started again after each logout."""
+WAITS = {"auto-restart", "backoff", "auto-restart-queued"}
+"""Sub states of what has just ended and is about to be started again."""
 FEW = 2
 """Restarts that may be chance, or an admin."""
 
@@ -197,21 +200,27 @@ def looping(units: Sequence[Unit], about: Sequence[About], lines: Sequence[UnitR
     """A service ends soon after each start, and its manager starts it again and again: it never does its work for long.
 
     Found where the count of restarts grew between the two readings (about 9 s apart), where the unit waits for its next start after at
-    least 3 restarts: critical, or a warning where it is the first time or the service ends without an error.
+    least 3 restarts: critical, or a warning where it is the first time, its restarts are not counted, or it ends without an error.
     A warning too where it has been restarted 5 times or more, and last started in the last 10 minutes. A count that grew long ago is no
     fault. What to do: read why it ends (`journalctl -u UNIT`), mend that, `systemctl restart UNIT`.
     """
-    now = about[0].now
+    for first, last in loops(units, about[0]):
+        spoken = [each for each in said if each.unit == last.name and not each.by_manager]
+        grown = (last.restarts or 0) - (first.restarts or 0) if first else 0
+        yield _loop(last, first, grown, [each for each in lines if each.unit == last.name], spoken)
+
+
+def loops(units: Sequence[Unit], about: About) -> Iterator[tuple[Unit | None, Unit]]:
+    """Units that are started again and again, with their first reading where there are two."""
     grew = {last.name: (first, last) for first, last in pairs((unit for unit in units if unit.restarts is not None), "name")}
     for unit in merged(latest(units)):
         first, last = grew.get(unit.name, (None, unit))
         count, before = last.restarts or 0, (first.restarts or 0) if first else last.restarts or 0
-        began = moment(last.started, about[0])
-        waits = last.sub in {"auto-restart", "backoff", "auto-restart-queued"} and (count > FEW or last.manager != "systemd")
-        recent = count >= OFTEN and began and 0 <= now - began <= LATELY
+        began = moment(last.started, about)
+        waits = last.sub in WAITS and (last.restarts is None or count > FEW or last.manager != "systemd")
+        recent = count >= OFTEN and began and 0 <= about.now - began <= LATELY
         if count > before or waits or recent:
-            spoken = [each for each in said if each.unit == unit.name and not each.by_manager]
-            yield _loop(last, first, count - before, [each for each in lines if each.unit == unit.name], spoken)
+            yield first, last
 
 
 def _loop(unit: Unit, first: Unit | None, grown: int, lines: Sequence[UnitRestart], said: Sequence[UnitSaid]) -> Finding:
@@ -225,9 +234,13 @@ def _loop(unit: Unit, first: Unit | None, grown: int, lines: Sequence[UnitRestar
     detail = [f"since {clock(min(times))}"] if times else []
     detail += [f"it said: {each.text.strip()[:200]}" for each in said[-2:]]
     ends = f"; {how}" if (unit.result != "success" or unit.status) and (how := why(unit)) else ""
+    waits = unit.sub in WAITS and unit.restarts is None and unit.manager == "systemd"
+    again = "was restarted again and again and has failed" if unit.active == "failed" else "is restarted again and again"
     return Finding(
         _gravity(unit, grown),
-        f"{unit.name} is restarted again and again: {often}{ends}",
+        f"{unit.name} has ended and waits to be started again; how often so far is not known{ends}"
+        if waits
+        else f"{unit.name} {again}: {often}{ends}",
         tuple(proofs) or unit.proofs or (unit.origin,),
         _how(unit),
         detail="; ".join(detail),
@@ -240,12 +253,8 @@ def _gravity(unit: Unit, grown: int) -> Severity:
     """One that ends without an error may be made so: only where it does that fast it is a warning."""
     if unit.result == "success" and not unit.status and unit.sub != "running":  # of one that runs it is not known how it ended before
         return Severity.WARNING if grown > FEW else Severity.NOTE
-    waits = unit.sub in {"auto-restart", "backoff", "auto-restart-queued"}
-    return (
-        Severity.CRITICAL
-        if (grown > 0 or waits) and (unit.restarts is None or unit.restarts > FEW) and "getty@" not in unit.name
-        else Severity.WARNING
-    )
+    is_counted = unit.manager != "systemd" or (unit.restarts or 0) > FEW
+    return Severity.CRITICAL if (grown > 0 or unit.sub in WAITS) and is_counted and "getty@" not in unit.name else Severity.WARNING
 
 
 @rule("SVC003", "services that logs show being restarted again and again", UnitRestart, About, uses=(Unit,))
@@ -339,3 +348,30 @@ def unread(units: Sequence[Unit]) -> Iterator[Finding]:
             "`systemctl daemon-reload`, then restart the services whose settings changed.",
             subject=changed[0].name if len(changed) == 1 else "",
         )
+
+
+@rule("SVC007", "unit files that systemd cannot read", UnitFile, uses=(Unit,), absent="there is no systemd")
+def bad_files(files: Sequence[UnitFile], units: Sequence[Unit]) -> Iterator[Finding]:
+    """systemd calls a unit's file `bad`: it is no unit file, is cut off, or is a link to nothing, so that the unit cannot be started again.
+
+    Found in `systemctl list-unit-files`: a warning where such a unit runs now or has failed, or where it is not known what runs;
+    else a note: often it is a link that a removed package left behind.
+    What to do: `systemd-analyze verify UNIT` names what is wrong with the file; mend it, then `systemctl daemon-reload`.
+    """
+    bad = [file for file in latest(files) if file.state in {"bad", "invalid"}]
+    if bad:
+        yield _bad_files(bad, merged(latest(units)))
+
+
+def _bad_files(bad: Sequence[UnitFile], known: Sequence[Unit]) -> Finding:
+    loaded = {unit.name for unit in known if unit.load not in {"not-found", ""} and unit.active != "inactive"}
+    names = ", ".join(file.name for file in bad[:MAX_TOLD]) + (" …" if len(bad) > MAX_TOLD else "")
+    one = len(bad) == 1
+    what = "the unit file" if one else f"{len(bad)} unit files"
+    return Finding(
+        Severity.WARNING if not known or any(file.name in loaded for file in bad) else Severity.NOTE,
+        f"systemd cannot read {what}: {names}",
+        tuple(file.origin for file in bad[:5]),
+        f"`systemd-analyze verify {bad[0].name}` says what is wrong; mend the file or the link, then `systemctl daemon-reload`.",
+        subject=bad[0].name if one else "",
+    )

@@ -151,6 +151,7 @@ def fatal(lines: Sequence[FatalLine], about: Sequence[About], containers: Sequen
             f"Read the log of {who} around these lines, and mend what they name.",
             detail=between([line.time for line in those]) + more,
             subject=who.removeprefix("container "),
+            symptom=True,  # a rule that knows what the line means leads
             since=min((line.time for line in those if line.time), default=0.0),
             latest=max(line.time for line in those),
         )

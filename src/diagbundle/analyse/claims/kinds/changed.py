@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from diagbundle.analyse.changes import DAY, Item, Told, lately
 from diagbundle.analyse.claims.claim import CITED, Answer, confirmed, contradicted, kind, unknown
 from diagbundle.analyse.claims.desk import Desk
 from diagbundle.analyse.claims.values import moment, span
 from diagbundle.analyse.facts import change as kinds
 from diagbundle.analyse.facts.change import Change
-from diagbundle.analyse.said import one, sentence
+from diagbundle.analyse.history.changes import DAY, Item, Told, lately
+from diagbundle.analyse.history.said import one, sentence
 from diagbundle.analyse.verdict import Origin
 
 _DAYS = 7.0

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from diagbundle.analyse.claims.claim import Answer, compared, confirmed, contradicted, kind, unknown
 from diagbundle.analyse.claims.desk import Desk
-from diagbundle.analyse.document import Line
+from diagbundle.analyse.evidence.document import Line
 from diagbundle.analyse.facts.claimed import HostName, Release
 from diagbundle.analyse.facts.distribution import CLONES, Distribution, is_prefix, named, parts
 from diagbundle.analyse.facts.names import HostEntry

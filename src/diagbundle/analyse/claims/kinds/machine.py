@@ -7,7 +7,7 @@ import re
 from diagbundle.analyse.claims.claim import Answer, compared, confirmed, contradicted, kind, unknown
 from diagbundle.analyse.claims.desk import Desk
 from diagbundle.analyse.claims.values import amount, in_words, is_near, whole_number
-from diagbundle.analyse.document import Line
+from diagbundle.analyse.evidence.document import Line
 from diagbundle.analyse.verdict import Origin
 
 _SAYS = (  # what a host says of its machine → what that is

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from diagbundle.analyse.claims.claim import Answer, compared, confirmed, contradicted, kind, unknown
 from diagbundle.analyse.claims.desk import Desk
 from diagbundle.analyse.claims.kinds.security import firewall
-from diagbundle.analyse.document import Line
+from diagbundle.analyse.evidence.document import Line
 from diagbundle.analyse.facts.names import NameServer
 from diagbundle.analyse.facts.network import Address
 from diagbundle.analyse.facts.proxy import ProxySetting

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from diagbundle.analyse.claims.claim import Answer, compared, kind, unknown
 from diagbundle.analyse.claims.desk import Desk
-from diagbundle.analyse.document import Line
+from diagbundle.analyse.evidence.document import Line
 from diagbundle.analyse.verdict import Origin
 
 _OFF = re.compile(r"(?i)\b(?:off|disabled?|stopped|inactive|no|none|down|false|not (?:running|active|enabled|on|used))\b")

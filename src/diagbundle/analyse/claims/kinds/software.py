@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from diagbundle.analyse.claims.claim import Answer, compared, confirmed, contradicted, kind, unknown
 from diagbundle.analyse.claims.desk import Desk
 from diagbundle.analyse.claims.values import is_version
-from diagbundle.analyse.document import Line
+from diagbundle.analyse.evidence.document import Line
 from diagbundle.analyse.facts.services import Unit
 from diagbundle.analyse.verdict import Origin
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
-from diagbundle.analyse.evidence import START, Entry
+from diagbundle.analyse.evidence.entry import START, Entry
 from diagbundle.analyse.log.times import Clock
 from diagbundle.analyse.verdict import LONGEST, Origin
 from diagbundle.errors import FormatError

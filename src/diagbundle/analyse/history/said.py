@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from diagbundle.analyse.changes import DAY, MINUTE, Told
 from diagbundle.analyse.facts import change as kinds
 from diagbundle.analyse.facts.change import Change
+from diagbundle.analyse.history.changes import DAY, MINUTE, Told
 from diagbundle.analyse.verdict import Finding
 
 _NAMED = 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from diagbundle.analyse.evidence import START
+from diagbundle.analyse.evidence.entry import START
 
 _FOLDERS = {  # folder of commands below sos_commands/ → who asks them, where the folder has not the collector's own name
     "apt": "packages", "dpkg": "packages", "rpm": "packages", "apk": "packages", "pacman": "packages", "zypper": "packages",

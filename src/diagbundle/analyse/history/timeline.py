@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from diagbundle.analyse.evidence import Entry, Evidence, Index
+from diagbundle.analyse.evidence.entry import Entry, Evidence, Index
 from diagbundle.analyse.facts.about import About
 from diagbundle.analyse.host import about_of
 from diagbundle.analyse.log.event import CERTAIN, NEAR, Event

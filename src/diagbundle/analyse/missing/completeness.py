@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from diagbundle.analyse.circumstances import CONFIG, SELF, Circumstances
 from diagbundle.analyse.engine import Analysis
-from diagbundle.analyse.evidence import START, Entry, Evidence
+from diagbundle.analyse.evidence.entry import START, Entry, Evidence
 from diagbundle.analyse.fact import Fact
-from diagbundle.analyse.gathered import EVERY, gatherers
+from diagbundle.analyse.missing.circumstances import CONFIG, SELF, Circumstances
+from diagbundle.analyse.missing.gathered import EVERY, gatherers
+from diagbundle.analyse.missing.tools import installer, package_of
 from diagbundle.analyse.registry import Registry, Rule
-from diagbundle.analyse.tools import installer, package_of
 from diagbundle.analyse.verdict import Origin, Status
 from diagbundle.bundle.format import MANIFEST
 

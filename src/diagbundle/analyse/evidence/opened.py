@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from diagbundle.analyse.evidence import Entry, Evidence, Head, entries_of
+from diagbundle.analyse.evidence.entry import Entry, Evidence, Head, entries_of
 from diagbundle.bundle.format import MANIFEST, MAX_MANIFEST, name_bytes, name_fault
 from diagbundle.bundle.manifest import parse_object
 from diagbundle.bundle.reader import Bundle
@@ -176,7 +176,7 @@ def open_evidence(path: str) -> Evidence:
         return FolderEvidence(path)
     if not os.path.lexists(path):
         raise UsageError(f"there is no such file or folder: {path}")
-    from diagbundle.analyse.archive import is_foreign, unpacked  # noqa: PLC0415  # tarfile is slow to import
+    from diagbundle.analyse.evidence.archive import is_foreign, unpacked  # noqa: PLC0415  # tarfile is slow to import
 
     if is_foreign(path):
         return unpacked(path)

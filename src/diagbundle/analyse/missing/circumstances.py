@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from diagbundle.analyse.document import Document, take
 from diagbundle.analyse.engine import Analysis
-from diagbundle.analyse.evidence import Evidence, Index
+from diagbundle.analyse.evidence.document import Document, take
+from diagbundle.analyse.evidence.entry import Evidence, Index
 from diagbundle.analyse.verdict import Origin
 from diagbundle.bundle.format import MANIFEST, OWN
 from diagbundle.errors import BundleError

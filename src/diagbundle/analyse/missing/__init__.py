@@ -1,0 +1,1 @@
+"""What was not had, what it keeps us from judging, and what would fetch it."""
