@@ -244,9 +244,12 @@ def _from_processes(host: Host) -> Iterator[tuple[str, str]]:
 
 
 def _open(host: Host) -> Iterator[tuple[str, str]]:
-    """Files that a process has open and that are called like logs."""
+    """Files that a process other than ourselves has open and that are called like logs."""
     found = 0
+    ourselves = host.text("/proc/self/cmdline")  # what this very run says on its way is no log of the host
     for pid in host.pids():
+        if ourselves and host.text(f"/proc/{pid}/cmdline") == ourselves:
+            continue
         for descriptor in host.listdir(f"/proc/{pid}/fd"):
             path = host.readlink(f"/proc/{pid}/fd/{descriptor}")
             if path.startswith("/") and not path.startswith(("/proc/", "/sys/", "/dev/", "/var/log/")) and _LOOKS.search(path):
