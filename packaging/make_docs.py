@@ -1,4 +1,4 @@
-"""Write docs/collectors.md and docs/rules.md from the code itself: `make docs`. With `--check`, only say whether they are up to date."""
+"""Write docs/claims.md, docs/collectors.md and docs/rules.md from the code itself: `make docs`. With `--check`, only compare them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 from inspect import getdoc
 
+from diagbundle.analyse.claims.claim import every_kind
 from diagbundle.analyse.knowledge import built_in
-from diagbundle.analyse.registry import Rule, known, with_rules
+from diagbundle.analyse.registry import SUBJECTS, Rule, known, with_rules
 from diagbundle.collect.registry import PACKAGE, find
 from diagbundle.host import Host
 from diagbundle.model import Collector, Command, File, Probe, Source, Stage, Table
@@ -81,21 +82,40 @@ def _shown(source: Source) -> str:
 
 RULES_HEAD = """# What is judged
 
-Made by `make docs` from the rules themselves; do not edit it by hand. `diagbundle rules` lists the same, `diagbundle explain CODE` prints one.
+Made by `make docs` from the rules themselves; do not edit it by hand. `diagbundle rules` lists the same, `diagbundle explain CODE`
+prints one.
 
-Every rule ends *found*, with the lines that show it, *clear*, or *undecided*, with the reason. [ANALYSIS.md](ANALYSIS.md) says how verdicts are reached,
-and how to add rules of your own.
+Every rule ends *found*, with the lines that show it, *clear*, or *undecided*, with the reason. [ANALYSIS.md](ANALYSIS.md) says how
+verdicts are reached, and how to add rules of your own.
 """
 
 
 def rules_page(rules: list[Rule]) -> str:
     """The whole document of rules."""
-    lines = [RULES_HEAD, "| code | suspect |", "|---|---|"]
-    lines += [f"| [{rule.code}](#{rule.code.lower()}) | {rule.suspect} |" for rule in rules]
+    lines = [RULES_HEAD]
+    for prefix, subject in sorted(SUBJECTS.items(), key=lambda item: item[1].lower()):
+        lines += ["", f"**{subject[0].upper()}{subject[1:]}** ({prefix})", "", "| code | suspect |", "|---|---|"]
+        lines += [f"| [{rule.code}](#{rule.code.lower()}) | {rule.suspect} |" for rule in rules if rule.code.startswith(prefix)]
     for rule in rules:
         absent = f"\n\nClear where {rule.absent}." if rule.absent else ""
         lines += ["", f"## {rule.code}", "", f"**{rule.suspect}**", "", rule.doc + absent]
     return "\n".join(lines) + "\n"
+
+
+CLAIMS_HEAD = """# What can be claimed
+
+Made by `make docs` from the code; do not edit it by hand. `diagbundle analyze BUNDLE --claim KEY=VALUE`; `--ticket FILE` takes such
+lines and plain statements out of a text.
+
+| claim | about | also called |
+|---|---|---|
+"""
+
+
+def claims_page() -> str:
+    """The whole document of claims."""
+    kinds = sorted(every_kind().items())
+    return CLAIMS_HEAD + "".join(f"| `{kind.example}` | {kind.title} | {', '.join(kind.aliases)} |\n" for _, kind in kinds)
 
 
 def documents() -> dict[str, str]:
@@ -103,6 +123,7 @@ def documents() -> dict[str, str]:
     rules = with_rules(known(), [rule.announced() for rule in built_in()]).rules
     return {
         os.path.join("docs", "collectors.md"): page(find(drop_in_folder="").collectors),
+        os.path.join("docs", "claims.md"): claims_page(),
         os.path.join("docs", "rules.md"): rules_page(sorted(rules, key=lambda rule: rule.code)),
     }
 

@@ -9,7 +9,7 @@ import pytest
 from diagbundle.analyse.engine import analyse, only
 from diagbundle.analyse.evidence.opened import FolderEvidence
 from diagbundle.analyse.knowledge import built_in, faults
-from diagbundle.analyse.registry import known, with_rules
+from diagbundle.analyse.registry import SUBJECTS, known, with_rules
 from diagbundle.cli.analysis import finder
 
 CASES = pathlib.Path(__file__).parent.parent / "cases"
@@ -68,3 +68,7 @@ def test_every_case_belongs_to_a_rule():
 def test_every_rule_explains_itself(rule):
     assert rule.suspect
     assert len(rule.doc) > 40, "say what it means and what to do: `diagbundle explain` prints it"
+
+
+def test_every_code_begins_with_a_subject():
+    assert {rule.code[:3] for rule in REGISTRY.rules} == set(SUBJECTS)

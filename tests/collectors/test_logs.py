@@ -76,6 +76,16 @@ def test_all_of_var_log_and_what_lies_elsewhere(busy):
     assert not found & {"/commented.log", "/data/app/b.txt", "/opt/kafka/logs/t-0/00000000000000000007.log"}
 
 
+def test_what_this_run_itself_says_is_no_log_of_the_host(busy, tmp_path):
+    for pid, words in (("77", "writer\0"), ("self", "diagbundle\0collect\0")):
+        path = tmp_path / "proc" / pid / "cmdline"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(words)
+    assert "/srv/open.log" in files(logs, busy)
+    (tmp_path / "proc/77/cmdline").write_text("diagbundle\0collect\0")
+    assert "/srv/open.log" not in files(logs, busy)
+
+
 @pytest.mark.parametrize("notes", ["logrotate/status", "logrotate/logrotate.status", "logrotate.status", "misc/logrotate.status"])
 def test_what_logrotate_notes_is_read_wherever_it_lies(tmp_path, notes):
     assert f"/var/lib/{notes}" in files(logs, host(tmp_path, {f"/var/lib/{notes}": "logrotate state -- version 2\n"}))

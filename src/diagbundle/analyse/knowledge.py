@@ -149,7 +149,7 @@ def parse(text: str, origin: str) -> Iterator[LogRule]:
         except (KeyError, TypeError, ValueError, re.error) as error:
             name = table.get("code") if isinstance(table, dict) else None
             what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-            raise UsageError(f"rule {name or number} is wrong: {origin}: {what}", "docs/rules.md explains every key") from None
+            raise UsageError(f"rule {name or number} is wrong: {origin}: {what}", "docs/ANALYSIS.md explains every key") from None
 
 
 _TEXTS = ("code", "suspect", "title", "severity", "advice", "explain", "pattern", "unless", "within", "recent")

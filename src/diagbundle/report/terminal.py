@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
@@ -12,6 +14,7 @@ from diagbundle.analyse.diagnosis import DAYS, Diagnosis
 from diagbundle.analyse.facts.about import About
 from diagbundle.analyse.history.changes import Told
 from diagbundle.analyse.history.said import sentence
+from diagbundle.analyse.registry import SUBJECTS
 from diagbundle.analyse.verdict import Finding, Origin, Severity, Status, Verdict
 from diagbundle.bundle.escape import shown
 
@@ -20,7 +23,7 @@ Paint = Callable[[str, str], str]
 
 _INDENT = 10
 _NARROWEST = 60
-_LONGEST_LINE = 300
+_LONGEST_LINE = 240
 _HOUR, _DAY = 3600, 86400
 _LATEST = 8
 """Changes that are shown where not all are asked for."""
@@ -56,8 +59,7 @@ class Terminal:
         yield from self._claims(diagnosis.claims)
         notes = [each for each in found if each not in loud]
         yield from self._listed("notes", [each.finding.title for each in notes if each.finding], "note", "; ")
-        cleared = [each.suspect for each in analysis.verdicts if each.status is Status.CLEAR]
-        yield from self._listed("cleared", cleared, "suspect", ", ")
+        yield from self._cleared([each for each in analysis.verdicts if each.status is Status.CLEAR])
         yield from self._unknown([each for each in analysis.verdicts if each.status is Status.UNDECIDED])
         yield from self._missing(diagnosis)
         yield from self._changed(diagnosis.changed)
@@ -84,7 +86,7 @@ class Terminal:
         yield self._paint(f"{label:<{_INDENT}}", str(finding.severity)) + self._paint(head, "title") + gap + verdict.code + "\n"
         for line in rest:
             yield self._paint(line, "title") + "\n"
-        for text in (_since(finding), finding.detail, *verdict.follows):
+        for text in (_since(finding), finding.detail, *(f"after: {change}" for change in verdict.follows)):
             yield from self._indented(shown(text, "\n"))
         yield from self._cited(finding.origins)
         yield from self._indented(f"Do: {shown(finding.advice.rstrip('.'))}. `diagbundle explain {verdict.code}` tells more.")
@@ -97,7 +99,7 @@ class Terminal:
             yield " " * _INDENT + self._paint(shown(path), "path") + "\n"
             for origin in those:
                 mark = f"{origin.line:>7}  " if origin.line else " " * 9
-                lines = textwrap.wrap(shown(origin.text)[:_LONGEST_LINE], self.width - _INDENT - 9) or [
+                lines = textwrap.wrap(shown(_readable(origin.text))[:_LONGEST_LINE], self.width - _INDENT - 9) or [
                     "(the whole)" if not origin.line else ""
                 ]
                 for number, line in enumerate(lines):
@@ -139,6 +141,14 @@ class Terminal:
             text = f"{len(told):,} {noun}{'' if len(told) == 1 else 's'}: {between.join(told)}"
             yield from self._labelled(label, text)
 
+    def _cleared(self, clear: Sequence[Verdict]) -> Iterator[str]:
+        """Who was questioned and is innocent: by subject, or each one."""
+        subjects = Counter(SUBJECTS.get(each.code[:3], each.suspect) for each in clear)
+        told = [f"{subject} ({count})" if count > 1 else subject for subject, count in sorted(subjects.items(), key=_by_name)]
+        items = [each.suspect for each in clear] if self._everything else told
+        if items:
+            yield from self._labelled("cleared", f"{len(clear):,} suspect{'' if len(clear) == 1 else 's'}: {', '.join(items)}")
+
     def _unknown(self, undecided: Sequence[Verdict]) -> Iterator[str]:
         """Suspects that could not be questioned, by the reason."""
         reasons: dict[str, list[str]] = {}
@@ -161,8 +171,17 @@ class Terminal:
         return lines
 
 
+def _by_name(item: tuple[str, int]) -> str:
+    return item[0].lower()
+
+
+def _readable(text: str) -> str:
+    """A line of a table, which is JSON, as words."""
+    return re.sub(r'[{}\[\]"]', "", text) if text.startswith("{") else text
+
+
 def _since(finding: Finding) -> str:
-    if not finding.since:
+    if not finding.since or f"{datetime.fromtimestamp(finding.since, UTC):%b %d %H:%M}" in finding.title + finding.detail:
         return ""
     said = f"since {datetime.fromtimestamp(finding.since, UTC):%Y-%m-%d %H:%M:%S} UTC"
     if finding.latest and finding.latest - finding.since > 1:

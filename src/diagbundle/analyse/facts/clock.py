@@ -64,6 +64,8 @@ class Rtc(Fact):
 
     epoch: float = 0.0
     """Seconds since 1970, as if it told UTC."""
+    wall: float = 0.0
+    """What the system's clock showed beside it; 0 where that was read elsewhere."""
 
 
 @dataclass(frozen=True)

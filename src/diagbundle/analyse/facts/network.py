@@ -234,6 +234,15 @@ class LinkLost(Fact):
     """Seconds since 1970; 0 where it is unknown."""
 
 
+@dataclass(frozen=True)
+class BondLine(Fact):
+    """A log says that a bond has no active port, or has one again."""
+
+    bond: str
+    is_up: bool
+    time: float
+
+
 def links(nics: Iterable[Nic], settings: Iterable[NicSetting]) -> dict[str, Nic]:
     """The interfaces by name: as `ip` tells, else as the files of sysfs do."""
     found = {nic.name: nic for nic in latest(nics)}

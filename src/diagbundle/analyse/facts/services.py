@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from diagbundle.analyse.fact import Fact
 from diagbundle.analyse.verdict import Origin
 
+WAITS = {"auto-restart", "backoff", "auto-restart-queued"}
+"""Sub states of what has just ended and is about to be started again."""
+
 
 @dataclass(frozen=True)
 class Unit(Fact):

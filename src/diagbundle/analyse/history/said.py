@@ -16,10 +16,11 @@ _NAMED = 3
 _MANY = {kinds.PACKAGE: "packages", kinds.CONTAINER: "containers", kinds.APPARMOR: "AppArmor profiles", kinds.SERVICE: "services"}
 _LONG = 60
 """Characters of a command that a line shows."""
-_ALWAYS = (kinds.KERNEL, kinds.SELINUX, kinds.APPARMOR, kinds.FIREWALL, kinds.CLOCK, kinds.SYSCTL)
+_ALWAYS = (kinds.SELINUX, kinds.APPARMOR, kinds.FIREWALL, kinds.CLOCK, kinds.SYSCTL)
 """Kinds that may be behind anything."""
 _HOUR = 3600.0
-_MOST = 3
+_MOST = 2
+_MASS = 20
 _HABIT = 5
 _COMMON = frozenset(
     [
@@ -138,7 +139,8 @@ def before(finding: Finding, changes: Sequence[Told], within: float = DAY) -> tu
             continue
         if any((origin.path, origin.line) in cited for item in told.items for origin in item.origins):
             continue  # the finding is about this change
-        about = next((item.change for item in told.items if words & _words(item.change.what)), None)
+        is_mass = len(told.items) > _MASS and told.kind != kinds.PACKAGE  # among thousands of files some name always fits
+        about = None if is_mass else next((item.change for item in told.items if words & _words(item.change.what)), None)
         always = (told.kind in _ALWAYS and not told.first.attributes) or (told.first.kind in {kinds.REBOOT, kinds.CRASH} and age < _HOUR)
         if about or always:
             said = one(about) if about and not told.first.what.startswith("/") else sentence(told)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 
 from diagbundle.analyse.api import Document, Event, log_parser, parser
 from diagbundle.analyse.facts.clock import (
@@ -149,7 +151,7 @@ def timesyncd(doc: Document) -> Iterator[TimeDaemon]:
     )
 
 
-@parser(TimeControl, "sos_commands/*/timedatectl", "sos_commands/*/timedatectl_status")
+@parser(TimeControl, "sos_commands/*/timedatectl", "sos_commands/*/timedatectl_status", "timedatectl")
 def timedatectl(doc: Document) -> Iterator[TimeControl]:
     """`timedatectl`, of systemd before and since 239."""
     values: dict[str, str] = dict(re.findall(r"^\s*([A-Za-z ]+): +(.*)$", doc.text, re.MULTILINE))
@@ -166,6 +168,20 @@ def timedatectl(doc: Document) -> Iterator[TimeControl]:
             local_rtc=values.get("RTC in local TZ", "").strip() == "yes",
             origin=line.origin,
         )
+
+
+@parser(Rtc, "sos_commands/*/timedatectl", "sos_commands/*/timedatectl_status", "timedatectl")
+def rtc_beside(doc: Document) -> Iterator[Rtc]:
+    """`RTC time` and `Universal time` of `timedatectl`."""
+    told: dict[str, float] = {}
+    for line in doc.lines:
+        found = re.match(r"\s*(RTC|Universal) time: \w+ (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)", line)
+        with suppress(ValueError):
+            if found:
+                told[found[1]] = datetime.strptime(found[2], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp()
+        if found and len(told) == 2:  # noqa: PLR2004
+            yield Rtc(epoch=told["RTC"], wall=told["Universal"], origin=line.origin)
+            return
 
 
 @parser(Rtc, "sys/class/rtc/rtc0/since_epoch")

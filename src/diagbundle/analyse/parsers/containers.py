@@ -176,7 +176,7 @@ def cri_columns(doc: Document) -> Iterator[Container]:
         columns = re.split(r"\s{2,}|\t", line.strip())
         if len(columns) >= 6 and columns[3] in {"Running", "Exited", "Created"} and columns[5].isdigit():  # noqa: PLR2004  # up to the attempt
             age = _AGE.search(columns[2])
-            asked = doc.entry.started
+            asked = doc.entry.started or doc.clock.newest  # of a foreign folder the file's own time
             yield Container(
                 engine="kubernetes",
                 ident=columns[0],

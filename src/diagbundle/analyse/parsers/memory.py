@@ -80,6 +80,17 @@ def loadavg(doc: Document) -> Iterator[TaskCount]:
             yield TaskCount(one, five, fifteen, int(found[4][:9]), int(found[5][:9]), origin=line.origin)
 
 
+@parser(TaskCount, "sos_commands/*/uptime", "uptime")
+def uptime(doc: Document) -> Iterator[TaskCount]:
+    """` 10:00:00 up 42 days, …  load average: 0.10, 0.12, 0.10`; a comma stands for the point in some languages."""
+    for line in doc.lines[:3]:
+        found = re.search(r"load averages?: (\d+[.,]\d+),? (\d+[.,]\d+),? (\d+[.,]\d+)", line)
+        if found:
+            one, five, fifteen = (float(word.replace(",", ".")) for word in found.groups())
+            yield TaskCount(one, five, fifteen, origin=line.origin)
+            return
+
+
 @parser(CpuTimes, "proc/stat")
 def cpu_times(doc: Document) -> Iterator[CpuTimes]:
     """Ticks of each processor."""

@@ -31,7 +31,7 @@ WIDEST = 15 * 3600.0
 """Seconds between the zones that are farthest apart, and UTC."""
 QUARTER = 900.0
 """Time zones differ by quarters of an hour."""
-DAY = 86400.0
+HOUR, DAY = 3600.0, 86400.0
 YOUNG = 600.0
 """Seconds after a start in which no daemon need have found its servers."""
 DAEMONS = re.compile(r"(chronyd?|ntpd?|ntpsec|openntpd|systemd-timesyncd|ptp4l|phc2sys|vmtoolsd|open-vm-tools|xntpd)\.service")
@@ -54,14 +54,16 @@ MEANS = {
 
 def ahead(offset: float) -> str:
     """`300.0 s behind`."""
-    size = abs(offset)
+    return f"{_length(abs(offset))} {'ahead' if offset > 0 else 'behind'}"
+
+
+def _length(size: float) -> str:
+    """`340 ms`, `12.3 s`, `2 h 12 min`, `5 days`."""
     if size >= 2 * DAY:
-        return f"{size / DAY:,.0f} days {'ahead' if offset > 0 else 'behind'}"
-    return (
-        f"{size:,.1f} s {'ahead' if offset > 0 else 'behind'}"
-        if size >= 1
-        else f"{size * 1000:.0f} ms {'ahead' if offset > 0 else 'behind'}"
-    )
+        return f"{size / DAY:,.0f} days"
+    if size >= 2 * HOUR:
+        return f"{size // HOUR:.0f} h {size % HOUR // 60:.0f} min"
+    return f"{size:,.1f} s" if size >= 1 else f"{size * 1000:.0f} ms"
 
 
 def _measured(daemons: Sequence[TimeDaemon], sources: Sequence[TimeSource], probes: Sequence[Probe]) -> list[tuple[float, str, object]]:
@@ -110,12 +112,13 @@ def clock_is_right(daemons: list[TimeDaemon], sources: list[TimeSource], probes:
         )
 
 
-@rule("TIM002", "synchronisation of the clock", TimeDaemon, About, uses=(TimeSource, TimeControl))
-def synchronised(daemons: list[TimeDaemon], about: list[About], sources: list[TimeSource], control: list[TimeControl]) -> Iterator[Finding]:
+@rule("TIM002", "synchronisation of the clock", About, uses=(TimeDaemon, TimeSource, TimeControl))
+def synchronised(about: list[About], daemons: list[TimeDaemon], sources: list[TimeSource], control: list[TimeControl]) -> Iterator[Finding]:
     """Whether the time daemon has found servers that it follows.
 
     Warning: it runs, but says that it is not synchronised, or has chosen no server although it has some (none answered its last
-    eight questions, or they contradict each other). In the first 10 minutes after a start that is a note, and so is a
+    eight questions, or they contradict each other). Where only its list of servers was collected, none of them must have answered;
+    where only `timedatectl` was, it must say that its service is active and the clock not synchronised. In the first 10 minutes after a start that is a note, and so is a
     daemon that has no servers at all, since their names were not found. A daemon that does not
     run is a note here: whether it should is told by the verdicts on services.
     Do: `chronyc sources -v` or `ntpq -pn`; open UDP port 123 to the servers, correct their names, remove those that are wrong.
@@ -123,6 +126,8 @@ def synchronised(daemons: list[TimeDaemon], about: list[About], sources: list[Ti
     now = {each.by: each for each in latest(daemons)}
     young = 0 < about[0].uptime < YOUNG
     known = {each.name: each for each in latest(sources)}
+    if not now:
+        yield from _unfollowed(list(known.values()), latest(control), young=young)
     for daemon in now.values():
         own = [each for each in known.values() if each.by == daemon.by]
         chosen = any(each.state == "selected" for each in own)
@@ -151,6 +156,29 @@ def synchronised(daemons: list[TimeDaemon], about: list[About], sources: list[Ti
                 f"Start {dead[0].by}, unless the host's clock is kept by its hypervisor.",
                 subject="clock",
             )
+
+
+def _unfollowed(sources: Sequence[TimeSource], control: Sequence[TimeControl], *, young: bool) -> Iterator[Finding]:
+    """Where no daemon was asked for itself: its servers say it, or `timedatectl`."""
+    if not sources and not control:
+        raise Undecided("no time daemon was asked, nor timedatectl")
+    chosen = any(each.state == "selected" for each in sources)
+    if sources and not chosen and not any(each.reach for each in sources):
+        why = f"{sources[0].by} runs, but " + (
+            "its only server does not answer" if len(sources) == 1 else f"none of its {len(sources)} servers answers"
+        )
+    elif not sources and control[-1].synchronised is False and control[-1].service == "active":
+        why = "its service is active, but has not set it"
+    else:
+        return
+    yield Finding(
+        Severity.NOTE if young else Severity.WARNING,
+        f"the clock of this host is not synchronised: {why}",
+        tuple(each.origin for each in (sources or control)[:3]),
+        "See `chronyc sources -v`, `ntpq -pn` or `timedatectl timesync-status`; look whether UDP port 123 to the servers is open.",
+        subject="clock",
+        symptom=bool(sources),
+    )
 
 
 @rule("TIM003", "time servers", Probe, uses=(TimeDaemon, TimeSource, About))
@@ -225,7 +253,7 @@ def jumps(readings: list[ClockReading]) -> Iterator[Finding]:
             )
 
 
-@rule("TIM005", "the battery clock (RTC)", Rtc, ClockReading, absent="there is no battery clock")
+@rule("TIM005", "the battery clock (RTC)", Rtc, uses=(ClockReading,), absent="there is no battery clock")
 def battery_clock(clocks: list[Rtc], readings: list[ClockReading]) -> Iterator[Finding]:
     """The battery clock gives the time at the next start, before any server is asked.
 
@@ -233,20 +261,26 @@ def battery_clock(clocks: list[Rtc], readings: list[ClockReading]) -> Iterator[F
     systems are checked. Note: more than 30 s. A difference of whole quarters of an hour is the time zone: it runs in local time.
     Do: `hwclock --systohc`; replace the battery if it happens again.
     """
-    rtc, reading = latest(clocks)[-1:], latest(readings)[-1:]
-    if not rtc or not reading:
+    rtc, reading = sorted(latest(clocks), key=lambda each: bool(each.wall))[:1], latest(readings)[-1:]
+    if not rtc:
+        return
+    if not reading and not rtc[0].wall:
         raise Undecided("the battery clock and the system's clock were not read at one time")
-    wall = reading[0].wall + ((rtc[0].origin.at - reading[0].origin.at) if rtc[0].origin.at and reading[0].origin.at else 0.0)
-    off = rtc[0].epoch - wall
+    off = rtc[0].epoch - (rtc[0].wall or _wall_at(rtc[0], reading[0]))
     zone = QUARTER / 2 < abs(off) < WIDEST and abs(off / QUARTER - round(off / QUARTER)) * QUARTER < SLACK
     if abs(off) > SLACK and not zone:
         yield Finding(
             Severity.WARNING if abs(off) > DAY else Severity.NOTE,
             f"the battery clock is {ahead(off)}{' of' if off > 0 else ''} the system's clock",
-            (rtc[0].origin, reading[0].origin),
+            (rtc[0].origin, *(each.origin for each in reading)),
             "Write it anew with `hwclock --systohc`; replace the battery if it goes wrong again.",
             subject="rtc",
         )
+
+
+def _wall_at(rtc: Rtc, reading: ClockReading) -> float:
+    """The system's clock when the battery clock was read."""
+    return reading.wall + ((rtc.origin.at - reading.origin.at) if rtc.origin.at and reading.origin.at else 0.0)
 
 
 @rule("TIM006", "the hardware that counts time", ClockSource, uses=(ClockSources,))
@@ -304,7 +338,7 @@ def steps(said: list[ClockStep], about: list[About]) -> Iterator[Finding]:
         return
     worst = max(real, key=lambda each: each.seconds)
     last = max(real, key=lambda each: each.time)
-    size = f" by {worst.seconds:,.1f} s" if worst.seconds else ""
+    size = f" by {_length(worst.seconds)}" if worst.seconds else ""
     times = "once" if len(real) == 1 else f"{len(real):,} times"
     yield Finding(
         Severity.NOTE if now and last.time and now - last.time > DAY else Severity.WARNING,

@@ -228,8 +228,8 @@ def by_chance(chains: list[Chain], rules: list[PacketRule]) -> Iterator[Finding]
             )
 
 
-@rule("FWL005", "firewalld: what is in force against what will be", About, uses=(Zone,))
-def runtime(_: list[About], zones: list[Zone]) -> Iterator[Finding]:
+@rule("FWL005", "firewalld: what is in force against what will be", Zone, absent="firewalld does not run here")
+def runtime(zones: list[Zone]) -> Iterator[Finding]:
     """What firewalld has in force differs from what it will have after its next start: somebody changed one without the other.
 
     A note. A service that was opened only for now is closed after the next restart or `firewall-cmd --reload`; one that was configured

@@ -27,6 +27,7 @@ TOGETHER = 3.0
 """Seconds within which the lines of one kill stand."""
 RECENT = 50
 """Kills among which the one is sought that a line belongs to."""
+BY_HAND = "sysrq"
 PAGE = 4
 """KiB, of nearly every machine."""
 
@@ -43,6 +44,8 @@ class Kill:
     rss: int = 0
     limit: int = 0
     is_group: bool = False
+    by_hand: bool = False
+    """Whether somebody asked the kernel for it."""
     origins: list[Origin] = field(default_factory=list)
 
 
@@ -63,7 +66,7 @@ def kills(lines: Iterable[OomLine]) -> list[Kill]:
         kill.origins.insert(0 if line.kind == "killed" else len(kill.origins), line.origin)
     times = [kill.time for kill in found]
     for line in held:
-        if line.kind in {"task", "usage"}:
+        if line.kind in {"task", "usage"} or line.constraint == BY_HAND:
             start, end = bisect_left(times, line.time - TOGETHER), bisect_right(times, line.time + TOGETHER)
             _tell_group(line, found[start:end][:RECENT])
     return found
@@ -73,6 +76,7 @@ def _tell_group(line: OomLine, near: list[Kill]) -> None:
     """Lines without a victim belong to the kill that is nearest in time."""
     if near:
         kill = min(near, key=lambda kill: abs(kill.time - line.time))
+        kill.by_hand |= line.constraint == BY_HAND
         kill.group, kill.task_group = kill.group or line.group, kill.task_group or line.task_group
         kill.limit = kill.limit or line.limit
         kill.is_group |= line.kind == "task"
@@ -104,13 +108,15 @@ def host_out_of_memory(lines: Sequence[OomLine], about: Sequence[About], memory:
 
     Judged by the kernel's own words, `Out of memory: Killed process`; one finding for each program that was killed. Within the last
     day it is critical, within the last week a warning, and older a note. The victim need not be the guilty: the kernel takes whoever
-    holds most. Look at the table of processes that it prints above the line for who held the memory then. Give the host more memory
+    holds most. A kill that somebody asked for (SysRq f; `order=-1` in the line above it) is no lack of memory, and a note. Look at the table of processes that it prints above the line for who held the memory then. Give the host more memory
     or swap, limit the one that grows (MemoryMax= of its unit), or lower what databases and Java may take; then restart what was
     killed.
     """
     groups: dict[str, list[Kill]] = {}
-    for kill in kills(lines):
-        if not kill.is_group:
+    every = [kill for kill in kills(lines) if not kill.is_group]
+    yield from _by_hand([kill for kill in every if kill.by_hand])
+    for kill in every:
+        if not kill.by_hand:
             groups.setdefault(kill.victim or f"process {kill.pid}", []).append(kill)
     total = latest(memory)[0]["MemTotal"] if latest(memory) else 0
     for victim, many in groups.items():
@@ -126,6 +132,21 @@ def host_out_of_memory(lines: Sequence[OomLine], about: Sequence[About], memory:
             subject=victim,
             since=many[0].time,
             latest=last.time,
+        )
+
+
+def _by_hand(many: Sequence[Kill]) -> Iterator[Finding]:
+    if many:
+        names = ", ".join(dict.fromkeys(f"{kill.victim} (pid {kill.pid})" for kill in many[:3]))
+        yield Finding(
+            Severity.NOTE,
+            f"somebody had the kernel kill {names}: SysRq f, {_times(len(many))}; memory was not short",
+            tuple(many[-1].origins[:3]),
+            "ask who did it (the console, `echo f > /proc/sysrq-trigger`), and see that what was killed runs again",
+            detail=_when(many),
+            subject=many[-1].victim,
+            since=many[0].time,
+            latest=many[-1].time,
         )
 
 

@@ -1,11 +1,11 @@
-"""Addresses that are missing."""
+"""Addresses that are missing, or that another host has."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from diagbundle.analyse.api import Finding, Severity, latest, rule
-from diagbundle.analyse.facts.network import Address, Nic, NicSetting, links
+from diagbundle.analyse.facts.network import INNER, Address, Nic, NicSetting, links
 
 
 @rule("NET028", "addresses of this host", Address, uses=(Nic, NicSetting))
@@ -31,3 +31,26 @@ def no_address(addresses: list[Address], nics: list[Nic], settings: list[NicSett
         detail="there is only " + ", ".join(dict.fromkeys(f"{each.address} on {each.nic}" for each in only[:3])),
         subject=wires[0].name,
     )
+
+
+@rule("NET045", "addresses that failed their duplicate check (IPv6)", Address, uses=(Nic, NicSetting))
+def dad_failed(addresses: list[Address], nics: list[Nic], settings: list[NicSetting]) -> Iterator[Finding]:
+    """The kernel asked whether another host has an IPv6 address, got an answer, and does not use it (`dadfailed`).
+
+    Judged by the flags of addresses now: a warning. `tentative` alone is usual for a second or two. Interfaces inside the machine do not
+    count. Find the other host by its hardware address (the kernel's log names it: "duplicate address … used by"), or a loop in the
+    network that brings back the host's own question; then take the address away and give it anew.
+    """
+    inner = {nic.name for nic in links(nics, settings).values() if not nic.is_wire}
+    failed = {(each.nic, each.address): each for each in reversed(latest(addresses)) if "dadfailed" in each.flags}
+    for (nic, address), each in sorted(failed.items()):
+        if nic not in inner and not INNER.match(nic):
+            yield Finding(
+                Severity.WARNING,
+                f"{nic} cannot use its address {address}: another host has it (dadfailed)",
+                (each.origin,),
+                f"find the other host (`dmesg | grep duplicate` names its MAC), give one of both another address, then `ip -6 addr del {address}"
+                f"/{each.prefix} dev {nic}` and add it anew",
+                subject=nic,
+                part_of=("NET013",),
+            )

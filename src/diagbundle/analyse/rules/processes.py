@@ -116,6 +116,40 @@ def _stuck(where: str, those: Sequence[tuple[Process, ProcessCounter]]) -> Findi
     )
 
 
+SLEEPERS = 10
+"""Databases and backups have some of their processes in state D at any moment."""
+
+
+@rule("PRC005", "many processes in state D, by one look", Process, TaskCount, uses=(ProcessCounter,))
+def asleep(processes: Sequence[Process], counts: Sequence[TaskCount], counters: Sequence[ProcessCounter]) -> Iterator[Finding]:
+    """Many processes wait in the kernel and cannot be interrupted (state D), and have for minutes: the load counts them too.
+
+    Judged where processes were listed only once, as by other tools: a warning if 10 and more, threads of the kernel aside, are in
+    state D, and the load of the last 1 or 5 minutes is at least half of their number. Fewer, or many for a moment, are usual on busy
+    disks. Look at what their commands have in common: a file server or disk that does not answer. Mend that; they go on by
+    themselves, or the host must be started anew.
+    """
+    if any(each.is_start for each in counters):
+        return  # two readings tell more
+    those = [each for each in running(processes) if each.state == "D" and not each.is_kernel]
+    for now in latest(counts)[:1]:
+        load = max(now.load1, now.load5)
+        if len(those) < SLEEPERS or load < len(those) / 2:
+            continue
+        names = Counter(each.title for each in those).most_common(SHOWN)
+        commands = Counter(each.command for each in those if each.command).most_common(SHOWN)
+        places = Counter(where for each in those if (where := waits_in(each))).most_common(1)
+        yield Finding(
+            Severity.WARNING,
+            f"{len(those)} processes ({', '.join(name for name, _ in names)}) do not move: in uninterruptible sleep (state D), "
+            f"and the load is {load:g}",
+            (*(each.origin for each in those[:SHOWN]), now.origin),
+            "look what their commands have in common (a disk, a file server) and mend that; they cannot be killed until then",
+            detail="; ".join([f"{count} times {command[:120]}" for command, count in commands] + [f"waiting in {each}" for each, _ in places]),
+            subject=names[0][0],
+        )
+
+
 @rule("PRC003", "services that were stopped (SIGSTOP)", Process, ProcessCounter)
 def stopped(processes: Sequence[Process], counters: Sequence[ProcessCounter]) -> Iterator[Finding]:
     """A program without a terminal stands still because somebody stopped it (`kill -STOP`, a debugger, a snapshot or backup tool), and

@@ -124,7 +124,7 @@ def load(
     disks and network file systems.
     """
     cpus = len({each.cpu for each in latest(times) if each.cpu != "cpu"})
-    for now in latest(counts):
+    for now in latest(counts)[:1]:
         least = min(now.load1, now.load5)
         if not cpus or least <= LOAD * cpus:
             continue
@@ -143,6 +143,7 @@ def load(
                 detail=f"waiting: {names}",
                 subject="load",
                 symptom=True,
+                part_of=("PRC005",),
             )
         elif idle and sum(idle) <= 1 - SATURATED:
             yield Finding(

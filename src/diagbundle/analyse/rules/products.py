@@ -5,12 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from diagbundle.analyse.api import About, Finding, Origin, Severity, rule
+from diagbundle.analyse.api import About, Finding, Origin, Severity, latest, rule
 from diagbundle.analyse.facts.network_counts import SocketOwner
 from diagbundle.analyse.facts.products import Denied, FileMode, PortTaken
+from diagbundle.analyse.facts.services import WAITS, Unit
 from diagbundle.analyse.facts.spoken import DAY, HOUR, clock, often
 
 MAX_TOLD = 5
+_REFUSED_DAILY = re.compile(
+    r"zabbix.*|.*exporter|telegraf|collectd|snmpd|nrpe.*|nagios.*|icinga.*|check_\w+|.*[-_]agent[d\d]*|.*beat|fluent.*|td-agent.*|promtail"
+    r"|splunk.*|cron|crond|anacron|run-parts|locate|mlocate|rkhunter|aide|tripwire|clam.*|freshclam|lsof|du|ls|tar|rsync|rsnapshot|borg"
+    r"|restic|bacula.*|amanda.*|tmpwatch|tmpreaper|gvfsd.*|tracker.*|gnome.*|dbus.*|xdg-.*|snap.*|pulseaudio|pipewire.*|xorg|chrom.*"
+)
+"""Agents, backups, cron and desktops: they look at files of others, and are refused some every day."""
+_OF_OTHERS = re.compile(r"/root/|/home/|/run/user/|/tmp/|/var/tmp/|/lost\+found|/etc/(?:g?shadow|sudoers|ssh/ssh_host)|.*/\.(?:ssh|cache|gnupg)/")
+_CONFIG = re.compile(r"^/etc/|\.(?:conf|cfg|cnf|ini|ya?ml|toml|json|xml|properties|env|pem|key|crt|p12|jks|keytab)$")
 
 
 def age(time: float, about: About) -> float:
@@ -70,42 +79,63 @@ def is_same(process: str, name: str) -> bool:
 # -- files
 
 
-@rule("APP002", "files that a program may not use", Denied, About, uses=(FileMode,))
-def denied(denials: Sequence[Denied], about: Sequence[About], modes: Sequence[FileMode]) -> Iterator[Finding]:
+@rule("APP002", "files and ports that programs may not use", Denied, About, uses=(FileMode, Unit))
+def denied(denials: Sequence[Denied], about: Sequence[About], modes: Sequence[FileMode], units: Sequence[Unit]) -> Iterator[Finding]:
     """A program was refused a file, a folder or a port: "Permission denied" in its own words.
 
-    Found where the last such line is less than a day old (a warning; older ones are notes). Owner and mode of the file and of the folders
-    above it are told where they changed lately. Not counted: logins that failed, and what people try in shells.
+    A warning where the last such line is less than a day old, and: the file or a folder above it was changed lately, or it is a
+    configuration, or the line is less than an hour old, or the program's unit has failed. A note where it is older, where the host has
+    lived with it since yesterday, and of agents, backups and cron, which are refused files of others every day.
+    Owner and mode of the file and of the folders above it are told where they changed lately. Not counted: logins that failed, and
+    what people try in shells.
     What to do: `namei -l PATH` shows each step; the user of the program needs x on all folders, and r (or w) on the file. Where modes are
     right, SELinux or AppArmor may deny it: see `ausearch -m avc` and `journalctl -k`. A port below 1024 needs CAP_NET_BIND_SERVICE.
     """
     groups: dict[str, list[Denied]] = {}
-    for each in denials:
+    for each in sorted(denials, key=lambda one: one.time):
         groups.setdefault(each.path or f"port {each.port}", []).append(each)
-    fresh = [(what, lines) for what, lines in groups.items() if min(age(line.time, about[0]) for line in lines) <= DAY]
-    for what, lines in fresh[:MAX_TOLD]:
+    ill = {unit.name.lower() for unit in latest(units) if unit.active == "failed" or unit.sub in WAITS}
+    loud = {what: lines for what, lines in groups.items() if _matters(what, lines, about[0], modes, ill)}
+    for what, lines in list(loud.items())[:MAX_TOLD]:
         yield _denial(what, lines, modes)
-    if rest := fresh[MAX_TOLD:]:
-        names = ", ".join(what for what, _ in rest[:10])
-        yield Finding(
-            Severity.WARNING,
-            f"permission denied for {len(rest)} more files: {names}",
-            tuple(lines[-1].origin for _, lines in rest[:5]),
-            "`namei -l PATH` shows owner and mode of each step.",
-        )
-    if old := [(what, lines) for what, lines in groups.items() if (what, lines) not in fresh]:
-        names = ", ".join(what for what, _ in old[:10])
-        yield Finding(
-            Severity.NOTE,
-            f"permission was denied more than a day ago for {len(old)} files: {names}",
-            tuple(lines[-1].origin for _, lines in old[:5]),
-            "Nothing, if all works by now.",
-        )
+    if rest := list(loud.items())[MAX_TOLD:]:
+        yield _denials(Severity.WARNING, f"permission denied for {len(rest)} more files", rest)
+    if quiet := [(what, lines) for what, lines in groups.items() if what not in loud]:
+        yield _denials(Severity.NOTE, f"permission was denied for {len(quiet)} {'file' if len(quiet) == 1 else 'files'}", quiet)
+
+
+def _matters(what: str, lines: Sequence[Denied], about: About, modes: Sequence[FileMode], ill: set[str]) -> bool:
+    last, who = lines[-1], lines[-1].who.lower()
+    old = age(last.time, about)
+    if old > DAY:
+        return False
+    if any(_is_above(step.path, what) for step in modes) or any(who and name.startswith((f"{who}.", f"{who}@")) for name in ill):
+        return True
+    if _OF_OTHERS.match(what) or (_REFUSED_DAILY.fullmatch(who) and not _CONFIG.search(what)):
+        return False
+    return (old <= HOUR or bool(_CONFIG.search(what))) and (not last.time or last.time - min(line.time for line in lines) < 20 * HOUR)
+
+
+def _is_above(step: str, path: str) -> bool:
+    return step == path or path.startswith(step.rstrip("/") + "/")
+
+
+def _denials(severity: Severity, title: str, those: Sequence[tuple[str, list[Denied]]]) -> Finding:
+    names = ", ".join(f"{what} ({lines[-1].who})" for what, lines in those[:10]) + (" …" if len(those) > 10 else "")
+    return Finding(
+        severity,
+        f"{title}: {names}",
+        tuple(lines[-1].origin for _, lines in those[:5]),
+        "`namei -l PATH` shows owner and mode of each step."
+        if severity is Severity.WARNING
+        else "Nothing, if all works; else `namei -l PATH` shows owner and mode of each step.",
+        latest=max(lines[-1].time for _, lines in those),
+    )
 
 
 def _denial(what: str, lines: list[Denied], modes: Sequence[FileMode]) -> Finding:
     who = lines[-1].who
-    steps = [step for step in modes if lines[-1].path and (step.path == what or what.startswith(step.path.rstrip("/") + "/"))]
+    steps = [step for step in modes if lines[-1].path and _is_above(step.path, what)]
     known = "; ".join(
         f"{step.path} has mode {step.mode}, user {step.uid}, group {step.gid}"
         for step in sorted(steps, key=lambda step: len(step.path))[-4:]

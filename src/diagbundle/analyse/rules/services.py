@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from diagbundle.analyse.api import About, Finding, Origin, Severity, latest, pairs, rule, seconds_between
-from diagbundle.analyse.facts.services import Job, Unit, UnitFile, UnitRestart, UnitSaid
+from diagbundle.analyse.facts.services import WAITS, Job, Unit, UnitFile, UnitRestart, UnitSaid
 from diagbundle.analyse.facts.spoken import DAY, HOUR, MINUTE, between, clock, fullest, span
 
 MAX_TOLD, MAX_NAMED = 10, 20
@@ -182,8 +182,6 @@ OFTEN = 5
 LATELY = 10 * MINUTE
 LOGINS = re.compile(r"(?:serial-|console-|container-)?getty|autovt@")
 """Started again after each logout."""
-WAITS = {"auto-restart", "backoff", "auto-restart-queued"}
-"""Sub states of what has just ended and is about to be started again."""
 FEW = 2
 """Restarts that may be chance, or an admin."""
 
@@ -233,7 +231,7 @@ def _loop(unit: Unit, first: Unit | None, grown: int, lines: Sequence[UnitRestar
     proofs += [line.origin for line in lines[-2:]] + [each.origin for each in said[-2:]]
     detail = [f"since {clock(min(times))}"] if times else []
     detail += [f"it said: {each.text.strip()[:200]}" for each in said[-2:]]
-    ends = f"; {how}" if (unit.result != "success" or unit.status) and (how := why(unit)) else ""
+    ends = f"; {how}" if (unit.result not in {"", "success"} or unit.status) and (how := why(unit)) else ""
     waits = unit.sub in WAITS and unit.restarts is None and unit.manager == "systemd"
     again = "was restarted again and again and has failed" if unit.active == "failed" else "is restarted again and again"
     return Finding(
