@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from diagbundle.analyse.engine import analyse, only
-from diagbundle.analyse.evidence.opened import FolderEvidence
+from diagbundle.analyse.evidence.folder import FolderEvidence
 from diagbundle.analyse.knowledge import built_in, faults
 from diagbundle.analyse.registry import SUBJECTS, known, with_rules
 from diagbundle.cli.analysis import finder

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from diagbundle.analyse.evidence.document import Document
 from diagbundle.analyse.evidence.entry import Entry
-from diagbundle.analyse.evidence.opened import FolderEvidence
+from diagbundle.analyse.evidence.folder import FolderEvidence
 from diagbundle.analyse.facts.about import About
 from diagbundle.analyse.facts.change import Change, Clocks, Run
 from diagbundle.analyse.history.changes import lately

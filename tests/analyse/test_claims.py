@@ -15,7 +15,7 @@ from diagbundle.analyse.claims.kinds.identity import is_kernel
 from diagbundle.analyse.claims.statements import STATEMENTS
 from diagbundle.analyse.claims.values import amount, is_version, span, when
 from diagbundle.analyse.engine import analyse
-from diagbundle.analyse.evidence.opened import FolderEvidence
+from diagbundle.analyse.evidence.folder import FolderEvidence
 from diagbundle.analyse.facts.distribution import is_prefix, named
 from diagbundle.analyse.log.times import zone_named
 from diagbundle.analyse.registry import Registry, known

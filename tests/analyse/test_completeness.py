@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from diagbundle.analyse.api import Fact
 from diagbundle.analyse.engine import analyse
 from diagbundle.analyse.evidence.entry import is_match
-from diagbundle.analyse.evidence.opened import FolderEvidence
+from diagbundle.analyse.evidence.folder import FolderEvidence
 from diagbundle.analyse.missing import completeness
 from diagbundle.analyse.missing.gathered import EVERY, gatherers
 from diagbundle.analyse.missing.tools import installer, package_of

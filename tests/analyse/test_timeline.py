@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from diagbundle.analyse.evidence.opened import FolderEvidence
+from diagbundle.analyse.evidence.folder import FolderEvidence
 from diagbundle.analyse.history.timeline import LONGEST_LINE, Timeline, lines
 from diagbundle.analyse.log.shelf import PORTION, Shelf
 from diagbundle.cli.timeline import command

@@ -71,7 +71,7 @@ def _output(descriptor: int) -> Any:
 
 
 def _conclude(descriptor: int, flags: dict[str, object], _result: Result) -> int:
-    from diagbundle.analyse.evidence.opened import BundleEvidence
+    from diagbundle.analyse.evidence.bundle import BundleEvidence
     from diagbundle.bundle.reader import Bundle
 
     evidence = BundleEvidence(Bundle(descriptor, "this host"))

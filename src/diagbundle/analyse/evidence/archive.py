@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 
-from diagbundle.analyse.evidence.opened import FolderEvidence
+from diagbundle.analyse.evidence.folder import FolderEvidence
 from diagbundle.bundle.format import MAX_MEMBERS, name_bytes, name_fault
 from diagbundle.bundle.headers import Header
 from diagbundle.bundle.unpack import Target

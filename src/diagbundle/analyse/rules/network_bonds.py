@@ -18,7 +18,7 @@ LEAST = 2.0
 def without(lines: list[BondLine], about: list[About], nics: list[Nic], settings: list[NicSetting]) -> Iterator[Finding]:
     """The kernel said that a bond runs without any active interface: nothing goes through it until one has a link again.
 
-    Critical: the last word is that it has none, and the bond does not work now, as far as was collected. Warning: it had none for 2
+    Critical: the last word is that it has none, and the bond does not work now (or nothing tells of now, and it was said within a day). Warning: it had none for 2
     seconds or more within the last day, and has one again. A note: longer ago. What was said before or within 2 minutes of the start
     of the host is left out: networks are taken down and up there.
     Look at the cables, the switch (both ports at one switch fail together) and its log; of LACP at the switch's configuration.
@@ -31,7 +31,7 @@ def without(lines: list[BondLine], about: list[About], nics: list[Nic], settings
         if not gaps:
             continue
         down, up = gaps[-1]
-        if up is None and bond not in working:
+        if up is None and bond not in working and (nics or settings or now - down.time <= DAY):
             yield _finding(Severity.CRITICAL, f"{bond} has no active port: nothing goes through it", down)
         elif long := [(one, two) for one, two in gaps if two is None or two.time - one.time >= LEAST]:
             seconds = sum(two.time - one.time for one, two in long if two)
