@@ -130,7 +130,7 @@ class Engine:
             known = [self._known[kind] for kind in missing]
             if rule.absent and all(each.all_absent for each in known):
                 return [Verdict(rule.code, rule.suspect, Status.CLEAR, because=rule.absent)]
-            reasons = list(dict.fromkeys(reason for each in known for reason in each.reasons)) or ["nothing that tells of it was collected"]
+            reasons = _once(reason for each in known for reason in each.reasons) or ["nothing that tells of it was collected"]
             return [Verdict(rule.code, rule.suspect, Status.UNDECIDED, because="; ".join(reasons[:MAX_REASONS]))]
         facts = [self._known.setdefault(kind, _Known()).facts for kind in (*rule.needs, *rule.uses)]
         try:
@@ -151,6 +151,14 @@ def _unanswered(entries: Iterable[Entry]) -> Iterator[Unanswered]:
         if entry.outcome in NO_ANSWER:
             origin = Origin(MANIFEST, 0, f"{entry.source}: {entry.outcome}: {entry.reason}", entry.started)
             yield Unanswered(entry.source, entry.outcome, entry.reason, entry.kind, entry.seconds, origin=origin)
+
+
+def _once(reasons: Iterable[str]) -> list[str]:
+    """Reasons without those that say the same of another piece."""
+    told: dict[str, str] = {}
+    for reason in reasons:
+        told.setdefault(reason.partition(" was not asked: ")[2] or reason, reason)
+    return list(told.values())
 
 
 def _note(known: Iterable[_Known], reason: str, *, absent: bool) -> None:

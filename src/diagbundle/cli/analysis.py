@@ -89,9 +89,12 @@ def diagnosed(evidence: Evidence, flags: Mapping[str, Any]) -> Diagnosis:
     return diagnose(evidence, registry(flags.get("rules", ())), finder, claims)
 
 
-def conclude(evidence: Evidence, flags: Mapping[str, Any]) -> int:
-    """Judge, and tell. Returns the exit code."""
+def conclude(evidence: Evidence, flags: Mapping[str, Any], *, keeps: bool = True) -> int:
+    """Judge, and tell. Returns the exit code. Where the evidence is not kept, only what hinders verdicts is missed."""
     diagnosis = diagnosed(evidence, flags)
+    if not keeps:
+        diagnosis.gaps = [gap for gap in diagnosis.gaps if gap.suspects]
+        diagnosis.fetch = ""
     if flags["form"] == "json":
         from diagbundle.report.json import as_json
 

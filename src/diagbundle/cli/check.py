@@ -75,4 +75,4 @@ def _conclude(descriptor: int, flags: dict[str, object], _result: Result) -> int
     from diagbundle.bundle.reader import Bundle
 
     evidence = BundleEvidence(Bundle(descriptor, "this host"))
-    return analysis.conclude(evidence, flags)
+    return analysis.conclude(evidence, flags, keeps=False)

@@ -133,7 +133,7 @@ class Filter:
         waiting: list[tuple[Key, frozenset[str]]] = [(key, frozenset())]
         while waiting:
             here, asked = waiting.pop(0)
-            if (here, asked) in seen or len(seen) > 5000:  # noqa: PLR2004  # jumps may go round in a damaged text
+            if (here, asked) in seen or len(seen) > 5000:  # jumps may go round in a damaged text
                 continue
             seen.add((here, asked))
             for rule in self.of(here):

@@ -179,7 +179,7 @@ def rtc_beside(doc: Document) -> Iterator[Rtc]:
         with suppress(ValueError):
             if found:
                 told[found[1]] = datetime.strptime(found[2], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp()
-        if found and len(told) == 2:  # noqa: PLR2004
+        if found and len(told) == 2:
             yield Rtc(epoch=told["RTC"], wall=told["Universal"], origin=line.origin)
             return
 

@@ -33,11 +33,11 @@ def nft(doc: Document) -> Iterator[Fact]:
             chain = found[1]
             if not text.endswith("}"):
                 yield from _chain_head(doc, line, (family, table, chain))
-        elif depth == 2 and chain and text not in ("", "}") and not text.startswith(("type ", "policy ", "comment ")):  # noqa: PLR2004
+        elif depth == 2 and chain and text not in ("", "}") and not text.startswith(("type ", "policy ", "comment ")):
             seen[chain, _COUNTER.sub("counter", text)] += 1
             yield _nft_rule(line, (family, table, chain), text, seen)
         depth = max(0, depth + _braces(text))
-        chain = chain if depth >= 2 else ""  # noqa: PLR2004
+        chain = chain if depth >= 2 else ""
 
 
 def _braces(text: str) -> int:

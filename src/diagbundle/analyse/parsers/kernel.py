@@ -27,7 +27,7 @@ def uname(doc: Document) -> Iterator[Kernel]:
     """`Linux HOST RELEASE #1 SMP …`."""
     for line in doc.lines[:1]:
         words = line.split()
-        if len(words) > 3 and words[0] == "Linux" and _RELEASE.fullmatch(words[2]):  # noqa: PLR2004
+        if len(words) > 3 and words[0] == "Linux" and _RELEASE.fullmatch(words[2]):
             yield Kernel(words[2], "uname", origin=line.origin)
 
 
@@ -197,7 +197,7 @@ def aer(doc: Document) -> Iterator[HardwareCounter]:
     device, kind = doc.path.split("/")[-2], doc.path.rpartition("aer_dev_")[2]
     for line in doc.lines:
         words = line.split()
-        if len(words) == 2 and words[0].startswith("TOTAL_ERR") and words[1].isdecimal():  # noqa: PLR2004
+        if len(words) == 2 and words[0].startswith("TOTAL_ERR") and words[1].isdecimal():
             yield HardwareCounter(f"{kind} PCI Express errors", device, int(words[1][:18]), kind == "fatal", origin=line.origin)
 
 

@@ -49,7 +49,7 @@ def meminfo(doc: Document) -> Iterator[Memory]:
 @parser(FileCache, "proc/spl/kstat/zfs/arcstats")
 def file_cache(doc: Document) -> Iterator[FileCache]:
     """`name type value`, in bytes."""
-    values = {words[0]: number(words[2]) >> 10 for _, words in doc.words() if len(words) == 3}  # noqa: PLR2004
+    values = {words[0]: number(words[2]) >> 10 for _, words in doc.words() if len(words) == 3}
     if "size" in values:
         yield FileCache(values["size"], values.get("c_min", 0), origin=doc.origin(0, "the cache of ZFS"))
 
@@ -58,7 +58,7 @@ def file_cache(doc: Document) -> Iterator[FileCache]:
 def swap_areas(doc: Document) -> Iterator[SwapArea]:
     """`file type size used priority`, in KiB."""
     for line, words in doc.words():
-        if len(words) >= 5 and words[2].isdecimal() and words[3].isdecimal():  # noqa: PLR2004
+        if len(words) >= 5 and words[2].isdecimal() and words[3].isdecimal():
             yield SwapArea(words[0], number(words[2]), number(words[3]), origin=line.origin)
 
 

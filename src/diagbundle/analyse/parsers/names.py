@@ -156,7 +156,7 @@ def udp_ports(doc: Document) -> Iterator[UdpPort]:
 
 def _address(digits: str) -> str:
     """Of IPv6 only whether it is any address, ::1, or another one: more is not needed to tell who listens on loopback."""
-    if len(digits) == 8:  # noqa: PLR2004
+    if len(digits) == 8:
         return ".".join(str(byte) for byte in reversed(bytes.fromhex(digits)))
     return {"0" * 32: "::", "0" * 24 + "01000000": "::1"}.get(digits, digits.lower())
 
@@ -177,7 +177,9 @@ def unresolved(event: Event) -> Iterator[UnresolvedName]:
         and not _NOT.search(text)
         and event.facility not in ("named", "dnsmasq", "unbound", "systemd-resolved", "sudo")
     ):
-        yield UnresolvedName(name=name_in(text), no_such_name=bool(hard and not soft), time=event.time, who=event.facility, origin=event.origin)
+        yield UnresolvedName(
+            name=name_in(text), no_such_name=bool(hard and not soft), time=event.time, who=event.facility, origin=event.origin
+        )
 
 
 def name_in(text: str) -> str:
@@ -185,6 +187,6 @@ def name_in(text: str) -> str:
     for pattern in _NAMED:
         for found in pattern.finditer(text):
             name = found["name"].lower().rstrip(".")
-            if name not in _NO_NAMES and not re.fullmatch(r"[\d.]+", name) and ("." in name or len(name) > 2):  # noqa: PLR2004
+            if name not in _NO_NAMES and not re.fullmatch(r"[\d.]+", name) and ("." in name or len(name) > 2):
                 return name
     return ""

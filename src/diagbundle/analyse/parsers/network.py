@@ -1,7 +1,5 @@
 """Interfaces, addresses, routes, neighbours: the words of `ip`, and of the kernel where there is no `ip`."""
 
-# ruff: noqa: PLR2004 - the numbers count words and bits of the kernel's tables, named where they are met
-
 from __future__ import annotations
 
 import re

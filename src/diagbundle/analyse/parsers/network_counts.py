@@ -48,7 +48,7 @@ def name_lines(doc: Document) -> Iterator[NetCounter]:
     """A name and a number on each line."""
     for line in doc.lines:
         words = line.split()
-        if len(words) == 2 and re.fullmatch(r"\d{1,20}", words[1]):  # noqa: PLR2004
+        if len(words) == 2 and re.fullmatch(r"\d{1,20}", words[1]):
             yield NetCounter(origin=line.origin, name=words[0], value=int(words[1]), netns=_namespace(doc))
 
 
@@ -102,9 +102,9 @@ def softnet(doc: Document) -> Iterator[Softnet]:
     """Hexadecimal, a line for each CPU; since Linux 5.10 the 13th word is its number, before the line's place is."""
     for line in doc.lines:
         words = line.split()
-        if len(words) > 2 and all(re.fullmatch(r"[0-9a-f]{1,16}", word) for word in words):  # noqa: PLR2004
+        if len(words) > 2 and all(re.fullmatch(r"[0-9a-f]{1,16}", word) for word in words):
             numbers = [int(word, 16) for word in words]
-            cpu = numbers[12] if len(numbers) > 12 else line.number - 1  # noqa: PLR2004
+            cpu = numbers[12] if len(numbers) > 12 else line.number - 1
             yield Softnet(origin=line.origin, cpu=cpu, processed=numbers[0], dropped=numbers[1], squeezed=numbers[2])
 
 

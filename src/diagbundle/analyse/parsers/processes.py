@@ -80,7 +80,7 @@ def process_counters(doc: Document) -> Iterator[ProcessCounter]:
             pid=row.whole("pid"), start=row.whole("start"), name=row.text("comm"), state=row.text("state"),
             ticks=row.whole("utime") + row.whole("stime"), threads=row.whole("threads"), majflt=row.whole("majflt"),
             descriptors=-1 if row["fds"] is None else row.whole("fds"),
-            runs=int(runs[2]) if len(runs) == 3 and runs[2].isdecimal() else -1, origin=row.origin,  # noqa: PLR2004  # ns run, ns waited, times run
+            runs=int(runs[2]) if len(runs) == 3 and runs[2].isdecimal() else -1, origin=row.origin,  # ns run, ns waited, times run
         )  # fmt: skip
 
 

@@ -52,7 +52,7 @@ def _fields(text: str) -> dict[str, str]:
 
 def _type(context: str) -> str:
     words = context.split(":")
-    return words[2] if len(words) > 2 else context  # noqa: PLR2004  # user:role:type:level
+    return words[2] if len(words) > 2 else context  # user:role:type:level
 
 
 @log_parser(Denial, "avc:  denied", "avc: denied", "apparmor=")

@@ -90,7 +90,7 @@ def file_table(doc: Document) -> Iterator[FileTable]:
     """Allocated, unused, limit."""
     for line in doc.lines[:1]:
         words = line.split()
-        if len(words) == 3 and all(word.isdecimal() for word in words):  # noqa: PLR2004
+        if len(words) == 3 and all(word.isdecimal() for word in words):
             yield FileTable(*(int(word[:20]) for word in words), origin=line.origin)
 
 
@@ -104,7 +104,7 @@ _ITEMS = {
 def limit_lines(doc: Document) -> Iterator[LimitLine]:
     """Lines `domain type item value` of pam_limits."""
     for line, words in doc.words():
-        if len(words) == 4 and words[1] in {"soft", "hard", "-"} and words[2] in _ITEMS:  # noqa: PLR2004
+        if len(words) == 4 and words[1] in {"soft", "hard", "-"} and words[2] in _ITEMS:
             value = words[3]
             if value in {"unlimited", "infinity", "-1"} or value.isdecimal():
                 number = float(value[:20]) if value.isdecimal() else UNLIMITED
@@ -116,7 +116,7 @@ def users(doc: Document) -> Iterator[User]:
     """`name:x:uid:gid:…`."""
     for line in doc.lines:
         words = line.split(":")
-        if len(words) >= 4 and words[2].isdecimal() and words[3].isdecimal():  # noqa: PLR2004
+        if len(words) >= 4 and words[2].isdecimal() and words[3].isdecimal():
             yield User(words[0], int(words[2][:10]), group=int(words[3][:10]), origin=line.origin)
 
 
@@ -125,7 +125,7 @@ def groups(doc: Document) -> Iterator[User]:
     """`name:x:gid:members`."""
     for line in doc.lines:
         words = line.split(":")
-        if len(words) == 4 and words[2].isdecimal():  # noqa: PLR2004
+        if len(words) == 4 and words[2].isdecimal():
             yield User(words[0], int(words[2][:10]), is_group=True, members=tuple(filter(None, words[3].split(","))), origin=line.origin)
 
 

@@ -116,12 +116,12 @@ def clock_is_right(daemons: list[TimeDaemon], sources: list[TimeSource], probes:
 def synchronised(about: list[About], daemons: list[TimeDaemon], sources: list[TimeSource], control: list[TimeControl]) -> Iterator[Finding]:
     """Whether the time daemon has found servers that it follows.
 
-    Warning: it runs, but says that it is not synchronised, or has chosen no server although it has some (none answered its last
-    eight questions, or they contradict each other). Where only its list of servers was collected, none of them must have answered;
-    where only `timedatectl` was, it must say that its service is active and the clock not synchronised. In the first 10 minutes after a start that is a note, and so is a
-    daemon that has no servers at all, since their names were not found. A daemon that does not
-    run is a note here: whether it should is told by the verdicts on services.
-    Do: `chronyc sources -v` or `ntpq -pn`; open UDP port 123 to the servers, correct their names, remove those that are wrong.
+    Warning: it runs, but says that it is not synchronised, or has chosen no server although it has some (none answered its last eight
+    questions, or they contradict each other). Where only its list of servers was collected, none of them must have answered; where only
+    `timedatectl` was, it must say that its service is active and the clock not synchronised. In the first 10 minutes after a start that
+    is a note, and so is a daemon that has no servers at all, since their names were not found. A daemon that does not run is a note
+    here: whether it should is told by the verdicts on services. Do: `chronyc sources -v` or `ntpq -pn`; open UDP port 123 to the
+    servers, correct their names, remove those that are wrong.
     """
     now = {each.by: each for each in latest(daemons)}
     young = 0 < about[0].uptime < YOUNG

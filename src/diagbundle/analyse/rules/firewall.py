@@ -27,7 +27,7 @@ def _where(each: PacketRule | Chain) -> str:
 
 
 def _shown(each: PacketRule) -> str:
-    return each.text if len(each.text) <= 120 else each.text[:117] + "…"  # noqa: PLR2004
+    return each.text if len(each.text) <= 120 else each.text[:117] + "…"
 
 
 def _in_vain(probes: Iterable[Probe], each: PacketRule) -> list[Probe]:
@@ -127,7 +127,7 @@ def replies(chains: list[Chain], rules: list[PacketRule], connections: list[Conn
     Add near the top: `ct state established,related accept`, or `iptables -I INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT`.
     """
     now = Filter(chains, rules)
-    has_six = any(route.family == 6 for route in default_routes(routes))  # noqa: PLR2004
+    has_six = any(route.family == 6 for route in default_routes(routes))
     for base in now.bases("input", "output"):
         if base.family not in _IP or (base.family == "ip6" and not has_six):
             continue
@@ -214,7 +214,7 @@ def by_chance(chains: list[Chain], rules: list[PacketRule]) -> Iterator[Finding]
         for each in of.values():
             grew, first = packets_between(before, each), before.find(each)
             is_random = "random" in each.conditions
-            if each.verdict not in _DROPS or not (is_random or (each.identity in early and grew >= 10)):  # noqa: PLR2004
+            if each.verdict not in _DROPS or not (is_random or (each.identity in early and grew >= 10)):
                 continue
             how = "drops packets at random" if is_random else "drops packets right where they come in"
             yield Finding(
@@ -239,7 +239,7 @@ def runtime(zones: list[Zone]) -> Iterator[Finding]:
     for zone in latest(zones):
         found[zone.name][zone.is_permanent] = zone
     for name, of in found.items():
-        if len(of) == 2 and (extra := of[False].items ^ of[True].items):  # noqa: PLR2004
+        if len(of) == 2 and (extra := of[False].items ^ of[True].items):
             only = {
                 word: [item for item in sorted(extra) if item in of[key].items]
                 for word, key in (("only now", False), ("only after a restart", True))

@@ -106,11 +106,11 @@ def _times(count: int) -> str:
 def host_out_of_memory(lines: Sequence[OomLine], about: Sequence[About], memory: Sequence[Memory]) -> Iterator[Finding]:
     """The host ran out of memory, and the kernel killed a process to go on (the OOM killer).
 
-    Judged by the kernel's own words, `Out of memory: Killed process`; one finding for each program that was killed. Within the last
-    day it is critical, within the last week a warning, and older a note. The victim need not be the guilty: the kernel takes whoever
-    holds most. A kill that somebody asked for (SysRq f; `order=-1` in the line above it) is no lack of memory, and a note. Look at the table of processes that it prints above the line for who held the memory then. Give the host more memory
-    or swap, limit the one that grows (MemoryMax= of its unit), or lower what databases and Java may take; then restart what was
-    killed.
+    Judged by the kernel's own words, `Out of memory: Killed process`; one finding for each program that was killed. Within the last day
+    it is critical, within the last week a warning, and older a note. The victim need not be the guilty: the kernel takes whoever holds
+    most. A kill that somebody asked for (SysRq f; `order=-1` in the line above it) is no lack of memory, and a note. Look at the table
+    of processes that it prints above the line for who held the memory then. Give the host more memory or swap, limit the one that grows
+    (MemoryMax= of its unit), or lower what databases and Java may take; then restart what was killed.
     """
     groups: dict[str, list[Kill]] = {}
     every = [kill for kill in kills(lines) if not kill.is_group]

@@ -205,9 +205,9 @@ def programs_resolve(complaints: list[UnresolvedName], about: list[About], probe
 def _complaint(said: list[UnresolvedName], now: float, *, is_default: bool, works: bool) -> Finding:
     said = sorted(said, key=lambda each: each.time)
     ages = [now - each.time if now and each.time else 0.0 for each in said]
-    bites = not is_default and (sum(age < HOUR for age in ages) > 1 or sum(age < DAY for age in ages) > 9)  # noqa: PLR2004
+    bites = not is_default and (sum(age < HOUR for age in ages) > 1 or sum(age < DAY for age in ages) > 9)
     names = list(dict.fromkeys(each.name for each in reversed(said) if each.name))
-    what = f"{', '.join(names[:3])}{f' and {len(names) - 3} other names' if len(names) > 3 else ''}" if names else "names"  # noqa: PLR2004
+    what = f"{', '.join(names[:3])}{f' and {len(names) - 3} other names' if len(names) > 3 else ''}" if names else "names"
     why = "there is no such name (NXDOMAIN)" if said[-1].no_such_name else "no answer from DNS"
     times = "once" if len(said) == 1 else f"{len(said):,} times"
     return Finding(

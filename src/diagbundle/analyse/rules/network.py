@@ -176,7 +176,7 @@ def flapping(settings: list[NicSetting], nics: list[Nic]) -> Iterator[Finding]:
         seconds = seconds_between(first, last)
         cited = (first, last, *downs.get(last.nic, ()))
         yield Finding(
-            Severity.CRITICAL if count >= 4 else Severity.WARNING,  # noqa: PLR2004
+            Severity.CRITICAL if count >= 4 else Severity.WARNING,
             f"{last.nic} is flapping: its link (carrier) changed {f'{count:,} times' if count > 1 else 'once'}"
             + (f" in {seconds:.0f} s" if seconds >= 1 else " between two readings"),
             tuple(each.origin for each in cited),
@@ -232,7 +232,7 @@ def slow_links(modes: list[LinkMode], nics: list[Nic], settings: list[NicSetting
         nic = known.get(mode.nic)
         if INNER.match(mode.nic) or (nic and not nic.works):
             continue
-        slow = 0 < mode.speed <= 100 and mode.most >= 10 * mode.speed  # noqa: PLR2004
+        slow = 0 < mode.speed <= 100 and mode.most >= 10 * mode.speed
         if mode.duplex == "half" or slow:
             words = [f"{mode.speed:,} Mbit/s" if mode.speed else "", "half duplex" if mode.duplex == "half" else ""]
             yield Finding(
@@ -258,7 +258,7 @@ def softnet(readings: list[Softnet]) -> Iterator[Finding]:
         raise Undecided("the queues of the CPUs were read only once")
     grew = [(first, last) for first, last in found if last.dropped > first.dropped]
     count = sum(last.dropped - first.dropped for first, last in grew)
-    if count >= 10:  # noqa: PLR2004
+    if count >= 10:
         seconds = seconds_between(*grew[0])
         yield Finding(
             Severity.WARNING,

@@ -49,8 +49,8 @@ def dad_failed(addresses: list[Address], nics: list[Nic], settings: list[NicSett
                 Severity.WARNING,
                 f"{nic} cannot use its address {address}: another host has it (dadfailed)",
                 (each.origin,),
-                f"find the other host (`dmesg | grep duplicate` names its MAC), give one of both another address, then `ip -6 addr del {address}"
-                f"/{each.prefix} dev {nic}` and add it anew",
+                "find the other host (`dmesg | grep duplicate` names its MAC) and give one of both another address; then take it away here "
+                f"(`ip -6 addr del {address}/{each.prefix} dev {nic}`) and add it anew",
                 subject=nic,
                 part_of=("NET013",),
             )

@@ -18,16 +18,16 @@ LEAST = 2.0
 def without(lines: list[BondLine], about: list[About], nics: list[Nic], settings: list[NicSetting]) -> Iterator[Finding]:
     """The kernel said that a bond runs without any active interface: nothing goes through it until one has a link again.
 
-    Critical: the last word is that it has none, and the bond does not work now (or nothing tells of now, and it was said within a day). Warning: it had none for 2
-    seconds or more within the last day, and has one again. A note: longer ago. What was said before or within 2 minutes of the start
-    of the host is left out: networks are taken down and up there.
-    Look at the cables, the switch (both ports at one switch fail together) and its log; of LACP at the switch's configuration.
+    Critical: the last word is that it has none, and the bond does not work now (or nothing tells of now, and it was said within a day).
+    Warning: it had none for 2 seconds or more within the last day, and has one again. A note: longer ago. What was said before or
+    within 2 minutes of the start of the host is left out: networks are taken down and up there. Look at the cables, the switch (both
+    ports at one switch fail together) and its log; of LACP at the switch's configuration.
     """
     booted, now = about[0].booted, about[0].now
     working = {nic.name for nic in links(nics, settings).values() if nic.works}
     for bond in sorted({each.bond for each in lines}):
         said = sorted((each for each in lines if each.bond == bond and each.time > booted + SETTLED), key=lambda each: each.time)
-        gaps = [(one, two) for one, two in zip(said, [*said[1:], None], strict=True) if not one.is_up and (two is None or two.is_up)]
+        gaps = [(one, two) for one, two in zip(said, [*said[1:], None], strict=False) if not one.is_up and (two is None or two.is_up)]
         if not gaps:
             continue
         down, up = gaps[-1]
@@ -35,8 +35,9 @@ def without(lines: list[BondLine], about: list[About], nics: list[Nic], settings
             yield _finding(Severity.CRITICAL, f"{bond} has no active port: nothing goes through it", down)
         elif long := [(one, two) for one, two in gaps if two is None or two.time - one.time >= LEAST]:
             seconds = sum(two.time - one.time for one, two in long if two)
-            told = f" for {seconds:,.0f} s in all" if seconds else ""
-            title = f"{bond} had no active port {'once' if len(long) == 1 else f'{len(long):,} times'}{told}"
+            times = f"{len(long):,} times" if len(long) > 1 else ""
+            told = f"for {seconds:,.0f} s{' in all' if times else ''}" if seconds else ""
+            title = " ".join(filter(None, (f"{bond} had no active port", times, told)))
             yield _finding(Severity.WARNING if now - long[-1][0].time <= DAY else Severity.NOTE, title, *filter(None, long[-1]))
 
 

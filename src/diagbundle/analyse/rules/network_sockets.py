@@ -52,7 +52,7 @@ def conntrack(settings: list[NetSetting], counters: list[TrackingCounter]) -> It
     share = int(count.value) / int(most.value) if count and most and int(most.value) else 0.0
     room = 0.75 * int(most.value) if most else 0.0
     refused = [(a, b) for a, b in pairs(counters, "netns") if (b.dropped > a.dropped or b.early > a.early) and b.entries >= room]
-    if share < 0.75 and not refused:  # noqa: PLR2004
+    if share < 0.75 and not refused:
         return
     lost = sum(max(0, b.dropped - a.dropped) + max(0, b.early - a.early) for a, b in refused)
     used = max([b.entries for _, b in refused], default=int(count.value) if count else 0)
@@ -61,9 +61,9 @@ def conntrack(settings: list[NetSetting], counters: list[TrackingCounter]) -> It
         if most and int(most.value)
         else f"{used:,} connections"
     )
-    state = "is full" if share >= 0.95 or lost else "is nearly full"  # noqa: PLR2004
+    state = "is full" if share >= 0.95 or lost else "is nearly full"
     yield Finding(
-        Severity.CRITICAL if share >= 0.95 or lost else Severity.WARNING,  # noqa: PLR2004
+        Severity.CRITICAL if share >= 0.95 or lost else Severity.WARNING,
         f"connection tracking (conntrack) {state}: {fill}" + (f", {lost:,} connections were dropped while we looked" if lost else ""),
         tuple(each.origin for each in (count, most, *(each for pair in refused[:2] for each in pair)) if each),
         "raise net.netfilter.nf_conntrack_max and nf_conntrack_buckets; see who opens so many connections with `conntrack -L`",
@@ -106,7 +106,7 @@ def listen_queues(listeners: list[Listener], counters: list[NetCounter], owners:
             subject=f"port {each.port}",
         )
     for netns, readings in lost.items():
-        if netns not in named and _overflows(readings) >= 2:  # noqa: PLR2004
+        if netns not in named and _overflows(readings) >= 2:
             yield _overflow(netns, readings, listeners)
 
 
@@ -136,7 +136,7 @@ def ephemeral_ports(uses: list[PortUse], settings: list[NetSetting]) -> Iterator
     Mostly a program opens a connection for each request, or never closes any: let it keep and reuse them (a pool). net.ipv4.tcp_tw_reuse=1,
     a wider range and more addresses help for a while.
     """
-    span = next((each for each in latest(settings) if each.name == "net.ipv4.ip_local_port_range" and len(each.value.split()) == 2), None)  # noqa: PLR2004
+    span = next((each for each in latest(settings) if each.name == "net.ipv4.ip_local_port_range" and len(each.value.split()) == 2), None)
     low, high = (int(word) if word.isdecimal() else 0 for word in (span.value.split() if span else ("32768", "60999")))
     worst: dict[tuple[str, str], PortUse] = {}
     for use in latest(uses):
@@ -203,7 +203,7 @@ def retransmissions(counters: list[NetCounter]) -> Iterator[Finding]:
     for netns, readings in _read_twice(counters).items():
         again, sent = more(readings, "TcpRetransSegs"), more(readings, "TcpOutSegs")
         first = more(readings, "TcpExtTCPSynRetrans")
-        if again < 10 or again < 0.03 * (sent + again):  # noqa: PLR2004
+        if again < 10 or again < 0.03 * (sent + again):
             continue
         yield Finding(
             Severity.WARNING,
@@ -233,7 +233,7 @@ def udp(counters: list[NetCounter]) -> Iterator[Finding]:
         ):
             names = [f"{family}{name}" for family in ("Udp", "Udp6") if more(readings, f"{family}{name}")]
             count = sum(more(readings, each) for each in names)
-            if count >= 10:  # noqa: PLR2004
+            if count >= 10:
                 yield Finding(
                     Severity.WARNING,
                     f"{count:,} UDP datagrams {words} {_span(readings, names[0])}{where(netns)}",
@@ -256,7 +256,7 @@ def socket_memory(memory: list[SocketMemory], settings: list[NetSetting], counte
         name = f"net.ipv4.{each.protocol.lower()}_mem"
         limit = limits.get(name)
         words = limit.value.split() if limit else []
-        if not each.netns and len(words) == 3 and words[2].isdecimal() and int(words[2]) and each.pages >= 0.85 * int(words[2]) and limit:  # noqa: PLR2004
+        if not each.netns and len(words) == 3 and words[2].isdecimal() and int(words[2]) and each.pages >= 0.85 * int(words[2]) and limit:
             yield Finding(
                 Severity.CRITICAL if each.pages >= int(words[2]) else Severity.WARNING,
                 f"{each.protocol} sockets use {each.pages:,} of {int(words[2]):,} pages of memory that they may "
@@ -295,7 +295,7 @@ def reverse_path(counters: list[NetCounter]) -> Iterator[Finding]:
     """
     for netns, readings in _read_twice(counters).items():
         count = more(readings, "TcpExtIPReversePathFilter")
-        if count >= 10:  # noqa: PLR2004
+        if count >= 10:
             yield Finding(
                 Severity.WARNING,
                 f"{count:,} packets were dropped by the reverse path filter (rp_filter) "

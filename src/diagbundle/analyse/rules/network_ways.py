@@ -118,7 +118,7 @@ def _is_on(settings: Iterable[NetSetting], name: str, nic: str) -> bool:
 
 
 @rule("NET012", "two interfaces in one network", Address, uses=(Nic, NicSetting, NetSetting, AddressProbe, RoutingRule))
-def arp_flux(  # noqa: PLR0913, PLR0917
+def arp_flux(
     addresses: list[Address],
     nics: list[Nic],
     files: list[NicSetting],
@@ -137,10 +137,10 @@ def arp_flux(  # noqa: PLR0913, PLR0917
     networks: dict[object, dict[str, Address]] = defaultdict(dict)
     for each in latest(addresses):
         nic = known.get(each.nic)
-        if ":" not in each.address and each.is_global and each.prefix < 31 and nic and nic.works and nic.is_wire and not nic.master:  # noqa: PLR2004
+        if ":" not in each.address and each.is_global and each.prefix < 31 and nic and nic.works and nic.is_wire and not nic.master:
             networks[each.network].setdefault(each.nic, each)
     for network, on in networks.items():
-        if len(on) < 2 or all(_is_on(settings, "arp_ignore", nic) or _is_on(settings, "arp_filter", nic) for nic in on):  # noqa: PLR2004
+        if len(on) < 2 or all(_is_on(settings, "arp_ignore", nic) or _is_on(settings, "arp_filter", nic) for nic in on):
             continue
         macs = {known[nic].mac.lower() for nic in on}
         seen = [probe for probe in probes if probe.is_own and any(mac.lower() in macs for mac in probe.macs)]

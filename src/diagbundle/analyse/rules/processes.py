@@ -145,7 +145,9 @@ def asleep(processes: Sequence[Process], counts: Sequence[TaskCount], counters: 
             f"and the load is {load:g}",
             (*(each.origin for each in those[:SHOWN]), now.origin),
             "look what their commands have in common (a disk, a file server) and mend that; they cannot be killed until then",
-            detail="; ".join([f"{count} times {command[:120]}" for command, count in commands] + [f"waiting in {each}" for each, _ in places]),
+            detail="; ".join(
+                [f"{count} times {command[:120]}" for command, count in commands] + [f"waiting in {each}" for each, _ in places]
+            ),
             subject=names[0][0],
         )
 

@@ -281,7 +281,7 @@ def answers_are_read(garbled: list[GarbledAnswer], about: list[About], settings:
     if not said:
         return
     ages = [now - each.time if now and each.time else 0.0 for each in said]
-    bites = sum(age < HOUR for age in ages) > 1 or sum(age < DAY for age in ages) > 9  # noqa: PLR2004
+    bites = sum(age < HOUR for age in ages) > 1 or sum(age < DAY for age in ages) > 9
     proxy = next((each for each in settings if each.name in PROXIES and each.place), None)
     places = list(dict.fromkeys(each.place for each in reversed(said) if each.place))
     what = f"answers of {places[0]}" if places else "answers of servers"

@@ -62,9 +62,9 @@ def selinux_denials(
 
     Judged by the audit log and the kernel's log, where there is none by what setroubleshoot retells, for each program and its type: a
     warning if it was denied at least 3 times, last within a day before the host was asked, in enforcing mode; fewer, older and
-    permissive ones are notes (in permissive mode nothing was denied in truth). `ausearch -m AVC -ts recent | audit2why` explains each. Most often a file has the wrong label (restorecon
-    -Rv PATH, semanage fcontext for a new place), a boolean must be set (setsebool -P), or a port be named (semanage port). Do not
-    switch SELinux off to be rid of it.
+    permissive ones are notes (in permissive mode nothing was denied in truth). `ausearch -m AVC -ts recent | audit2why` explains each.
+    Most often a file has the wrong label (restorecon -Rv PATH, semanage fcontext for a new place), a boolean must be set (setsebool
+    -P), or a port be named (semanage port). Do not switch SELinux off to be rid of it.
     """
     groups: dict[tuple[str, str, bool], list[Denial]] = {}
     lenient = any(each.mode == "permissive" for each in latest(states))

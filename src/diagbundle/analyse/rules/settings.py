@@ -155,7 +155,7 @@ def _finding(file: str, severity: Severity, those: Sequence[tuple[Wanted, Settin
     fresh = about.booted and those[0][0].line.mtime > about.booted
     return Finding(
         severity,
-        f"{count} of {file} {'are' if len(those) > 1 else 'is'} not in force: {'; '.join(said[:3])}" + (" …" if len(said) > 3 else ""),  # noqa: PLR2004
+        f"{count} of {file} {'are' if len(those) > 1 else 'is'} not in force: {'; '.join(said[:3])}" + (" …" if len(said) > 3 else ""),
         tuple(origin for want, real in those[:6] for origin in (want.line.origin, real.origin)),
         "if the file is right, load it: sysctl --system (and look at its errors); if the running value is, write it into the file",
         detail="; ".join((*said[3:], *(["the file was written after the last start: perhaps it was never loaded"] if fresh else []))),
