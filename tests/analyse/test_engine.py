@@ -329,3 +329,44 @@ def test_the_zone_of_another_tools_report_is_that_of_date(date, hour):
     desk = Desk({"var/log/messages": "Mar  6 09:30:00 db1 prog: spoon a bent\n", "sos_commands/date/date": date + "\n"})
     desk.head = Head()
     assert heard(log_rule(), desk) == [("warning", f"a bent once, Mar 06 {hour}:00 UTC")]
+
+
+def test_what_other_hosts_say_to_a_log_server_does_not_accuse_it():
+    lines = "Mar  6 09:00:11 esx1 kernel: spoon a bent\nMar  6 09:00:12 desk kernel: hello\nMar  6 09:00:13 esx2 kernel: spoon b bent\n"
+    desk = Desk({"var/log/messages": lines, "etc/hostname": "desk.example.net\n"})
+    desk.head = Head(created=NOW, finished=NOW, zone="UTC", name="desk")
+    assert heard(log_rule(kernel=True), desk) == ["clear"]
+    desk = Desk({"var/log/remote/esx1.log": "Mar  6 09:00:11 esx1 kernel: spoon a bent\n", "etc/hostname": "desk\n"})
+    assert heard(log_rule(kernel=True), desk) == ["undecided"]
+
+
+def test_a_host_that_was_renamed_is_still_accused():
+    desk = Desk({"var/log/kern.log": "Mar  6 09:00:11 ip-10-0-0-1 kernel: spoon a bent\n", "etc/hostname": "db1\n"})
+    assert heard(log_rule(kernel=True), desk) == [("warning", "a bent once, Mar 06 09:00:11 UTC")]
+
+
+def test_lines_without_a_time_far_behind_a_dated_one_have_that():
+    lines = "2018-03-13T06:37:41Z 1 [Note] begins\n" + "x" * 100 + "\n" * 500 + "spoon a bent\n" + "y\n" * 300_000 + "spoon a bent\n"
+    answer = heard(log_rule(recent="9999d"), Desk({"var/log/mysql/error.log": lines}))
+    assert answer == [("warning", "a bent 2 times, Mar 13 06:37:41 UTC")]
+
+
+def test_a_log_that_was_rotated_on_a_day_holds_nothing_younger():
+    desk = Desk({"var/log/messages-20250301": "Feb 20 10:00:00 desk prog: spoon a bent\n"})
+    analysis = analyse(desk, with_rules(Registry([], [], []), [next(parse(log_rule(recent="9999d"), "x")).announced()]), finder)
+    assert only(analysis).finding.since == 1740045600.0
+
+
+def test_uptime_dates_a_dmesg():
+    files = {
+        "sos_commands/kernel/dmesg": "[ 6066.0] spoon a bent\n".replace("6066.0", "6066.000"),
+        "uptime": " 10:00:00 up  1:50,  1 user\n",
+    }
+    desk = Desk(files | {"date": "Fri Mar  6 10:00:00 UTC 2026\n"})
+    desk.head = Head()
+    assert heard(log_rule(), desk) == [("warning", "a bent once, Mar 06 09:51:06 UTC")]
+
+
+def test_a_priority_before_an_iso_time_is_none_of_the_year():
+    lines = "<3>2026-03-06T09:33:40.54+00:00 desk kernel: [   29.782109] spoon a bent\n"
+    assert heard(log_rule(kernel=True), Desk({"var/log/kern.log": lines})) == [("warning", "a bent once, Mar 06 09:33:40 UTC")]

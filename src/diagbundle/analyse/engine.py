@@ -10,6 +10,7 @@ from diagbundle.analyse.evidence.document import Document, take
 from diagbundle.analyse.evidence.entry import START, Entry, Evidence, Index
 from diagbundle.analyse.fact import Fact
 from diagbundle.analyse.facts.about import About
+from diagbundle.analyse.facts.others import OtherHost
 from diagbundle.analyse.facts.unanswered import Unanswered
 from diagbundle.analyse.host import about_of, clock_of
 from diagbundle.analyse.log.found import Finder
@@ -78,6 +79,8 @@ class Engine:
         heard = Ears(self._evidence, self._index, self._about, self._finder).hear(self._registry.log_parsers)
         self._take(heard)
         self._known[About] = _Known([self._about], 1)
+        others = [OtherHost(name, len(lines), origin=lines[0]) for name, lines in heard.others.items()]
+        self._known[OtherHost] = _Known(others, len(heard.logs), [] if heard.logs else ["there are no logs"], all_absent=False)
         self._known[Unanswered] = _Known(list(_unanswered(self._evidence.entries)), 1)
         verdicts = [verdict for rule in self._registry.rules for verdict in self._judge(rule)]
         return Analysis(self._about, verdicts, self._unparsed, {kind: known.facts for kind, known in self._known.items()}, heard)

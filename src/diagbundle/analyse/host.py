@@ -21,6 +21,8 @@ _ZONES = {
     "IST": "Asia/Kolkata", "AEST": "Australia/Sydney", "AEDT": "Australia/Sydney", "NZST": "Pacific/Auckland", "NZDT": "Pacific/Auckland",
     "UTC": "UTC", "GMT": "UTC",
 }  # fmt: skip
+_ROTATED = re.compile(r"[-.]((?:19|20)\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|1\d|2[0-8])(?:\.log)?\Z")
+"""The day on which logrotate put a file away, as its name says it."""
 _SMALL, _DAY = 1 << 20, 86400.0
 _DATES = ("sos_commands/date/date_--utc", "sos_commands/date/date", "date")
 _STAMPS = ("%a %b %d %H:%M:%S %Z %Y", "%a %d %b %Y %I:%M:%S %p %Z", "%a %b %d %I:%M:%S %p %Z %Y", "%a %d %b %Y %H:%M:%S %Z")
@@ -39,7 +41,7 @@ def about_of(evidence: Evidence, index: Index) -> About:
     booted = _number(r"(?m)^btime (\d+)", files.text("proc/stat"))
     if not booted and now:
         uptime = _number(r"\A(\d+\.\d+)", files.text("proc/uptime"))
-        booted = now - uptime if uptime else _booted(files.text("sos_commands/kernel/dmesg"))
+        booted = now - uptime if uptime else _booted(files.text("sos_commands/kernel/dmesg")) or _up(files, now)
     release = re.search(r"(?m)^PRETTY_NAME=[\"']?([^\"'\n]*)", files.text("etc/os-release") or files.text("usr/lib/os-release"))
     _, node, release_of_kernel, *_ = *files.text("sos_commands/kernel/uname_-a").split(), "", "", ""
     name = head.name or files.text("sos_commands/host/hostname").strip() or node or files.text("etc/hostname").strip()
@@ -47,7 +49,8 @@ def about_of(evidence: Evidence, index: Index) -> About:
     ends = [entry.started for entry in evidence.entries if entry.path == "proc/stat"]
     return About(
         origin=Origin(MANIFEST, 1, f"collected {datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M:%S} UTC" if now else ""),
-        now=now, booted=booted, name=name, os=head.os or (release[1] if release else files.text("etc/redhat-release").strip()),
+        now=now, booted=booted, name=name, names=_names(name, files),
+        os=head.os or (release[1] if release else files.text("etc/redhat-release").strip()),
         kernel=head.kernel or files.text("proc/sys/kernel/osrelease").strip() or release_of_kernel, zone=zone,
         incomplete="" if head.complete else head.reason or "it is partial",
         seconds=max(0.0, ends[0] - starts[0]) if starts and ends and starts[0] and ends[0] else 0.0,
@@ -57,6 +60,9 @@ def about_of(evidence: Evidence, index: Index) -> About:
 def clock_of(about: About, entry: Entry) -> Clock:
     """What dates the lines of a piece of evidence: the host's zone, when it was last written, when the host was started."""
     newest = entry.mtime or entry.started or about.now
+    if rotated := _ROTATED.search(entry.path):
+        year, month, day = (int(part) for part in rotated.groups())
+        newest = min(newest, datetime(year, month, day, tzinfo=UTC).timestamp() + 2 * _DAY)
     if about.now and newest > about.now + _DAY:
         newest = about.now  # whoever unpacked it did not keep the times
     return Clock(zone=zone_named(about.zone) or UTC, newest=newest, booted=about.booted)
@@ -80,8 +86,29 @@ class _Files:
 
 def _booted(dmesg: str) -> float:
     """When the host was started, by a line of the kernel that tells both: seconds since then, and audit's time of day."""
-    both = re.search(r"(?m)^\[ *(\d+\.\d+)\].* audit\((\d{9,10}\.\d{3}):\d+\)", dmesg)
+    both = re.search(r"(?m)^\[ *(\d+\.\d+)\].* (?:audit\(|setting system clock to \S+ UTC \()(\d{9,10}(?:\.\d{3})?)[:)]", dmesg)
     return float(both[2]) - float(both[1]) if both else 0.0
+
+
+def _up(files: _Files, now: float) -> float:
+    """When the host was started, as `uptime` tells it, to the minute."""
+    text = files.text("uptime") or files.text("sos_commands/host/uptime")
+    said = re.search(r"up +(?:(\d+) days?, +)?(?:(\d+):(\d\d)|(\d+) min)", text)
+    if not said:
+        return 0.0
+    days, hours, minutes, alone = (int(part or 0) for part in said.groups())
+    return now - (days * 1440 + hours * 60 + minutes + alone) * 60
+
+
+def _names(name: str, files: _Files) -> tuple[str, ...]:
+    """All names by which the host calls itself."""
+    said = [name, "localhost", files.text("etc/hostname"), files.text("proc/sys/kernel/hostname"), files.text("sos_commands/host/hostname")]
+    said += files.text("sos_commands/kernel/uname_-a").split()[1:2]
+    for line in files.text("etc/hosts").splitlines():
+        if line.startswith(("127.", "::1")):
+            said += line.partition("#")[0].split()[1:]
+    full = [each.strip().lower() for each in said if each.strip()]
+    return tuple(dict.fromkeys(part for each in full for part in (each, each.partition(".")[0])))
 
 
 def _number(pattern: str, text: str) -> float:

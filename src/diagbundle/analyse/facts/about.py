@@ -16,6 +16,8 @@ class About(Fact):
     booted: float = 0.0
     """When it was started, by the same clock."""
     name: str = ""
+    names: tuple[str, ...] = ()
+    """All names by which it calls itself, short and full, in lower case."""
     os: str = ""
     kernel: str = ""
     zone: str = ""

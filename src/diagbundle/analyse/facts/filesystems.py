@@ -210,6 +210,16 @@ class NoRoom(Fact):
 
 
 @dataclass(frozen=True)
+class NoWrite(Fact):
+    """A program's word that it could not write because the file system is read-only."""
+
+    time: float = 0.0
+    who: str = ""
+    path: str = ""
+    """The file it was about, as far as it is named."""
+
+
+@dataclass(frozen=True)
 class RemoteOps(Fact):
     """How one network mount answers: requests since it was mounted."""
 

@@ -92,6 +92,10 @@ class UdpPort(Fact):
 
     address: str = ""
     port: int = 0
+    waiting: int = 0
+    """Bytes that the program has not fetched yet."""
+    drops: int = 0
+    """Datagrams that were thrown away since it was opened."""
 
 
 def unanswered(complaints: Sequence[UnresolvedName], now: float) -> list[UnresolvedName]:

@@ -28,6 +28,8 @@ class Event:
     priority: int | None = None
     """As syslog counts, where it stands beside the text: 0 emergency … 3 error, 4 warning, 6 information, 7 debug."""
     pid: int = 0
+    host: str = ""
+    """Who said it, where a line names a host: on a log server others speak, too."""
     acknowledged: bool = False
     """Whether somebody cleared the kernel's log after this line: it was seen, and accuses nobody any more."""
 

@@ -17,9 +17,10 @@ LONGEST_LINE = 16 << 10
 MOST = 2_000
 """Lines that are kept of one log for one listener: the first, and the last ones. What is said a million times is known by then."""
 _HEAD = 64
-_BEFORE = 40
-"""Lines that are looked back at for a time, where a line has none of its own."""
+_NEAR = 256 << 10
+"""Bytes at the end of what was read before, and at the beginning of a log, that are looked through for a time."""
 _DATED = re.compile(rb"[^\n]{0,40}?\d[:.]\d\d|\{|type=|[IWEF]\d{4} ")
+_DATED_LINE = re.compile(rb"(?m)^[^\n]{0,40}?(?:\d\d:\d\d|\d{4}\.\d{3})")
 _PART = 4 << 20
 """Bytes without an end of a line that are taken for a line."""
 
@@ -30,7 +31,7 @@ class Raw(NamedTuple):
     number: int
     data: bytes
     before: bytes
-    """The beginning of the nearest line before it that has a time, where it has none itself."""
+    """The beginning of the nearest line before it that has a time, where it has none itself; at the beginning of a log of the next one."""
 
 
 @dataclass
@@ -63,6 +64,24 @@ class Kept:
         yield from self.last
 
 
+class Dated:
+    """Finds, for lines without a time, the nearest one before them that has one. Asked in their order, it looks at each byte once."""
+
+    def __init__(self, block: bytes, before: bytes) -> None:
+        self._block, self._before = block, before
+        self._known: bytes | None = None
+        self._asked = 0
+
+    def before(self, start: int) -> bytes:
+        """The beginning of that line; at the beginning of a log that of the next one that has a time; b"" where there is none."""
+        if self._known is None:
+            first = _last_dated(self._before, 0, len(self._before)) if self._before else _first_dated(self._block)
+            self._known = first
+        self._known = _last_dated(self._block, self._asked, start) or self._known
+        self._asked = start
+        return self._known
+
+
 L = TypeVar("L")
 
 
@@ -79,14 +98,17 @@ class Sieve(Generic[L]):
 
     def take(self, pieces: Iterable[bytes], wants: Callable[[L, bytes], bool]) -> None:
         """The whole log. `wants` says whether a listener wants a line at all."""
+        before = b""
         for block, first in self._blocks(pieces):
+            dated = Dated(block, before)
             for start, stop, number, found in self._lines(block, first):
                 data = block[start:stop]
-                raw = Raw(number, data, b"" if _DATED.match(data) else _dated_before(block, start))
+                raw = Raw(number, data, b"" if _DATED.match(data) else dated.before(start))
                 for index in found:
                     for listener in self.whose[index]:
                         if wants(listener, data):
                             self.kept.setdefault(id(listener), (listener, Kept()))[1].add(raw)
+            before = block[-_NEAR:]
 
     def _blocks(self, pieces: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
         """Whole lines, many at a time, with the number of the first."""
@@ -124,13 +146,12 @@ class Sieve(Generic[L]):
             yield start, stop, number, found
 
 
-def _dated_before(block: bytes, start: int) -> bytes:
-    """The beginning of the nearest line before one that has no time: of a trace of many lines only the first is dated."""
-    for _ in range(_BEFORE):
-        if start <= 0:
-            break
-        begin = block.rfind(b"\n", max(0, start - 1 - LONGEST_LINE), start - 1) + 1
-        if _DATED.match(block, begin):
-            return block[begin : min(start - 1, begin + _HEAD)]
-        start = begin
-    return b""
+def _first_dated(block: bytes) -> bytes:
+    first = _DATED_LINE.search(block, 0, _NEAR)
+    return block[first.start() : first.start() + _HEAD].partition(b"\n")[0] if first else b""
+
+
+def _last_dated(block: bytes, start: int, end: int) -> bytes:
+    """The beginning of the last line in a stretch that has a time."""
+    last = next(iter(deque(_DATED_LINE.finditer(block, start, end), 1)), None)
+    return block[last.start() : last.start() + _HEAD].partition(b"\n")[0] if last else b""

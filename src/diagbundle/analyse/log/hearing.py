@@ -35,6 +35,8 @@ class Heard:
     """Paths of all logs that were read."""
     kernel: list[str] = field(default_factory=list)
     """Those of them in which the kernel speaks."""
+    others: dict[str, list[Origin]] = field(default_factory=dict)
+    """Lines that other hosts said, by their names: this one only keeps them."""
     unread: dict[str, str] = field(default_factory=dict)
     """Logs that could not be read to their end, and why; and parsers that failed."""
 
@@ -50,6 +52,9 @@ class Ears:
     _seen: dict[tuple[int, int], str] = field(default_factory=dict, init=False)
     """What was said (its hash) and when, in steps of `SAME`: the log that told of it first."""
 
+    _speaks: set[str] = field(default_factory=set, init=False)
+    """Logs in which this host is named."""
+
     def hear(self, listeners: Sequence[LogParser]) -> Heard:
         """Every listener hears the events that hold one of its words, each once, whichever logs tell of it."""
         heard = Heard()
@@ -61,7 +66,7 @@ class Ears:
         for entry in logs_of(self.evidence.entries):
             heard.logs.append(entry.path)
             try:
-                for event, those in self._events(entry, find, whose):
+                for event, those in self._own(entry, list(self._events(entry, find, whose)), heard):
                     if event.is_kernel and entry.path not in heard.kernel:
                         heard.kernel.append(entry.path)
                     if not self._is_told_elsewhere(event):
@@ -80,12 +85,38 @@ class Ears:
         self._seen.setdefault((said, when), event.origin.path)
         return told
 
+    def _own(self, entry: Entry, events: list[tuple[Event, list[LogParser]]], heard: Heard) -> Iterator[tuple[Event, list[LogParser]]]:
+        """Without what other hosts said. One strange name alone, in a file that never has ours, is the name we had before."""
+        strangers = {event.host.lower() for event, _ in events if self._is_stranger(event, entry)}
+        is_relay = entry.path in self._speaks or len(strangers) > 1 or _RELAYED.search(entry.path) is not None
+        for event, those in events:
+            if is_relay and event.host.lower() in strangers:
+                heard.others.setdefault(event.host.lower(), []).append(event.origin)
+            else:
+                yield event, those
+
+    def _is_stranger(self, event: Event, entry: Entry) -> bool:
+        """Whether a line names another host, where lines name hosts at all."""
+        return (
+            bool(event.host and self.about.names)
+            and event.host.lower() not in self.about.names
+            and (event.is_kernel or _SYSLOG.search(entry.path) is not None)
+        )
+
+    def _blocks(self, entry: Entry) -> Iterator[bytes]:
+        """The content of a log; it is noted where our own name stands in it."""
+        names = [f" {name} ".encode() for name in self.about.names if name != "localhost"]
+        for block in self.evidence.blocks(entry):
+            if entry.path not in self._speaks and any(name in block for name in names):
+                self._speaks.add(entry.path)
+            yield block
+
     def _events(self, entry: Entry, find: Find, whose: Sequence[Sequence[LogParser]]) -> Iterator[tuple[Event, list[LogParser]]]:
         """The events of one log, in its order, and who hears each."""
         is_export = form_of(entry) == "export"
         sieve = Sieve(find, whose, b"\n\n" if is_export else b"\n")
         is_kernel = _KERNEL_ONLY.search(entry.path) is not None
-        sieve.take(self.evidence.blocks(entry), lambda each, data: not each.kernel or is_kernel or b"kernel" in data)
+        sieve.take(self._blocks(entry), lambda each, data: not each.kernel or is_kernel or b"kernel" in data)
         lines: dict[int, tuple[Raw, list[LogParser], int]] = {}
         for listener, kept in sieve.kept.values():
             for raw in kept:
@@ -130,6 +161,9 @@ class Ears:
 
 _EARLIER = re.compile(r"var/log/dmesg|pstore|vmcore|kdump|var/crash")
 _SECONDS = re.compile(rb"(?m)^(?:<\d+>)?\[ *(\d{1,9}\.\d{3,9})\]")
+_SYSLOG = re.compile(r"var/log/(?:.*/)?(?:messages|syslog|kern|auth|secure|daemon|user|cron|mail|maillog|local\d)|/remote/|/hosts?/")
+"""Logs in whose lines the host stands behind the time."""
+_RELAYED = re.compile(r"/(?:remote|hosts?|rsyslog|clients?|relay)/")
 _KERNEL_ONLY = re.compile(r"kmsg|dmesg|kern\.log|pstore")
 _KERNEL = re.compile(r"kmsg|dmesg|kern\.log|/messages|/syslog|journalctl")
 

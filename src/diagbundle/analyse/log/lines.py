@@ -75,7 +75,7 @@ class Reader:
         if boot := _SINCE_BOOT.match(line):
             time, certainty = self._clock.since_boot(float(boot[1]))
             who = self._name if self._is_server else "kernel"
-            return Event(line[boot.end() :], origin, time, certainty or UNKNOWN, who, None, 0, float(boot[1]) < self._acknowledged)
+            return Event(line[boot.end() :], origin, time, certainty or UNKNOWN, who, acknowledged=float(boot[1]) < self._acknowledged)
         return self._plain(line, origin)
 
     def _plain(self, line: str, origin: Origin) -> Event:
@@ -101,9 +101,9 @@ class Reader:
         says = _SYSLOG5.match(rest) if head[2] else None
         if says:
             pid = int(says["pid"]) if says["pid"].isdecimal() and len(says["pid"]) < _DIGITS else 0
-            return Event(rest[says.end() :].lstrip("\ufeff"), origin, *when, says["name"], priority, pid)
+            return Event(rest[says.end() :].lstrip("\ufeff"), origin, *when, says["name"], priority, pid, says["host"])
         event = self._said(rest, origin, when, is_syslog=True)
-        return Event(event.text, origin, event.time, event.certainty, event.facility, priority, event.pid)
+        return Event(event.text, origin, event.time, event.certainty, event.facility, priority, event.pid, event.host)
 
     @property
     def newest(self) -> float:
@@ -131,7 +131,7 @@ class Reader:
             text = text[boot.end() :]
         name = says["name"].rpartition("/")[2] or says["name"]
         pid = int(says["pid"]) if says["pid"] and len(says["pid"]) < _DIGITS else 0
-        return Event(text, origin, *when, name, LEVELS.get(says["level"]) if says["level"] else None, pid)
+        return Event(text, origin, *when, name, LEVELS.get(says["level"]) if says["level"] else None, pid, says["host"])
 
     def _json(self, line: str, origin: Origin) -> Event | None:
         """A row of the kernel's ring, a container's log, or a log whose lines are JSON."""
@@ -159,7 +159,7 @@ class Reader:
         facility = "kernel" if prio >> 3 == 0 else "user"
         text = str(row.get("text") or "")
         cited = Origin(origin.path, origin.line, f"[{seconds:12.6f}] {text}"[:400], origin.at)
-        return Event(text, cited, time, certainty or UNKNOWN, facility, prio & 7, 0, seconds < self._acknowledged)
+        return Event(text, cited, time, certainty or UNKNOWN, facility, prio & 7, acknowledged=seconds < self._acknowledged)
 
 
 def _rank(row: dict[str, object]) -> int | None:

@@ -58,7 +58,7 @@ _OF_DIGITS, _OF_LETTERS = (tuple(_COMPILED[at] for at in those) for those in ((0
 _LETTERS = re.compile(r"[A-Z][a-z]{2},? +[A-Z\d]|[IWEF]\d{4} ")
 """How a time begins that begins with a letter."""
 _LEAD = re.compile(
-    r"(?:\x1b\[[\d;]*m)*[\s\[(<\"']{0,4}(?:<?\d{1,3}>\d? ?)?(?:\d{1,7}:[XCSM] )?(?:(?:time|ts|t|timestamp|date|when)[=:] ?[\"']?)?[\[(]?"
+    r"(?:\x1b\[[\d;]*m)*[\s\[(<\"']{0,4}(?:<?\d{1,3}>(?:\d )?)?(?:\d{1,7}:[XCSM] )?(?:(?:time|ts|t|timestamp|date|when)[=:] ?[\"']?)?[\[(]?"
 )
 """What may stand before a time: brackets, a syslog priority, redis' role, the name of the field."""
 _ACCESS = re.compile(r"\[(\d{1,2}/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\]")

@@ -28,7 +28,7 @@ def told(status: str, asked: float) -> dict[str, Any]:
     state = _STATES.get(found[1], found[1].lower())
     health = next((word for word in ("unhealthy", "healthy") if f"({word})" in status), "")
     known: dict[str, Any] = {"state": "paused" if "(Paused)" in status else state, "health": health}
-    known |= {"exit": int(found[2])} if found[2] and len(found[2]) < 5 else {}  # noqa: PLR2004  # no status is longer
+    known |= {"exit": int(found[2])} if found[2] and len(found[2]) < 5 else {}  # no status is longer
     return known | ({"started": when} if state == "running" else {"finished": when} if state == "exited" else {})
 
 
@@ -51,7 +51,7 @@ def columns(doc: Document) -> Iterator[Container]:
         return
     for line in doc.lines:
         words = line.split()
-        if len(words) > 4 and re.fullmatch(r"[0-9a-f]{12,64}", words[0]) and (known := told(line, doc.entry.started)):  # noqa: PLR2004
+        if len(words) > 4 and re.fullmatch(r"[0-9a-f]{12,64}", words[0]) and (known := told(line, doc.entry.started)):
             yield Container(
                 engine="podman" if "podman" in doc.path else "docker",
                 ident=words[0],
@@ -97,7 +97,7 @@ def inspected(doc: Document) -> Iterator[Container]:
     if doc.path.rpartition("/")[2].startswith("docker_inspect_state"):
         for line in doc.lines:
             words = line.split(" ", 3)
-            if len(words) == 4 and words[2].isdigit():  # noqa: PLR2004  # id, name, restarts, state
+            if len(words) == 4 and words[2].isdigit():  # id, name, restarts, state
                 yield _inspected(
                     engine, {"Id": words[0], "Name": words[1], "RestartCount": int(words[2][:9]), "State": _object(words[3])}, line.origin
                 )
@@ -174,7 +174,7 @@ def cri_columns(doc: Document) -> Iterator[Container]:
     """The table for people: identifier, image, age, state, name, attempt, pod; two blanks or more between them."""
     for line in doc.lines:
         columns = re.split(r"\s{2,}|\t", line.strip())
-        if len(columns) >= 6 and columns[3] in {"Running", "Exited", "Created"} and columns[5].isdigit():  # noqa: PLR2004  # up to the attempt
+        if len(columns) >= 6 and columns[3] in {"Running", "Exited", "Created"} and columns[5].isdigit():  # up to the attempt
             age = _AGE.search(columns[2])
             asked = doc.entry.started or doc.clock.newest  # of a foreign folder the file's own time
             yield Container(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from diagbundle.analyse.api import Event, log_parser
 from diagbundle.analyse.facts.disks import DiskTrouble
-from diagbundle.analyse.facts.filesystems import NoRoom
+from diagbundle.analyse.facts.filesystems import NoRoom, NoWrite
 
 LONGEST = 1000
 """Characters of a line that are looked at."""
@@ -48,6 +48,8 @@ _RESET = _any(
     r"<ata>(?:softreset failed|link is slow to respond|limiting SATA link speed|qc timeout|reset failed)",
     r"<scsi>(?:timing out command|attempting task abort|Unhandled error code)",
     r"<scsi>FAILED Result: hostbyte=DID_(?:TIME_OUT|TRANSPORT_DISRUPTED|NO_CONNECT|RESET|BUS_BUSY|SOFT_ERROR)",
+    r"<scsi>task abort on host \d",
+    r"^(?P<device>hv_storvsc) \S+: (?:tag#\d+ )?cmd 0x(?:28|2a|88|8a|35|91) status: scsi 0x\w+ srb 0x\w+ hv 0xc",
     r"<scsi>(?:task abort|device reset|bus reset|target reset|host reset)\b.*(?:FAILED|SUCCESS|scmd|called|TIMEOUT)",
     r"(?P<device>(?:mpt\d?sas|megaraid_sas|hpsa|smartpqi|aacraid|qla2xxx|lpfc|mvsas|arcmsr|mptscsih|vmw_pvscsi|3w-\w+)[\w-]*)[ :].*"
     r"(?:(?:host|controller|adapter|bus|device) reset|(?:task|command) abort|attempting task abort|SCSI hang|resetting (?:controller"
@@ -64,7 +66,7 @@ _GONE = _any(
 _BROKEN = _any(
     r"^(?P<kind>EXT[234])-fs error \(device (?P<device>[^)]+)\)",
     r"^(?P<kind>EXT[234])-fs <fs>.*(?:Delayed block allocation failed|This should not happen|failed to convert unwritten)",
-    r"^(?P<kind>EXT[234])-fs <fs>.*previous I/O error to superblock",
+    r"^(?P<kind>EXT[234])-fs <fs>.*(?:previous I/O error to superblock|Couldn't remount RDWR because of unprocessed orphan)",
     r"^(?:JBD2?: )?(?:Aborting journal on device|Detected IO errors while flushing file data on) (?P<device>[\w!-]+?)(?:-\d+)?\.?$",
     r"^JBD2?: Error -\d+ detected when updating journal superblock for (?P<device>[\w!-]+?)(?:-\d+)?\.?$",
     r"^(?P<kind>XFS) <fs>.*(?:[Cc]orrupt|CRC error|[Ss]hut(?:ting)? down|do_force_shutdown|Internal error|log I/O error)",
@@ -114,7 +116,7 @@ _NO_FAULT = re.compile(
     "log force failed", "csum failed", "checksum verify failed", "transid verify failed", "io failure", "bad tree block",
     "forced readonly", "transaction aborted", "unable to fixup", "error (device", "errno=-", "force_shutdown", "updating journal",
     "rejecting i/o", "killing request", "adapter is offline", "controller is offline", "capacity change from", "device offlined",
-    "offlined - not ready", "timing out command", "task abort", "hostbyte=did_", "failed command", "hard resetting link",
+    "offlined - not ready", "timing out command", "task abort", "hostbyte=did_", "hv_storvsc", "failed command", "hard resetting link",
     "comreset failed", "srst failed", "softreset failed", "exception emask", "qc timeout", ".00: disabled", ": error: {",
     "timeout, ", "controller is down", "resetting controller", "device not ready", "command abort", "scsi hang",
     "removing after probe", "after reset failure", "device reset", "host reset", "bus reset", "target reset", "controller reset",
@@ -158,3 +160,18 @@ def no_room(event: Event) -> Iterator[NoRoom]:
     if not event.acknowledged and _SAYS_NO_ROOM.search(text) and not _OTHER_ROOM.search(text):
         path = _PATH.search(text)
         yield NoRoom(text, event.time, event.facility, path[1] if path else "", "quota" in text.lower(), origin=event.origin)
+
+
+_ON_PURPOSE = re.compile(
+    r"(?i)remounting|mounted|/sys/|/proc/|sysctl|couldn't write '.*' to '|oom_score_adj|cgroup|snap\b|fwupd|/usr/lib/python|hostname|machine-id"
+    r"|dropped|__pycache__|/run/host|tmpfiles"
+)
+"""What is read-only on sound hosts: the kernel's settings in containers, images, parts of the tree that a unit sees so."""
+
+
+@log_parser(NoWrite, "read-only file system")
+def no_write(event: Event) -> Iterator[NoWrite]:
+    """Any program's word, with the file that it names."""
+    if not event.is_kernel and not event.acknowledged and not _ON_PURPOSE.search(event.text):
+        path = _PATH.search(event.text)
+        yield NoWrite(event.time, event.facility, path[1] if path else "", origin=event.origin)

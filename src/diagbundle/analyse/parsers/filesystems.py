@@ -74,10 +74,10 @@ def _known(row: Row, key: str) -> int | None:
 def df(doc: Document) -> Iterator[Filesystem]:
     """What `df` prints, where our own table is not there."""
     lines = doc.lines
-    if not lines or not _HEAD.search(lines[0]):
-        return
-    of_inodes = "inodes" in lines[0].lower()
-    unit = 1 if of_inodes or not re.search(r"1K-|1024-", lines[0]) else 1024
+    if not lines or not (_HEAD.search(lines[0]) or ("%" in lines[0] and not _DF.match(lines[0]))):
+        return  # a head in any language has a column for the share
+    of_inodes = bool(re.search(r"(?i)inod|i-?n(?:ó|œu)d|inœud", lines[0]))
+    unit = 1 if of_inodes or not re.search(r"1K|1024|1 K", lines[0]) else 1024
     before = ""
     for line in lines[1:]:
         # a long name of a device stands alone on its line

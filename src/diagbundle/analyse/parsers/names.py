@@ -35,7 +35,7 @@ _SOFT = re.compile(
 )
 """Nobody answered."""
 _HARD = re.compile(
-    r"name or service not known|nodename nor servname provided|no such host\b|\bENOTFOUND\b|\bUnknownHostException\b|\bNXDOMAIN\b"
+    r"name or service not known|nodename nor servname provided|no such host\b|\bENOTFOUND\b|\bUnknownHostException\b"
     r"|could not be resolved \(3|host not found in (?:upstream|resolver)|no address associated with hostname",
     re.IGNORECASE,
 )
@@ -140,7 +140,10 @@ def lookups(doc: Document) -> Iterator[Lookup]:
     """What `getent` answered, and how long that took."""
     name = (doc.entry.source.split() or [""])[-1] or re.split(r"hosts_", doc.path)[-1]
     yield Lookup(
-        name=name, found=doc.exit in (0, None) and bool(doc.text.strip()), seconds=doc.entry.seconds, origin=doc.origin(1, doc.text)
+        name=name,
+        found=doc.exit in (0, None) and bool(doc.text.strip()),
+        seconds=doc.entry.seconds,
+        origin=doc.origin(1, (doc.text.splitlines() or [""])[0]),
     )
 
 
@@ -151,7 +154,11 @@ def udp_ports(doc: Document) -> Iterator[UdpPort]:
         words = line.split()
         found = re.fullmatch(r"([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4})", words[1]) if words[1:] else None
         if found:
-            yield UdpPort(address=_address(found[1]), port=int(found[2], 16), origin=line.origin)
+            queue = re.fullmatch(r"[0-9A-F]{8}:([0-9A-F]{8})", words[4]) if len(words) > 12 and words[12].isdecimal() else None
+            yield UdpPort(
+                address=_address(found[1]), port=int(found[2], 16), waiting=int(queue[1], 16) if queue else 0,
+                drops=int(words[12][:18]) if queue else 0, origin=line.origin,
+            )  # fmt: skip
 
 
 def _address(digits: str) -> str:
@@ -178,7 +185,7 @@ def unresolved(event: Event) -> Iterator[UnresolvedName]:
         and event.facility not in ("named", "dnsmasq", "unbound", "systemd-resolved", "sudo")
     ):
         yield UnresolvedName(
-            name=name_in(text), no_such_name=bool(hard and not soft), time=event.time, who=event.facility, origin=event.origin
+            name=name_in(text), no_such_name=bool((hard or "NXDOMAIN" in text) and not soft), time=event.time, who=event.facility, origin=event.origin
         )
 
 

@@ -69,9 +69,11 @@ def ports_taken(event: Event) -> Iterator[PortTaken]:
 
 _PATH = re.compile(r"(?:^|(?<=[\s\"'(\[=:,`\u2018\u201c<]))/(?!/)(?:[\w.@%+~#-]+/)*[\w.@%+~#-]+")
 _ASKS_A_PERSON = re.compile(
-    r"(?i)publickey|password|keyboard-interactive|try again|client denied|smbd|docker daemon socket|pkgAcquire|\bfind: |for (?:table"
-    r"|relation|schema|database|function|sequence)\b"
+    r"(?i)publickey|password|keyboard-interactive|try again|client denied|smbd|pkgAcquire|\bfind: |for (?:table"
+    r"|relation|schema|database|function|sequence)\b|Failed at step "
 )
+_NEVER_TO_ROOT = re.compile(r"/(?:proc|sys|dev)/|/run/user/|.*/\.?gvfs(?:/|$)|.*/\.Xauthority$|.*/\.cache/doc(?:/|$)")
+"""What even root, or everybody but its owner, is refused on a sound host: FUSE mounts of desktops, and the kernel's files."""
 _NO_SERVICES = {
     "sshd",
     "sudo",
@@ -104,7 +106,7 @@ def denials(event: Event) -> Iterator[Denied]:
     if re.search(r"(?i)\bbind\b|listen(?:ing)? (?:tcp|on|socket)", text) and (port := port_of(text)):
         yield Denied(who(event), "", port, event.time, origin=event.origin)
         return
-    paths = [found for found in _PATH.finditer(text.replace("unix:", "     ")) if not found[0].startswith(("/proc/", "/sys/", "/dev/"))]
+    paths = [found for found in _PATH.finditer(text.replace("unix:", "     ")) if not _NEVER_TO_ROOT.match(found[0])]
     before = [found[0] for found in paths if found.end() <= at.start()]
     after = [found[0] for found in paths if found.start() >= at.end()]
     path = (

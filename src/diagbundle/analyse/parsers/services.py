@@ -52,7 +52,7 @@ def _shown(block: dict[str, Line]) -> Unit | None:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 12 else None  # noqa: PLR2004  # more is no count
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 12 else None  # more is no count
 
 
 @parser(Unit, "sos_commands/systemd/systemctl_list-units*", "sos_commands/systemd/systemctl_list-units_--failed*")
@@ -97,7 +97,7 @@ def said(doc: Document) -> Iterator[UnitSaid]:
 def jobs(doc: Document) -> Iterator[Job]:
     """Number, unit, kind, state."""
     for line, words in doc.words():
-        if len(words) == 4 and words[0].isdigit() and words[3] in {"running", "waiting"}:  # noqa: PLR2004  # as many columns
+        if len(words) == 4 and words[0].isdigit() and words[3] in {"running", "waiting"}:  # as many columns
             yield Job(words[1], words[2], words[3], origin=line.origin)
 
 

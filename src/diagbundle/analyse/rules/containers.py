@@ -145,7 +145,7 @@ def _has_failed(one: Container) -> bool:
 
 def _severity(one: Container, about: About) -> Severity:
     stopped = one.exit in STOPPED and one.stopped_by_hand is not False
-    crashed_host = one.exit == 255 and bool(about.booted and one.finished and one.finished <= about.booted + HOUR)  # noqa: PLR2004
+    crashed_host = one.exit == 255 and bool(about.booted and one.finished and one.finished <= about.booted + HOUR)
     return Severity.NOTE if stopped or crashed_host or _old(one, about) or one.stopped_by_hand else Severity.WARNING
 
 

@@ -14,6 +14,8 @@ from diagbundle.analyse.facts.troubles import by_age, devices_of, since_mounted
 from diagbundle.analyse.facts.unanswered import Unanswered
 
 _DAY = 86_400
+_WHOLE_BUS = re.compile(r"(?i)(?:host|bus|controller|adapter) reset|SCSI hang|FW in FAULT|lockup detected")
+"""The last step of the kernel before it gives up: all disks behind it stand still."""
 _COMES_AND_GOES = re.compile(r"(?:loop|nbd|zram|ram|fd|sr)\d")
 """Devices whose errors while they are taken off are no fault."""
 
@@ -68,7 +70,7 @@ def resets(
     """The kernel waited for a disk in vain, reset it, its link or its controller, or gave it up.
 
     Given up (offline, disabled, removed): critical within the last day. Resets and timeouts: warning from the second within a
-    day, one alone and older ones are a note. While it lasts everything that uses the disk waits, often 30 s and more.
+    day (of a whole bus or controller from the first), one alone and older ones are a note. While it lasts everything that uses the disk waits, often 30 s and more.
     What to do: cables, backplane, power and firmware of the disk and its controller; of a virtual machine the load and the paths
     of the storage of its host; of a SAN the switch.
     """
@@ -77,7 +79,8 @@ def resets(
         gone = [each for each in words if each.kind == "gone"]
         told = [*{each.origin: each for each in words if each.kind in ("reset", "gone")}.values()]
         recent = [each for each in told if not each.time or not about[0].now or about[0].now - each.time < _DAY]
-        severity = by_age(gone, about[0].now) if gone else Severity.WARNING if len(recent) > 1 else Severity.NOTE
+        is_all = any(_WHOLE_BUS.search(each.text) for each in recent)
+        severity = by_age(gone, about[0].now) if gone else Severity.WARNING if len(recent) > 1 or is_all else Severity.NOTE
         points = where.of(device)
         what = "was given up by the kernel" if gone else "does not answer in time and is reset"
         yield _told(

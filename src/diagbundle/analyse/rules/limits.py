@@ -229,7 +229,8 @@ def inotify(known: Sequence[Inotify], users: Sequence[User]) -> Iterator[Finding
             who = user_named(users, each.uid)
             yield Finding(
                 Severity.WARNING,
-                f"{who} has up to {each.instances:,} inotify instances of {each.limit:,}",
+                f"{who} uses {each.instances:,} of {each.limit:,} inotify instances"
+                + (": programs can watch no more files" if each.instances >= each.limit else ""),
                 (each.origin,),
                 "raise fs.inotify.max_user_instances (sysctl, and a file in /etc/sysctl.d)",
                 subject=who,

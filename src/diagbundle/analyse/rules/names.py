@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from diagbundle.analyse.api import About, Finding, Severity, Undecided, rule
-from diagbundle.analyse.facts.names import DAY, DEFAULTS, Lookup, NameServer, ResolverFile, UnresolvedName, unanswered
+from diagbundle.analyse.facts.names import DAY, DEFAULTS, HostEntry, Lookup, NameServer, ResolverFile, UnresolvedName, unanswered
 from diagbundle.analyse.facts.reach import Probe
 from diagbundle.analyse.facts.unanswered import Unanswered
 
 SLOW = 1000.0
 """Milliseconds: a server that looks something up for the first time may take half a second."""
-LONG = 2.5
+LONG = 2.0
 """Seconds of a lookup by the C library: a silent first server costs 5 s, with `timeout:1` less."""
 HOUR = 3600.0
 MOST_SERVERS = 3
+SHOWN = 3
 KNOWS = ("answered", "no_data", "no_such_name", "truncated")
 SILENT = ("dropped", "neighbour_silent", "mangled", "dropped_here")
 """Outcomes that make every lookup wait, or that no sound network has; the others fail at once."""
@@ -57,9 +58,22 @@ def _needed(probes: Sequence[Probe], complaints: Sequence[UnresolvedName], now: 
     return [*names[:1], *unanswered(complaints, now)[-1:]]
 
 
-@rule("DNS001", "name servers", Probe, uses=(NameServer, UnresolvedName, About))
+def _slow_ones(lookups: Sequence[Lookup], hosts: Sequence[HostEntry], about: Sequence[About]) -> list[Lookup]:
+    """Names that the C library found after seconds, by asking somebody: not those of /etc/hosts, nor this host's own."""
+    known = {name for entry in hosts for name in entry.names} | {about[0].name.lower() if about else ""}
+    own = {name.partition(".")[0] for name in known}
+    asked = (each for each in lookups if each.found and each.seconds >= LONG and "." in each.name)
+    return [each for each in asked if each.name.lower() not in known and each.name.lower().partition(".")[0] not in own]
+
+
+@rule("DNS001", "name servers", Probe, uses=(NameServer, UnresolvedName, About, Lookup, HostEntry))
 def servers_answer(
-    probes: list[Probe], configured: list[NameServer], complaints: list[UnresolvedName], about: list[About]
+    probes: list[Probe],
+    configured: list[NameServer],
+    complaints: list[UnresolvedName],
+    about: list[About],
+    lookups: list[Lookup],
+    hosts: list[HostEntry],
 ) -> Iterator[Finding]:
     """Each configured name server was asked, by UDP and, where nothing came, by TCP, for names that this host's configuration holds.
 
@@ -67,6 +81,7 @@ def servers_answer(
     Critical: no server works, and questions are lost in silence (each lookup then waits 5 to 30 s), or something on this host was
     seen to need names: a log of the last day, or a configured name of the site.
     Warning: one of the first three is silent while others work: each lookup that begins with it waits 5 s.
+    Where the C library found names after some seconds although no server answered us in three, they are slow, not dead: see DNS002.
     Note: servers that fail at once although nothing complains, as on hosts that live without DNS.
     Do: ask the server by hand (dig @ADDRESS NAME), correct /etc/resolv.conf (or what writes it), open port 53 for UDP and TCP.
     """
@@ -80,6 +95,8 @@ def servers_answer(
         return
     needs = _needed(probes, complaints, about[0].now)
     is_all = len(dead) == len(servers)
+    if is_all and _slow_ones(lookups, hosts, about):
+        return
     first = [each.address for each in configured if each.file == "/etc/resolv.conf"][:MOST_SERVERS]
     for address, asked in dead.items():
         outcome = _outcome(asked)
@@ -104,15 +121,19 @@ def servers_answer(
 
 
 def _outcome(asked: Sequence[Probe]) -> str:
-    """One word for all questions to a server. A port that is closed for TCP counts as closed: hosts seldom say so twice a second."""
-    outcomes = [probe.outcome for probe in asked]
+    """One word for all questions to a server. One closed port counts for all: hosts seldom say so twice a second. Many servers take
+    no TCP, so that this counts only where nothing was asked by UDP.
+    """
+    by_udp = [probe for probe in asked if probe.more.get("transport") == "udp"]
+    outcomes = [probe.outcome for probe in by_udp or asked]
     return "refused" if "refused" in outcomes else next((each for each in outcomes if each in SILENT), outcomes[0])
 
 
 def _detail(probe: Probe, configured: Sequence[NameServer], address: str) -> str:
     places = list(dict.fromkeys(each.file for each in configured if each.address == address)) or [probe.file]
     said = f": {probe.detail}" if probe.detail else ""
-    return f"Named in {', '.join(places)}. Asked for {probe.name or '.'}{said} ({probe.ms:.0f} ms)."
+    time = "" if " s" in said else f" ({probe.ms:.0f} ms)"
+    return f"Named in {', '.join(places)}. Asked for {probe.name or '.'}{said}{time}."
 
 
 def _nobody_answers(probes: Sequence[Probe]) -> bool:
@@ -120,14 +141,14 @@ def _nobody_answers(probes: Sequence[Probe]) -> bool:
     return any(probe.what == "neighbour" and probe.outcome == "neighbour_silent" for probe in probes)
 
 
-@rule("DNS002", "speed of name resolution", Probe, uses=(Lookup,))
-def answers_in_time(probes: list[Probe], lookups: list[Lookup]) -> Iterator[Finding]:
+@rule("DNS002", "speed of name resolution", Probe, uses=(Lookup, HostEntry, About))
+def answers_in_time(probes: list[Probe], lookups: list[Lookup], hosts: list[HostEntry], about: list[About]) -> Iterator[Finding]:
     """How long name servers took for an answer, and how long the C library (`getent`) took for a name.
 
     A name server of the site answers within a few milliseconds, one that must ask others for the first time within half a second.
-    Warning: all answers of a server took more than 1 s, or the C library took more than 2.5 s for a name although it found it: then
-    the first server of the list is silent, or another source of /etc/nsswitch.conf (LDAP, mDNS, winbind) is. Where no name server
-    works at all, that is told elsewhere, and this is a note.
+    Warning: all answers of a server took more than 1 s, or the C library took 2 s and more for a name although it found it: then the
+    first server of the list is silent or slow, or another source of /etc/nsswitch.conf (LDAP, mDNS, winbind) is. For a name that
+    needs no server (of /etc/hosts, the host's own) it is a note where no name server works at all, which is told elsewhere.
     Do: compare `dig @SERVER NAME` with `time getent ahosts NAME`; put the server that answers first; set `options timeout:1 attempts:2`.
     """
     for address, asked in _questions(probes).items():
@@ -141,19 +162,37 @@ def answers_in_time(probes: list[Probe], lookups: list[Lookup]) -> Iterator[Find
                 f"Measure again with `dig @{address} {slowest.name}`; look at that server's load and at what it asks itself.",
                 subject=address,
             )
-    slow = [each for each in lookups if each.seconds > LONG and each.found]
+    slow = [each for each in lookups if each.seconds >= LONG and each.found]
     servers = _questions(probes)
-    if slow:
+    none_works = bool(servers) and not any(_works(asked) for asked in servers.values())
+    if by_server := _slow_ones(lookups, hosts, about) if none_works else []:
+        yield _slow_servers(by_server, servers)
+    elif slow:
         worst = max(slow, key=lambda each: each.seconds)
-        is_told = bool(servers) and not any(_works(asked) for asked in servers.values())
         yield Finding(
-            Severity.NOTE if is_told else Severity.WARNING,
+            Severity.NOTE if none_works else Severity.WARNING,
             f"looking up {worst.name} takes {worst.seconds:.1f} s on this host",
             tuple(each.origin for each in slow[:3]),
             "See which source of `hosts:` in /etc/nsswitch.conf is slow: the first name server of /etc/resolv.conf, mDNS, LDAP, winbind.",
             subject=worst.name,
             symptom=True,
         )
+
+
+def _slow_servers(slow: Sequence[Lookup], servers: Mapping[str, Sequence[Probe]]) -> Finding:
+    """Names were found, so somebody answered, but later than we waited for."""
+    worst = max(slow, key=lambda each: each.seconds)
+    names = ", ".join(list(servers)[:MOST_SERVERS])
+    return Finding(
+        Severity.WARNING,
+        f"name server {names} is slow: {worst.name} was found after {worst.seconds:.1f} s"
+        if len(servers) == 1
+        else f"name servers {names} are slow: {worst.name} was found after {worst.seconds:.1f} s",
+        (*(each.origin for each in slow[:3]), *(asked[0].origin for asked in list(servers.values())[:1])),
+        f"Measure again with `dig {worst.name} @{next(iter(servers))}`; look at that server's load, whom it asks itself, and the way.",
+        subject=next(iter(servers)),
+        detail=f"{len(slow)} names were found, none in less than {min(each.seconds for each in slow):.1f} s",
+    )
 
 
 @rule("DNS003", "configured names that DNS does not know", Probe, uses=(ResolverFile, UnresolvedName))
@@ -208,7 +247,7 @@ def _complaint(said: list[UnresolvedName], now: float, *, is_default: bool, work
     bites = not is_default and (sum(age < HOUR for age in ages) > 1 or sum(age < DAY for age in ages) > 9)
     names = list(dict.fromkeys(each.name for each in reversed(said) if each.name))
     what = f"{', '.join(names[:3])}{f' and {len(names) - 3} other names' if len(names) > 3 else ''}" if names else "names"
-    why = "there is no such name (NXDOMAIN)" if said[-1].no_such_name else "no answer from DNS"
+    why = "there is no such name (NXDOMAIN)" if said[-1].no_such_name else "the name servers failed to answer"
     times = "once" if len(said) == 1 else f"{len(said):,} times"
     return Finding(
         Severity.WARNING if bites else Severity.NOTE,
@@ -244,12 +283,16 @@ def library_answers(lookups: list[Lookup], probes: list[Probe], unanswered_ones:
         for each in unanswered_ones
         if each.source.startswith("getent ") and each.outcome == "timeout"
     ]
-    for name, origin, what in lost:
-        if probe := known.get(name.lower()):
-            yield Finding(
-                Severity.WARNING,
-                f"programs cannot resolve {name} although DNS knows it: the C library {what}",
-                (origin, probe.origin),
-                "Look at the line `hosts:` of /etc/nsswitch.conf and its sources; restart nscd or run `resolvectl flush-caches`.",
-                subject=name,
-            )
+    missed = [(name, origin, what, probe) for name, origin, what in lost if (probe := known.get(name.lower()))]
+    if missed:
+        names = list(dict.fromkeys(name for name, *_ in missed))
+        more = f" and {len(names) - SHOWN} other names" if len(names) > SHOWN else ""
+        yield Finding(
+            Severity.WARNING,
+            f"programs cannot resolve {', '.join(names[:SHOWN])}{more} although DNS knows {'it' if len(names) == 1 else 'them'}: "
+            f"the C library {missed[0][2]}",
+            tuple(origin for _, first, _, probe in missed[:SHOWN] for origin in (first, probe.origin)),
+            "Look at the line `hosts:` of /etc/nsswitch.conf and its sources; restart nscd or run `resolvectl flush-caches`.",
+            subject=names[0],
+            part_of=("DNS007",),
+        )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 
 from diagbundle.analyse.api import Finding, Origin, Severity, Undecided, latest, pairs, rule, seconds_between
+from diagbundle.analyse.facts.names import UdpPort
 from diagbundle.analyse.facts.network_counts import (
     Connections,
     Growth,
@@ -20,6 +22,7 @@ from diagbundle.analyse.facts.network_counts import (
     more,
     where,
 )
+from diagbundle.analyse.facts.system import Process, running
 
 
 def _cite(readings: Growth, *names: str) -> tuple[Origin, ...]:
@@ -163,18 +166,20 @@ def ephemeral_ports(uses: list[PortUse], settings: list[NetSetting]) -> Iterator
 LEAK = 100
 
 
-@rule("NET023", "connections that a program does not close", SocketOwner, uses=(Connections,))
-def close_wait(owners: list[SocketOwner], connections: list[Connections]) -> Iterator[Finding]:
+@rule("NET023", "connections that a program does not close", SocketOwner, uses=(Connections, Process))
+def close_wait(owners: list[SocketOwner], connections: list[Connections], processes: list[Process]) -> Iterator[Finding]:
     """A program holds many connections that the other end closed long ago (CLOSE_WAIT): it forgot to close its own end.
 
     100 and more of one process are a warning. They cost descriptors and memory until the program has none left; nothing in the kernel's
     settings ends them. Restart the program for now; its makers have to close connections after an error, too.
     """
-    counts: dict[tuple[int, str], dict[str, SocketOwner]] = defaultdict(dict)
+    counts: dict[int, dict[str, SocketOwner]] = defaultdict(dict)
     for each in latest(owners):
-        if each.state == "CLOSE_WAIT":
-            counts[each.pid, each.comm][each.origin.path + each.protocol + each.netns] = each
-    for (pid, comm), held in counts.items():
+        if each.state == "CLOSE_WAIT":  # `ss` and `netstat` call one process by different names
+            counts[each.pid][each.origin.path + each.protocol + each.netns] = each
+    labels = {each.pid: each.label for each in running(processes)}
+    for pid, held in counts.items():
+        who = labels.get(pid, f"{next(iter(held.values())).comm} (pid {pid})")
         by_path: dict[str, int] = defaultdict(int)
         for each in held.values():
             by_path[each.origin.path] += each.count
@@ -183,11 +188,11 @@ def close_wait(owners: list[SocketOwner], connections: list[Connections]) -> Ite
             towards = max((each for each in latest(connections) if each.state == "CLOSE_WAIT"), key=lambda each: each.count, default=None)
             yield Finding(
                 Severity.WARNING,
-                f"{comm} (pid {pid}) does not close its connections: {most:,} are in CLOSE_WAIT",
+                f"{who} does not close its connections: {most:,} are in CLOSE_WAIT",
                 (*(each.origin for each in held.values()), *((towards.origin,) if towards else ())),
-                f"restart {comm} for now; it must close connections that the other end has closed",
+                "restart it for now; its makers must have it close connections that the other end has closed",
                 detail=f"most of them with {towards.remote} port {towards.port}" if towards else "",
-                subject=f"{comm} (pid {pid})",
+                subject=who,
             )
 
 
@@ -217,8 +222,8 @@ def retransmissions(counters: list[NetCounter]) -> Iterator[Finding]:
         )
 
 
-@rule("NET025", "datagrams that were lost in this host", NetCounter)
-def udp(counters: list[NetCounter]) -> Iterator[Finding]:
+@rule("NET025", "datagrams that were lost in this host", NetCounter, uses=(UdpPort, SocketOwner, Process))
+def udp(counters: list[NetCounter], ports: list[UdpPort], owners: list[SocketOwner], processes: list[Process]) -> Iterator[Finding]:
     """Datagrams (UDP) arrived and were thrown away because the program did not fetch them in time, or had too small a buffer.
 
     Judged by growth of RcvbufErrors and SndbufErrors (both families, every network namespace) between two readings: 10 are a warning.
@@ -234,13 +239,30 @@ def udp(counters: list[NetCounter]) -> Iterator[Finding]:
             names = [f"{family}{name}" for family in ("Udp", "Udp6") if more(readings, f"{family}{name}")]
             count = sum(more(readings, each) for each in names)
             if count >= 10:
+                slow = _slow_reader(ports) if name == "RcvbufErrors" and not netns else None
+                who = _reader(slow, owners, processes) if slow else ""
                 yield Finding(
                     Severity.WARNING,
-                    f"{count:,} UDP datagrams {words} {_span(readings, names[0])}{where(netns)}",
-                    _cite(readings, *names),
+                    f"{count:,} UDP datagrams {words} {_span(readings, names[0])}{where(netns)}" + (f": {who}" if who else ""),
+                    (*_cite(readings, *names), *((slow.origin,) if slow else ())),
                     "see who is slow with `ss -uanp` (Recv-Q), then raise net.core.rmem_max and the buffer that the program asks for",
-                    subject="UDP",
+                    detail=f"UDP port {slow.port} has lost the most: {slow.drops:,} since it was opened; {slow.waiting:,} bytes wait"
+                    if slow
+                    else "",
+                    subject=who or "UDP",
                 )
+
+
+def _slow_reader(ports: list[UdpPort]) -> UdpPort | None:
+    """The socket that lost the most."""
+    worst = max(latest(ports), key=lambda each: each.drops, default=None)
+    return worst if worst and worst.drops else None
+
+
+def _reader(port: UdpPort, owners: list[SocketOwner], processes: list[Process]) -> str:
+    pid = next((each.pid for each in latest(owners) if each.protocol.startswith("udp") and each.port == port.port), 0)
+    label = next((each.label for each in running(processes) if each.pid == pid), "")
+    return f"{label or 'the program'} on UDP port {port.port} does not read fast enough"
 
 
 @rule("NET026", "memory of sockets", SocketMemory, uses=(NetSetting, NetCounter))
@@ -285,22 +307,37 @@ def socket_memory(memory: list[SocketMemory], settings: list[NetSetting], counte
         )
 
 
-@rule("NET027", "packets that came by an unexpected way", NetCounter)
-def reverse_path(counters: list[NetCounter]) -> Iterator[Finding]:
+_FILTER = re.compile(r"net\.ipv4\.conf\.(.+)\.rp_filter")
+STRAY = 5
+"""Packets that came by the wrong way: one or two are broadcasts of a neighbour's network."""
+
+
+@rule("NET027", "packets that came by an unexpected way", NetCounter, uses=(NetSetting,))
+def reverse_path(counters: list[NetCounter], settings: list[NetSetting]) -> Iterator[Finding]:
     """Packets were dropped because their sender would be answered by another interface (reverse path filter, rp_filter).
 
-    Judged by growth of IPReversePathFilter between two readings: 10 are a warning. Hosts with two interfaces, a VPN, or routing of their
-    own are hit: the packet comes in by the one and the route back leads out by the other.
-    Mend the routes so that both ways are the same, or set net.ipv4.conf.NIC.rp_filter=2 (loose).
+    Judged by growth of IPReversePathFilter between two readings: 5, and one in two seconds, are a warning. Hosts with two interfaces, a
+    VPN, or routing of their own are hit: the packet comes in by the one and the route back leads out by the other. Mend the routes so
+    that both ways are the same, or set net.ipv4.conf.NIC.rp_filter=2 (loose).
     """
     for netns, readings in _read_twice(counters).items():
         count = more(readings, "TcpExtIPReversePathFilter")
-        if count >= 10:
+        strict = _strict(settings)
+        if count >= STRAY and 2 * count >= seconds_between(*readings["TcpExtIPReversePathFilter"]):
             yield Finding(
                 Severity.WARNING,
                 f"{count:,} packets were dropped by the reverse path filter (rp_filter) "
-                f"{_span(readings, 'TcpExtIPReversePathFilter')}{where(netns)}",
-                _cite(readings, "TcpExtIPReversePathFilter"),
-                "let the route back lead out where the packets come in, or set net.ipv4.conf.NIC.rp_filter=2 (loose)",
+                f"{_span(readings, 'TcpExtIPReversePathFilter')}{where(netns)}: the way back leads out by another interface",
+                (*_cite(readings, "TcpExtIPReversePathFilter"), *(each.origin for each in strict[:3])),
+                "see where they come from (`sysctl net.ipv4.conf.all.log_martians=1`, then the kernel's log); let the route back lead out "
+                "where they come in, or set net.ipv4.conf.NIC.rp_filter=2 (loose)",
+                detail="strict (1): " + ", ".join(_FILTER.sub(r"\1", each.name) for each in strict) if strict else "",
                 subject="rp_filter",
             )
+
+
+def _strict(settings: list[NetSetting]) -> list[NetSetting]:
+    """Interfaces whose filter is strict; the larger of its own value and that of `all` counts."""
+    known = {found[1]: each for each in latest(settings) if (found := _FILTER.fullmatch(each.name))}
+    most = known["all"].value if "all" in known else "0"
+    return [each for nic, each in known.items() if nic not in ("all", "default", "lo") and max(each.value, most) == "1"]

@@ -107,7 +107,7 @@ def one_cpu_interrupts(times: Sequence[CpuTimes]) -> Iterator[Finding]:
             )
 
 
-LOAD, SATURATED, WAITING = 2.0, 0.95, 0.5
+LOAD, SATURATED, WAITING, FOREIGN = 2.0, 0.95, 0.5, 0.2
 TICKS = 100.0
 
 
@@ -121,7 +121,8 @@ def load(
     mixin's NodeSystemSaturation), and either the processors were at least 95 % busy between two readings, or at least half of the
     load are tasks in uninterruptible sleep (state D), which wait for a disk or a file server and need no processor at all. Work that
     was started with `nice` does not count as busy: it yields. In the first case see who uses the processors; in the second look at
-    disks and network file systems.
+    disks and network file systems. Where the processes that were seen use less than a fifth of the processors, as in a container, the
+    load is that of the machine around it, and a note.
     """
     cpus = len({each.cpu for each in latest(times) if each.cpu != "cpu"})
     for now in latest(counts)[:1]:
@@ -146,16 +147,27 @@ def load(
                 part_of=("PRC005",),
             )
         elif idle and sum(idle) <= 1 - SATURATED:
+            seen = _seen(counters)
+            foreign = bool(seen) and seen < FOREIGN * cpus
             yield Finding(
-                Severity.WARNING,
+                Severity.NOTE if foreign else Severity.WARNING,
                 f"{said}, and these are {1 - sum(idle):.0%} busy",
                 (now.origin,),
                 "see who uses the processors (top), and give the host more or less to do",
-                detail=_busiest(counters),
+                detail=f"the processes seen here use {seen:.1f} processors: the rest is the work of others on this machine"
+                if foreign
+                else _busiest(counters),
                 subject="load",
             )
     if not cpus:
         raise Undecided("/proc/stat names no processors")
+
+
+def _seen(counters: Sequence[ProcessCounter]) -> float:
+    """How many processors all processes together used that were seen at both readings."""
+    both = list(pairs(counters, lambda each: (each.pid, each.start)))
+    seconds = seconds_between(*both[0]) if both else 0.0
+    return sum(last.ticks - first.ticks for first, last in both) / TICKS / seconds if seconds else 0.0
 
 
 def _busiest(counters: Sequence[ProcessCounter]) -> str:

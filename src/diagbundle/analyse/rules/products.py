@@ -13,12 +13,14 @@ from diagbundle.analyse.facts.spoken import DAY, HOUR, clock, often
 
 MAX_TOLD = 5
 _REFUSED_DAILY = re.compile(
-    r"zabbix.*|.*exporter|telegraf|collectd|snmpd|nrpe.*|nagios.*|icinga.*|check_\w+|.*[-_]agent[d\d]*|.*beat|fluent.*|td-agent.*|promtail"
+    r"zabbix.*|.*exporter|dhclient|telegraf|collectd|snmpd|nrpe.*|nagios.*|icinga.*|check_\w+|.*[-_]agent[d\d]*|.*beat|fluent.*|td-agent.*|promtail"
     r"|splunk.*|cron|crond|anacron|run-parts|locate|mlocate|rkhunter|aide|tripwire|clam.*|freshclam|lsof|du|ls|tar|rsync|rsnapshot|borg"
     r"|restic|bacula.*|amanda.*|tmpwatch|tmpreaper|gvfsd.*|tracker.*|gnome.*|dbus.*|xdg-.*|snap.*|pulseaudio|pipewire.*|xorg|chrom.*"
 )
 """Agents, backups, cron and desktops: they look at files of others, and are refused some every day."""
-_OF_OTHERS = re.compile(r"/root/|/home/|/run/user/|/tmp/|/var/tmp/|/lost\+found|/etc/(?:g?shadow|sudoers|ssh/ssh_host)|.*/\.(?:ssh|cache|gnupg)/")
+_OF_OTHERS = re.compile(
+    r"/root/|/home/|/run/user/|/tmp/|/var/tmp/|/lost\+found|/etc/(?:g?shadow|sudoers|ssh/ssh_host)|.*/\.(?:ssh|cache|gnupg)/"
+)
 _CONFIG = re.compile(r"^/etc/|\.(?:conf|cfg|cnf|ini|ya?ml|toml|json|xml|properties|env|pem|key|crt|p12|jks|keytab)$")
 
 

@@ -6,9 +6,12 @@ import ipaddress
 import re
 from collections.abc import Iterator, Sequence
 
-from diagbundle.analyse.api import Finding, Severity, Undecided, rule
+from diagbundle.analyse.api import Finding, Severity, Undecided, latest, rule
+from diagbundle.analyse.facts.network import Address
+from diagbundle.analyse.facts.network_counts import Listener, SocketOwner
 from diagbundle.analyse.facts.proxy import ProxySetting
 from diagbundle.analyse.facts.reach import Probe
+from diagbundle.analyse.facts.system import Process, running
 
 VITAL = re.compile(r"/(etc/kubernetes|var/lib/kubelet|var/lib/rancher|etc/rancher)/|/proc/self/mounts|/etc/fstab")
 """Without these a host does not do its work: the API server of its cluster, the servers of its file systems."""
@@ -71,12 +74,20 @@ def gateways(probes: list[Probe]) -> Iterator[Finding]:
             )
 
 
-@rule("REA002", "servers that this host depends on", Probe, uses=(ProxySetting,))
-def servers(probes: list[Probe], proxies: list[ProxySetting]) -> Iterator[Finding]:
+@rule("REA002", "servers that this host depends on", Probe, uses=(ProxySetting, Address, Listener, SocketOwner, Process))
+def servers(
+    probes: list[Probe],
+    proxies: list[ProxySetting],
+    addresses: list[Address],
+    listeners: list[Listener],
+    owners: list[SocketOwner],
+    processes: list[Process],
+) -> Iterator[Finding]:
     """Servers that the configuration names (cluster, directory, Kerberos, files, logs, mirrors, registries), each connected to once.
 
     The outcomes are told apart: refused (nobody listens), no answer (dropped), prohibited (a firewall says so), no route, nobody on
-    our network has the address, dropped by our own rules. A server counts as reached if one of its addresses is.
+    our network has the address, dropped by our own rules. A server counts as reached if one of its addresses is. Where this host
+    itself is meant, it is told who listens at that port, and at which address.
     Critical: none of the addresses of the cluster's API server or of a mounted file server. Warning: other servers. Note: mirrors,
     registries and time servers, which many hosts cannot reach and need not, and public servers where a proxy is set.
     Do: what the advice says for the outcome; try again with `curl -v telnet://HOST:PORT`.
@@ -89,6 +100,14 @@ def servers(probes: list[Probe], proxies: list[ProxySetting]) -> Iterator[Findin
     for target, tries in gone.items():
         worst = next((each for each in tries if each.outcome != "no_route"), tries[0])
         means, advice = MEANS.get(worst.outcome, (f"cannot be reached ({worst.outcome})", "Try it by hand."))
+        detail, cited = f"Named in {worst.named_by}. {worst.detail}".strip(), tuple(each.origin for each in tries[:3])
+        if worst.outcome == "refused" and any(each.address == worst.address for each in latest(addresses)) and listeners:
+            here = [each for each in latest(listeners) if each.port == worst.port]
+            means, advice = _at_home(worst, here, _who(worst.port, owners, processes))
+            detail, cited = (
+                f"Named in {worst.named_by}. {worst.address} is this host's own address.",
+                (*cited, *(each.origin for each in here[:2])),
+            )
         severity = (
             Severity.NOTE
             if _is_far(worst, proxies) and worst.outcome not in OURS
@@ -99,12 +118,38 @@ def servers(probes: list[Probe], proxies: list[ProxySetting]) -> Iterator[Findin
         yield Finding(
             severity,
             f"{target} {means}",
-            tuple(each.origin for each in tries[:3]),
+            cited,
             advice.replace("ADDRESS", worst.address),
             subject=target,
-            detail=f"Named in {worst.named_by}. {worst.detail}".strip(),
+            detail=detail,
             symptom=worst.outcome in ("no_route", "unreachable", "no_local_port"),
         )
+
+
+def _who(port: int, owners: Sequence[SocketOwner], processes: Sequence[Process]) -> str:
+    owner = next((each for each in latest(owners) if each.state == "LISTEN" and each.port == port), None)
+    if owner is None:
+        return ""
+    return next((each.label for each in running(processes) if each.pid == owner.pid), f"{owner.comm} (pid {owner.pid})")
+
+
+def _at_home(probe: Probe, here: Sequence[Listener], who: str) -> tuple[str, str]:
+    """Why a port of this host itself is refused: nobody listens there, or only at other addresses."""
+    if not here:
+        return (
+            f"refuses connections: nothing on this host listens on port {probe.port}",
+            "Start the service that should listen there (`ss -ltnp`; its own log says why it does not), or correct the port.",
+        )
+    where = " and ".join(dict.fromkeys(f"{each.address} port {each.port}" for each in here[:2]))
+    if any(each.address in ("0.0.0.0", "::", "*", probe.address) for each in here):  # noqa: S104  # compared, not bound
+        return (
+            f"refused our connection, though {who or 'a program'} listens on {where}",
+            "It may listen in another network namespace, have been started just now, or a firewall of this host answers with a reset.",
+        )
+    return (
+        f"refuses connections: {who or 'the program'} listens on {where} only",
+        f"Let it listen on 0.0.0.0 or {probe.address} (its configuration), or have its clients use {here[0].address}.",
+    )
 
 
 def _is_far(probe: Probe, proxies: Sequence[ProxySetting]) -> bool:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from diagbundle.analyse.api import About, Finding, Origin, Severity, latest, pairs, rule, seconds_between
+from diagbundle.analyse.facts.filesystems import Mount
 from diagbundle.analyse.facts.services import WAITS, Job, Unit, UnitFile, UnitRestart, UnitSaid
 from diagbundle.analyse.facts.spoken import DAY, HOUR, MINUTE, between, clock, fullest, span
 
@@ -20,6 +21,11 @@ UNIMPORTANT = re.compile(
     r"|.*@\d+-\d+.*)\.\w+"
 )
 """Sessions, one-off commands, and refreshes that fail wherever there is no internet: worth a note."""
+OF_THE_KERNEL = re.compile(
+    r"sys-(?:kernel|fs)-.*\.mount|dev-(?:hugepages|mqueue)\.mount|proc-sys-fs-binfmt_misc\..*|systemd-(?:modules-load|udevd?|binfmt|sysctl)\b.*"
+    r"|systemd-journald-audit\.socket|(?:auditd|kdump|multipathd|smartd|irqbalance|tuned|lvm2-.*|iscsid?.*|open-iscsi)\.\w+"
+)
+"""Units that need a kernel of their own: in a container that is a whole system (LXC) they cannot start."""
 MEANING = {
     126: "the program may not be run",
     127: "a command in it was not found",
@@ -76,19 +82,21 @@ RESULTS = {
     "services and other units that failed",
     Unit,
     About,
-    uses=(UnitSaid,),
+    uses=(UnitSaid, Mount),
     absent="there is no manager of services that can be asked",
 )
-def failed(units: Sequence[Unit], about: Sequence[About], said: Sequence[UnitSaid]) -> Iterator[Finding]:
+def failed(units: Sequence[Unit], about: Sequence[About], said: Sequence[UnitSaid], mounts: Sequence[Mount]) -> Iterator[Finding]:
     """A service, mount, timer or socket has failed, and stays so until somebody starts it again.
 
     Found where its manager (systemd, OpenRC, runit, supervisor) says so at the end of the collection. Units of sessions, one-off commands
-    and refreshes that need the internet only give a note. What the unit itself said last is cited; the exit status is put into words.
+    and refreshes that need the internet only give a note; so do, where this host is itself a container (LXC), units that need a kernel
+    of their own. What the unit itself said last is cited; the exit status is put into words.
     What to do: read the cited lines, mend the cause, `systemctl restart UNIT`; `systemctl reset-failed UNIT` where nobody needs it.
     """
     in_loops = {last.name for _, last in loops(units, about[0])}  # SVC002 tells of these
     lost = [unit for unit in merged(latest(units)) if unit.active == "failed" and unit.name not in in_loops]
-    weighty = [unit for unit in lost if not UNIMPORTANT.fullmatch(unit.name)]
+    is_guest = any(mount.type == "fuse.lxcfs" for mount in mounts)
+    weighty = [unit for unit in lost if not UNIMPORTANT.fullmatch(unit.name) and not (is_guest and OF_THE_KERNEL.fullmatch(unit.name))]
     for unit in weighty[:MAX_TOLD]:
         yield _failure(unit, [each for each in said if each.unit == unit.name], about[0], Severity.WARNING)
     if rest := weighty[MAX_TOLD:]:
@@ -113,7 +121,8 @@ def _failure(unit: Unit, said: Sequence[UnitSaid], about: About, severity: Sever
     head = [each for each in said if each.by_manager and each.text.startswith("Active:")][:1]
     proofs = [origin for origin in unit.proofs if re.match(r"(Id|ActiveState|Result|ExecMainStatus)=|\S", origin.text)]
     proofs = [origin for origin in proofs if not re.match(r"(LoadState|NRestarts|NeedDaemonReload|SubState)=", origin.text)]
-    detail = [*([f"It failed at {clock(since)}"] if since else []), *(f"it said: {each.text.strip()[:200]}" for each in own)]
+    words = "; ".join(each.text.strip()[:200] for each in own)
+    detail = [*([f"It failed at {clock(since)}"] if since else []), *([f"it said: {words}"] if words else [])]
     what = unit.name if unit.manager == "systemd" else f"{unit.name} ({unit.manager})"
     return Finding(
         severity,
@@ -350,7 +359,7 @@ def unread(units: Sequence[Unit]) -> Iterator[Finding]:
 
 @rule("SVC007", "unit files that systemd cannot read", UnitFile, uses=(Unit,), absent="there is no systemd")
 def bad_files(files: Sequence[UnitFile], units: Sequence[Unit]) -> Iterator[Finding]:
-    """systemd calls a unit's file `bad`: it is no unit file, is cut off, or is a link to nothing, so that the unit cannot be started again.
+    """A unit's file is `bad` to systemd: it is no unit file, is cut off, or is a link to nothing, so that the unit cannot start again.
 
     Found in `systemctl list-unit-files`: a warning where such a unit runs now or has failed, or where it is not known what runs;
     else a note: often it is a link that a removed package left behind.

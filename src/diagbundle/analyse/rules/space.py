@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from diagbundle.analyse.api import About, Finding, Origin, Severity, Undecided, latest, rule
@@ -37,7 +38,8 @@ def full(
 ) -> Iterator[Finding]:
     """A file system without room: programs that write to it fail, lose data or stop.
 
-    Critical where nothing is left for anybody but root, or less than 1 % and 2 GB (of a share of another host only the former).
+    Critical where nothing is left for anybody but root, or less than 1 % and 2 GB (of a share of another host only the former), or
+    where a program found no room within the last hour, which a nearly full one may mean: many write in pieces of 16 MB and more.
     Warning from 95 % in use with less than 10 GB left, or from 98 % with less than 100 GB; 90 % is worth a note. (Prometheus' node
     mixin warns below 5 % and 3 % free; on large disks a share alone says little, so the bytes count, too.) Images that are made
     full, overlays over another file system and read-only ones are not judged; mounts of one and the same file system are told once.
@@ -55,7 +57,8 @@ def full(
     files = unlinked(deleted)
     for room, severity in bad:
         words = [each for each in recent if room.holds(each.path, points) or (not each.path and len(bad) == 1)]
-        yield _full(room, severity, deleted_in(room, files, points), fills(room, large, points), words)
+        is_met = severity is Severity.WARNING and any(each.time and about[0].now - each.time < 3600 for each in words)
+        yield _full(room, Severity.CRITICAL if is_met else severity, deleted_in(room, files, points), fills(room, large, points), words)
 
 
 def _full(room: Room, severity: Severity, deleted: list[DeletedFile], largest: list[Large], said: list[NoRoom]) -> Finding:
@@ -115,9 +118,27 @@ _OWNERS = (
 )
 
 
+_KEPT = (
+    (
+        re.compile(r"/pg_(?:wal|xlog)$"),
+        (
+            "PostgreSQL keeps its WAL: see `select slot_name, active from pg_replication_slots` (drop a slot that nobody uses), whether "
+            "archive_command fails, and wal_keep_size; never delete files of pg_wal by hand."
+        ),
+    ),
+    (
+        re.compile(r"(?:-bin|binlog)\.\d{6}$"),
+        "MySQL keeps its binary logs: `purge binary logs before …` once all replicas have read them, and set binlog_expire_logs_seconds.",
+    ),
+)
+"""What a database keeps for others, and how it lets go."""
+
+
 def _advice(fs: Filesystem, deleted: list[DeletedFile], largest: list[Large]) -> str:
     if deleted:
         return f"Restart {deleted[0].held_by}, or make it open its files anew: the room comes back when the deleted file is closed."
+    if words := next((words for form, words in _KEPT if any(form.search(each.path) for each in largest)), ""):
+        return words
     known = next(
         (words for point, words in _OWNERS if is_below(fs.mount, point) or any(is_below(each.path, point) for each in largest)), ""
     )

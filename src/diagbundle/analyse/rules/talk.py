@@ -12,8 +12,14 @@ from diagbundle.analyse.facts.products import FatalLine, Unreached
 from diagbundle.analyse.facts.spoken import DAY, HOUR, MINUTE, between, fullest, often
 
 MAX_TOLD = 5
-AGAIN, OFTEN, MANY = 3, 5, 10
-"""Fatal errors within an hour, failed connections within an hour, answers 502 to 504 within 10 minutes that are no accident."""
+_DATABASE = re.compile(
+    r"(?i)OperationalError|SQLSTATE|jdbc:|could not connect to server|connection to server at|ORA-12\d{3}|\(HY000/200[23]\)|ERROR 200[23]"
+    r"|MongoNetworkError|ServerSelectionTimeout|redis\S*ConnectionError|Can't connect to (?:local )?(?:MySQL|server)|psycopg|pymysql"
+)
+"""Words of those who want a database."""
+TWICE, AGAIN, OFTEN, MANY = 2, 3, 5, 10
+"""Failed connections to what a program cannot do without, fatal errors and failed connections within an hour, answers 502 to 504
+within 10 minutes that are no accident."""
 WORDS = {
     "refused": "the connection is refused",
     "reset": "the connection is reset",
@@ -96,20 +102,21 @@ def _listener(target: str, owners: Sequence[SocketOwner]) -> tuple[SocketOwner |
 def unreached(lines: Sequence[Unreached], about: Sequence[About], owners: Sequence[SocketOwner]) -> Iterator[Finding]:
     """A program says again and again that it cannot connect to a server: refused, reset, timed out.
 
-    Found where one program says so of one target 5 times within an hour, the last time less than an hour before the collection. This is a
-    symptom: the cause is at the server, at the network or a firewall between. What to do: see whether the server runs and listens, then
-    whether this host can reach it (`diagbundle check` looks at routes, names and firewalls).
+    Found where one program says so of one target 5 times within an hour, the last time less than an hour before the collection; twice
+    where the last time was in the last 15 minutes and it is a database, or the target is on this host and nobody listens there now.
+    What is less within the hour is a note. This is a symptom: the cause is at the server, at the network or a firewall between.
+    What to do: see whether the server runs and listens, then whether this host can reach it (`diagbundle check` looks at routes, names
+    and firewalls).
     """
     groups: dict[tuple[str, str, str], list[Unreached]] = {}
     for line in lines:
         if not line.is_proxy and line.target:
             groups.setdefault((line.who, line.target, line.what), []).append(line)
-    loud = [
-        (key, those)
-        for key, those in groups.items()
-        if fullest([line.time for line in those], HOUR) >= OFTEN and _fresh(those, about[0], HOUR)
-    ]
-    for (who, target, what), those in sorted(loud, key=lambda each: -len(each[1]))[:MAX_TOLD]:
+    fresh = {key: those for key, those in groups.items() if _fresh(those, about[0], HOUR) and (len(those) >= OFTEN or those[-1].time)}
+    loud = {key: those for key, those in fresh.items() if _is_loud(key[1], those, about[0], owners)}
+    if rest := {key: those for key, those in fresh.items() if key not in loud}:
+        yield _now_and_then(rest)
+    for (who, target, what), those in sorted(loud.items(), key=lambda each: -len(each[1]))[:MAX_TOLD]:
         listens, local = _listener(target, owners)
         here = f"; {listens.comm} listens there now" if listens else "; nobody listens there now" if local else ""
         yield Finding(
@@ -122,6 +129,27 @@ def unreached(lines: Sequence[Unreached], about: Sequence[About], owners: Sequen
             symptom=True,
             latest=max(line.time for line in those),
         )
+
+
+def _is_loud(target: str, those: Sequence[Unreached], about: About, owners: Sequence[SocketOwner]) -> bool:
+    often = fullest([line.time for line in those], HOUR)
+    listens, local = _listener(target, owners)
+    weighty = (local and not listens) or any(_DATABASE.search(line.origin.text) for line in those)
+    return often >= OFTEN or (often >= TWICE and weighty and _fresh(those, about, 15 * MINUTE))
+
+
+def _now_and_then(rest: dict[tuple[str, str, str], list[Unreached]]) -> Finding:
+    some = list(rest.items())[:MAX_TOLD]
+    names = ", ".join(f"{who} {target} ({WORDS.get(what, what)}, {often(len(those))})" for (who, target, what), those in some)
+    count = "1 server was" if len(rest) == 1 else f"{len(rest)} servers were"
+    return Finding(
+        Severity.NOTE,
+        f"within the last hour {count} not reached: {names}{' …' if len(rest) > MAX_TOLD else ''}",
+        tuple(those[-1].origin for _, those in some),
+        "Nothing, if it works now; else see whether that server runs and listens.",
+        latest=max(those[-1].time for those in rest.values()),
+        symptom=True,
+    )
 
 
 @rule("APP005", "programs that report fatal errors", FatalLine, About, uses=(Container,))
