@@ -163,8 +163,8 @@ def no_room(event: Event) -> Iterator[NoRoom]:
 
 
 _ON_PURPOSE = re.compile(
-    r"(?i)remounting|mounted|/sys/|/proc/|sysctl|couldn't write '.*' to '|oom_score_adj|cgroup|snap\b|fwupd|/usr/lib/python|hostname|machine-id"
-    r"|dropped|__pycache__|/run/host|tmpfiles"
+    r"(?i)remounting|mounted|/sys/|/proc/|sysctl|couldn't write '.*' to '|oom_score_adj|cgroup|snap\b|fwupd|/usr/lib/python|hostname"
+    r"|machine-id|dropped|__pycache__|/run/host|tmpfiles"
 )
 """What is read-only on sound hosts: the kernel's settings in containers, images, parts of the tree that a unit sees so."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 
 from diagbundle.analyse.api import About, Finding, Origin, Severity, latest, rule, seconds_between
 from diagbundle.analyse.facts.containers import Container, ContainerKills
+from diagbundle.analyse.facts.network_counts import SocketOwner
 
 HOUR, DAY = 3600.0, 86400.0
 RECENT = 7 * DAY
@@ -99,8 +101,8 @@ def looping(containers: Sequence[Container], about: Sequence[About]) -> Iterator
         )
 
 
-@rule("CTR002", "containers that ended with an error", Container, About, absent=NONE)
-def failed(containers: Sequence[Container], about: Sequence[About]) -> Iterator[Finding]:
+@rule("CTR002", "containers that ended with an error", Container, About, uses=(SocketOwner,), absent=NONE)
+def failed(containers: Sequence[Container], about: Sequence[About], owners: Sequence[SocketOwner]) -> Iterator[Finding]:
     """A container has ended with an error and is not running now.
 
     Found where its exit status is not 0 and it ended in the last 7 days (longer ago: a note). One that ended with 0 has done its work.
@@ -112,16 +114,21 @@ def failed(containers: Sequence[Container], about: Sequence[About]) -> Iterator[
     told = [(one, those, _severity(one, about[0])) for one, those in lost]
     for one, those, severity in [each for each in told if each[2] is Severity.WARNING][:MAX_TOLD]:
         started = one.state == "created"
+        holder = _holder(one.said, owners) if started else None
         title = (
-            f"{_what(one)} could not be started: {one.said}"
+            f"{_what(one)} could not be started: {_shortened(one.said, holder)}"
             if started
             else f"{_what(one)} ended with exit status {one.exit}{_meaning(one)}"
         )
         yield Finding(
             severity,
             title,
-            _origins(latest(those) or those),
-            f"Read {_log(one)} for its last words, mend that and start it again.",
+            _origins(latest(those) or those) + ((holder.origin,) if holder else ()),
+            f"Stop {holder.comm} (pid {holder.pid}) or give the container another port, then start it."
+            if holder
+            else "Mend what the engine complains of, then start it again: it never ran, so that it has no log."
+            if started
+            else f"Read {_log(one)} for its last words, mend that and start it again.",
             detail="; ".join(filter(None, [_ago(one, about[0]), f"image {one.image}" if one.image else "", "" if started else one.said])),
             subject=one.name or one.ident[:12],
             since=one.finished,
@@ -133,6 +140,28 @@ def failed(containers: Sequence[Container], about: Sequence[About]) -> Iterator[
         yield Finding(
             worst, f"{len(rest)} more containers ended with an error, or were stopped: {names}", origins, "Remove those that nobody needs."
         )
+
+
+_TAKEN = re.compile(
+    r"(?i):(\d{1,5}): bind: address already in use|port (\d{1,5}).{0,40}(?:in use|already allocated)|:(\d{1,5}) failed: port is already"
+)
+    r"(?i):(\d{1,5}): bind: address already in use|port (\d{1,5}).{0,40}(?:in use|already allocated)|:(\d{1,5}) failed: port is already"
+)
+
+
+def _holder(said: str, owners: Sequence[SocketOwner]) -> SocketOwner | None:
+    """Who has the port that an engine could not give to a container."""
+    found = _TAKEN.search(said)
+    port = int(next(filter(None, found.groups()))) if found else 0
+    return next((owner for owner in owners if port and owner.port == port and not owner.is_start), None)
+
+
+def _shortened(said: str, holder: SocketOwner | None) -> str:
+    """Without identifiers of 64 digits, and not longer than a line."""
+    if holder:
+        return f"port {holder.port} is taken by {holder.comm} (pid {holder.pid})"
+    short = re.sub(r" ?\(?\b[0-9a-f]{64}\b\)?", "", said).strip()
+    return short if len(short) <= 160 else f"… {short[-150:]}"
 
 
 def _has_failed(one: Container) -> bool:

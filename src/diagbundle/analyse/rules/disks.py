@@ -70,7 +70,8 @@ def resets(
     """The kernel waited for a disk in vain, reset it, its link or its controller, or gave it up.
 
     Given up (offline, disabled, removed): critical within the last day. Resets and timeouts: warning from the second within a
-    day (of a whole bus or controller from the first), one alone and older ones are a note. While it lasts everything that uses the disk waits, often 30 s and more.
+    day (of a whole bus or controller from the first), one alone and older ones are a note. While it lasts everything that uses the
+    disk waits, often 30 s and more.
     What to do: cables, backplane, power and firmware of the disk and its controller; of a virtual machine the load and the paths
     of the storage of its host; of a SAN the switch.
     """

@@ -189,7 +189,7 @@ def close_wait(owners: list[SocketOwner], connections: list[Connections], proces
             yield Finding(
                 Severity.WARNING,
                 f"{who} does not close its connections: {most:,} are in CLOSE_WAIT",
-                (*(each.origin for each in held.values()), *((towards.origin,) if towards else ())),
+                tuple(dict.fromkeys([*(each.origin for each in held.values()), *((towards.origin,) if towards else ())])),
                 "restart it for now; its makers must have it close connections that the other end has closed",
                 detail=f"most of them with {towards.remote} port {towards.port}" if towards else "",
                 subject=who,

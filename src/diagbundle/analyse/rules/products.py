@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator, Sequence
 
 from diagbundle.analyse.api import About, Finding, Origin, Severity, latest, rule
+from diagbundle.analyse.facts.containers import Container
 from diagbundle.analyse.facts.network_counts import SocketOwner
 from diagbundle.analyse.facts.products import Denied, FileMode, PortTaken
 from diagbundle.analyse.facts.services import WAITS, Unit
 from diagbundle.analyse.facts.spoken import DAY, HOUR, clock, often
 
 MAX_TOLD = 5
+_ENGINE = re.compile(r"dockerd|docker|containerd|podman|conmon|docker-proxy|rootlessport")
 _REFUSED_DAILY = re.compile(
     r"zabbix.*|.*exporter|dhclient|telegraf|collectd|snmpd|nrpe.*|nagios.*|icinga.*|check_\w+|.*[-_]agent[d\d]*|.*beat|fluent.*|td-agent.*|promtail"
     r"|splunk.*|cron|crond|anacron|run-parts|locate|mlocate|rkhunter|aide|tripwire|clam.*|freshclam|lsof|du|ls|tar|rsync|rsnapshot|borg"
@@ -29,8 +31,10 @@ def age(time: float, about: About) -> float:
     return max(0.0, about.now - time) if time and about.now else 0.0
 
 
-@rule("APP001", "ports that another program has taken", PortTaken, About, uses=(SocketOwner,))
-def port_in_use(taken: Sequence[PortTaken], about: Sequence[About], owners: Sequence[SocketOwner]) -> Iterator[Finding]:
+@rule("APP001", "ports that another program has taken", PortTaken, About, uses=(SocketOwner, Container))
+def port_in_use(
+    taken: Sequence[PortTaken], about: Sequence[About], owners: Sequence[SocketOwner], containers: Sequence[Container]
+) -> Iterator[Finding]:
     """A program could not start, or not in full, because the port that it wants is in use.
 
     Found in the words of the program ("Address already in use"), and told with whoever listens on that port now. It is critical where
@@ -41,8 +45,10 @@ def port_in_use(taken: Sequence[PortTaken], about: Sequence[About], owners: Sequ
     for each in taken:
         groups.setdefault((each.who, each.port), []).append(each)
     with_port = {who for who, port in groups if port}
+    told = " ".join(one.said for one in containers if one.state == "created")  # CTR002 tells of these
     for (who, port), lines in groups.items():
-        if port or who not in with_port:
+        of_container = _ENGINE.fullmatch(who) and re.search(rf":{port}\b", told)
+        if (port or who not in with_port) and not of_container:
             yield from _taken(who, port, lines, about[0], [owner for owner in owners if port and owner.port == port and not owner.is_start])
 
 

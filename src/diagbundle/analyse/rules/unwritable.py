@@ -56,5 +56,5 @@ def _finding(lines: Sequence[NoWrite], mount: Mount | None, now: float) -> Findi
         mount.point if mount else who,
         since=lines[0].time,
         latest=last.time,
-        symptom=mount is None,
+        symptom=not bind,  # an error made it so (FSY006), or it is not known
     )

@@ -11,7 +11,7 @@ from diagbundle.analyse.evidence.document import Document
 from diagbundle.analyse.evidence.entry import Entry
 from diagbundle.analyse.facts.containers import Container
 from diagbundle.analyse.log.event import Event
-from diagbundle.analyse.parsers import containers, packages, products, services
+from diagbundle.analyse.parsers import clusters, containers, packages, products, services
 from diagbundle.analyse.verdict import Origin
 from diagbundle.errors import FormatError
 
@@ -43,6 +43,8 @@ COLUMNS = "CONTAINER ID  IMAGE  COMMAND  CREATED  STATUS  PORTS  NAMES\naaaaaaaa
 READERS = [
     (services.shown, "sos_commands/systemd/systemctl_show_service_--all", SHOW),
     (services.listed, "sos_commands/systemd/systemctl_list-units", "● a.service loaded failed failed A thing\n"),
+    (services.unit_files, "sos_commands/systemd/systemctl_list-unit-files", "UNIT FILE STATE PRESET\na.service bad enabled\n"),
+    (clusters.ceph_detail, "sos_commands/ceph_mon/ceph_health_detail", "HEALTH_WARN 1 osds down\n[WRN] OSD_DOWN: 1 osds down\n"),
     (services.said, "sos_commands/systemd/systemctl_status_--all", STATUS),
     (services.jobs, "sos_commands/systemd/systemctl_list-jobs", "JOB UNIT TYPE STATE\n811 a.service start running\n"),
     (services.incarnations, "diagbundle/tables/processes", '{"pid": 1, "comm": "init", "start": 4, "ppid": 0, "kernel": false}\n'),
