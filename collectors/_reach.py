@@ -69,12 +69,16 @@ def is_tls(target: Target) -> bool:
     return target.kind == "tls" or target.port in (443, 636, 6443)
 
 
+_COMMENT = re.compile(r"(?<=[\s;])#[^'\"]*$")
+"""Behind a setting; what holds a quote may be part of a value."""
+
+
 def lines(host: Host, *patterns: str, comments: tuple[str, ...] = ("#", ";", "//")) -> Iterator[Line]:
     """Lines of configuration with their place; comments and empty ones are left out."""
     for pattern in patterns:
         for path in host.glob(pattern):
             for place, line in enumerate(host.text(path).splitlines(), 1):
-                text = line.strip()
+                text = _COMMENT.sub("", line).strip()
                 if text and not text.startswith(comments):
                     yield f"{path}:{place}", text
 

@@ -83,9 +83,13 @@ def _configured(host: Host) -> Iterator[tuple[str, str]]:
                 yield from ((path, f"{config}:{number}") for path in named_in(line[:2000]))
 
 
+_COMMENT = re.compile(r"(?<=[\s;])#[^'\"]*$")
+"""Behind a setting; what holds a quote may be part of a value."""
+
+
 def named_in(line: str) -> list[str]:
     """Paths of certificates that a line of a configuration names."""
-    return [match[2] for match in _NAMED.finditer(line) if _MEANT.search(match[1]) or _BOTH.search(match[1])]
+    return [match[2] for match in _NAMED.finditer(_COMMENT.sub("", line)) if _MEANT.search(match[1]) or _BOTH.search(match[1])]
 
 
 def _expanded(host: Host, path: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What may deny: SELinux, AppArmor, audit, lockdown, FIPS, cryptographic policy, fapolicyd; mode, rules and local changes."""
+"""What may deny: SELinux, AppArmor, audit, lockdown, FIPS, cryptographic policy, fapolicyd; modes and flags of what every host needs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from diagbundle.collect.api import Command, File, Host, Row, Source, Table, collector
 
 from ._look import globbed, spelled, status
+from ._places import places
 
 FILES = """
 /etc/selinux/{config,semanage.conf,restorecond.conf,*/setrans.conf,*/contexts/customizable_types} /etc/sysconfig/selinux /.autorelabel
@@ -39,10 +40,11 @@ def samples(_host: Host) -> Iterator[Source]:
     yield File("/sys/fs/selinux/avc/cache_stats")
 
 
-@collector(title="What may deny: SELinux, AppArmor, audit, lockdown, FIPS, cryptographic policy", samples=samples)
+@collector(title="What may deny: SELinux, AppArmor, audit, lockdown, FIPS, cryptographic policy, modes of files", samples=samples)
 def security(host: Host) -> Iterator[Source]:
     """Files first: they tell all that matters when no command can be run. `semanage` is dear and takes a lock: never."""
     yield Table("security", state, timeout=20)
+    yield Table("places", places, timeout=20)
     yield from map(File, spelled(FILES))
     yield Table("security_local_policy", local_policy, timeout=20)
     yield from _commands(host)

@@ -370,3 +370,15 @@ def test_uptime_dates_a_dmesg():
 def test_a_priority_before_an_iso_time_is_none_of_the_year():
     lines = "<3>2026-03-06T09:33:40.54+00:00 desk kernel: [   29.782109] spoon a bent\n"
     assert heard(log_rule(kernel=True), Desk({"var/log/kern.log": lines})) == [("warning", "a bent once, Mar 06 09:33:40 UTC")]
+
+
+@pytest.mark.parametrize("line", ['INFO [main] test "spoon a bent" passed', 'level=debug msg="spoon a bent"', "[info] spoon a bent"])
+def test_a_line_that_calls_itself_calm_is_no_witness(line):
+    desk = Desk({"var/log/app.log": f"2026-03-06 09:00:00 {line}\n"})
+    assert heard(log_rule(), desk) == ["clear"]
+    assert heard(log_rule(calm=True), desk) == [("warning", "a bent once, Mar 06 09:00:00 UTC")]
+
+
+def test_the_kernels_info_is_meant():
+    desk = Desk({"var/log/kern.log": "Mar  6 09:00:00 desk kernel: INFO: spoon a bent\n"})
+    assert heard(log_rule(kernel=True), desk) == [("warning", "a bent once, Mar 06 09:00:00 UTC")]

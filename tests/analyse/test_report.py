@@ -214,3 +214,11 @@ def test_check_uses_a_file_without_a_name(monkeypatch, tmp_path):
     monkeypatch.setattr(check, "FOLDERS", (str(tmp_path / "nothing"),))
     assert check.nameless()[0] == "memory"
     assert descriptor > 2
+
+
+def test_what_was_long_ago_is_told_with_its_year():
+    old = {"since": NOW - 400 * 86400, "latest": NOW - 399 * 86400}
+    said = text(found("gone, Jan 30 11:26", Severity.NOTE, **old), found("bad, once, Jan 30 11:26:40 UTC", **old))
+    assert "gone, Jan 30 11:26 (in 2025)" in said
+    assert "since 2025-01-30" in said
+    assert "since" not in text(found("bad, once, Mar 06 10:26:40 UTC", since=NOW - 3600))

@@ -68,12 +68,20 @@ def test_nothing_makes_a_parser_fail(parser, pattern, data):
 @settings(max_examples=60, deadline=None)
 @given(
     CHARACTERS,
-    st.sampled_from([" NIC Link is Down", ": Lost carrier", "[UFW BLOCK] IN= OUT=eth0 SRC=1.1.1.1 DST=2.2.2.2 PROTO=TCP DPT="]),
+    st.sampled_from(
+        [
+            " NIC Link is Down",
+            ": Lost carrier",
+            ": now running without any active interface",
+            "[UFW BLOCK] IN= OUT=eth0 SRC=1.1.1.1 DST=2.2.2.2 PROTO=TCP DPT=",
+        ]
+    ),
     CHARACTERS,
 )
 def test_nothing_makes_a_log_parser_fail(before, words, after):
     event = Event(before + words + after, Origin("var/log/messages", 1), 1.0, facility="kernel")
     list(network_log.lost(event))
+    list(network_log.bonds(event))
     list(firewall_log.lost(event))
 
 

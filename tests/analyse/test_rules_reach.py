@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from diagbundle.analyse.evidence.document import Document
 from diagbundle.analyse.evidence.entry import Entry
 from diagbundle.analyse.log.event import Event
-from diagbundle.analyse.parsers import clock, names, proxy, reach
+from diagbundle.analyse.parsers import clock, names, proxy, reach, tls_said
 from diagbundle.analyse.verdict import Origin
 from diagbundle.errors import FormatError
 
@@ -70,6 +70,10 @@ PARSERS = {
     clock.variables: ("sos_commands/ntp/ntpq_-n_-c_rv", VARIABLES),
     clock.timesyncd: ("sos_commands/systemd/timedatectl_timesync-status", TIMESYNC),
     clock.timedatectl: ("sos_commands/systemd/timedatectl", CONTROL),
+    clock.rtc_beside: (
+        "sos_commands/systemd/timedatectl",
+        "  Universal time: Thu 2026-03-05 10:00:00 UTC\n        RTC time: Thu 2026-03-05 12:12:00\n",
+    ),
     clock.rtc: ("sys/class/rtc/rtc0/since_epoch", "1772704800\n"),
     clock.clock_source: ("sys/devices/system/clocksource/clocksource0/current_clocksource", "tsc\n"),
     clock.clock_sources: ("sys/devices/system/clocksource/clocksource0/available_clocksource", "tsc hpet acpi_pm \n"),
@@ -77,7 +81,7 @@ PARSERS = {
 EACH = pytest.mark.parametrize(
     ("parse", "where", "real"), [(parse, *rest) for parse, rest in PARSERS.items()], ids=lambda each: getattr(each, "__name__", "")
 )
-HEARERS = (names.unresolved, proxy.garbled, clock.steps)
+HEARERS = (names.unresolved, proxy.garbled, clock.steps, tls_said.complaints)
 
 
 def read(parse, where, text):
@@ -138,7 +142,18 @@ def test_any_line(hearer, text):
 
 
 @pytest.mark.parametrize(
-    "word", ["resolve host ", "lookup a", "http://a.b/ JSONDecodeError ", "offset 1", "a.", "EAI_AGAIN ", "could not be resolved "]
+    "word",
+    [
+        "resolve host ",
+        "lookup a",
+        "http://a.b/ JSONDecodeError ",
+        "offset 1",
+        "a.",
+        "EAI_AGAIN ",
+        "could not be resolved ",
+        "https://a handshake failure ",
+        "a:1",
+    ],
 )
 def test_long_lines_of_one_word_end_soon(word):
     for hearer in HEARERS:

@@ -11,7 +11,7 @@ from diagbundle.analyse.evidence.document import Document
 from diagbundle.analyse.evidence.entry import Entry
 from diagbundle.analyse.facts.containers import Container
 from diagbundle.analyse.log.event import Event
-from diagbundle.analyse.parsers import clusters, containers, packages, products, services
+from diagbundle.analyse.parsers import clusters, containers, cron, packages, products, services
 from diagbundle.analyse.verdict import Origin
 from diagbundle.errors import FormatError
 
@@ -81,6 +81,9 @@ READERS = [
 NAMES = [f"{reader.__name__}-{number}" for number, (reader, _, _) in enumerate(READERS)]
 HEARERS = [
     services.restarts,
+    clusters.cluster_words,
+    clusters.ceph_checks,
+    cron.cron_runs,
     containers.ends,
     products.ports_taken,
     products.denials,
@@ -97,6 +100,10 @@ LINES = [
     'connect() failed (111: Connection refused) while connecting to upstream, upstream: "http://127.0.0.1:8081/", host: "shop"',
     '10.0.0.9 - - [05/Mar/2026:09:50:00 +0000] "GET / HTTP/1.1" 502 190 "-" "curl"',
     "FATAL cannot read section 4 of the index",
+    "start request repeated too quickly for shop.service",
+    "[QUORUM] This node is within the non-primary component and will NOT provide any service.",
+    "cluster [WRN] Health check failed: 1 osds down (OSD_DOWN)",
+    "(CRON) error (grandchild #900 failed with exit status 2)",
 ]
 
 

@@ -73,6 +73,7 @@ READERS = [
 LISTENERS = [
     disk_trouble.disk_trouble,
     disk_trouble.no_room,
+    disk_trouble.no_write,
     remote_storage.remote_trouble,
     logkeeping.complained,
     logkeeping.journal_trouble,

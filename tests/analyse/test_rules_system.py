@@ -12,7 +12,7 @@ from diagbundle.analyse.evidence.entry import Entry
 from diagbundle.analyse.facts import system
 from diagbundle.analyse.facts.system import OomLine, Process, SettingLine
 from diagbundle.analyse.log.event import Event
-from diagbundle.analyse.parsers import kernel, memory, processes, security
+from diagbundle.analyse.parsers import hardware, kernel, memory, processes, security
 from diagbundle.analyse.parsers import settings as sysctl
 from diagbundle.analyse.registry import known
 from diagbundle.analyse.rules.memory import kills
@@ -20,7 +20,7 @@ from diagbundle.analyse.rules.settings import in_order, is_same, wanted
 from diagbundle.analyse.verdict import Origin
 from diagbundle.errors import FormatError
 
-OURS = {module.__name__.rpartition(".")[2] for module in (kernel, memory, processes, security, sysctl)}
+OURS = {module.__name__.rpartition(".")[2] for module in (hardware, kernel, memory, processes, security, sysctl)}
 PARSERS = [parser for parser in known().parsers if parser.name.partition(".")[0] in OURS]
 LISTENERS = [parser for parser in known().log_parsers if parser.name.partition(".")[0] in OURS]
 HERE = Origin("var/log/kern.log", 1, "", 0.0)
@@ -52,6 +52,9 @@ LINES = [
     'avc:  denied  { read } for  pid=812 comm="nginx" name="index.html" scontext=a:b:httpd_t:s0 tcontext=c:d:home_t:s0 tclass=file permissive=0',
     'apparmor="DENIED" operation="open" profile="/usr/sbin/mysqld" name="/data/x" comm="mysqld"',
     "shopd[900]: segfault at 10 ip 000055d0c0a01000 sp 00007ffe0000 error 4 in shopd[55d0c0a00000+1000]",
+    "   4 | 03/05/2026 | 09:12:44 | Power Supply PS2 Status | Power Supply AC lost | Asserted",
+    " 10:00:00 up 42 days,  2:20,  1 user,  load average: 0.10, 0.12, 0.10",
+    "SELinux is preventing /usr/sbin/logrotate from read access on the directory /srv/x. For complete SELinux messages run: sealert -l 4c",
     "traps: node[77] general protection fault ip:55d sp:7ff error:0 in node[55c]",
 ]
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -58,8 +59,8 @@ def test_its_history_is_told(bundle, command):
 
 
 def test_a_damaged_bundle_is_no_evidence(bundle, tmp_path):
-    data = bytearray(open(bundle, "rb").read())
     broken = tmp_path / "b.tar.zst"
+    data = pathlib.Path(bundle).read_bytes()
     broken.write_bytes(data[: len(data) // 2])
     done = run("analyze", str(broken))
     assert (done.returncode, "Traceback" in done.stderr, "hint:" in done.stderr) == (4, False, True)

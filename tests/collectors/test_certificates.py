@@ -44,6 +44,8 @@ def made(folder, name="db1.example", days="10"):
         ("    - --tls-private-key-file=/etc/kubernetes/pki/apiserver.key", []),
         ("  certificateKeyFile: /m/both.pem", ["/m/both.pem"]),
         ("log_file = /var/log/cache.log", []),
+        ("ssl_certificate /etc/nginx/new.pem; # was: ssl_certificate /etc/nginx/old.pem;", ["/etc/nginx/new.pem"]),
+        ('ssl_certificate "/etc/nginx/#1.pem";', ["/etc/nginx/#1.pem"]),
     ],
 )
 def test_configurations_name_certificates(line, paths):

@@ -227,3 +227,8 @@ def test_our_own_servers_of_tls_are_asked_for_their_certificate(tmp_path):
         if probe.kind == "tls"
     ]
     assert found == [("tls", "10.0.0.9:8443", "/proc/net/tcp:2")]
+
+
+def test_what_stands_in_a_comment_behind_a_setting_is_not_asked(tmp_path):
+    found = asked(host_of(tmp_path, {"etc/apt/sources.list": "deb http://deb.corp.example/ x # was http://old.corp.example/\n"}))
+    assert {probe.target for probe in found if probe.kind == "tcp"} == {"deb.corp.example:80"}

@@ -79,7 +79,7 @@ class Engine:
         heard = Ears(self._evidence, self._index, self._about, self._finder).hear(self._registry.log_parsers)
         self._take(heard)
         self._known[About] = _Known([self._about], 1)
-        others = [OtherHost(name, len(lines), origin=lines[0]) for name, lines in heard.others.items()]
+        others: list[Fact] = [OtherHost(name, len(lines), origin=lines[0]) for name, lines in heard.others.items()]
         self._known[OtherHost] = _Known(others, len(heard.logs), [] if heard.logs else ["there are no logs"], all_absent=False)
         self._known[Unanswered] = _Known(list(_unanswered(self._evidence.entries)), 1)
         verdicts = [verdict for rule in self._registry.rules for verdict in self._judge(rule)]

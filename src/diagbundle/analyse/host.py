@@ -9,7 +9,7 @@ from diagbundle.analyse.evidence.document import take
 from diagbundle.analyse.evidence.entry import START, Entry, Evidence, Index
 from diagbundle.analyse.facts.about import About
 from diagbundle.analyse.log.times import Clock, zone_named
-from diagbundle.analyse.verdict import Origin
+from diagbundle.analyse.verdict import LATEST, Origin
 from diagbundle.bundle.format import MANIFEST
 from diagbundle.errors import BundleError
 
@@ -42,6 +42,7 @@ def about_of(evidence: Evidence, index: Index) -> About:
     if not booted and now:
         uptime = _number(r"\A(\d+\.\d+)", files.text("proc/uptime"))
         booted = now - uptime if uptime else _booted(files.text("sos_commands/kernel/dmesg")) or _up(files, now)
+    now, booted = (time if 0 <= time < LATEST else 0.0 for time in (now, booted))
     release = re.search(r"(?m)^PRETTY_NAME=[\"']?([^\"'\n]*)", files.text("etc/os-release") or files.text("usr/lib/os-release"))
     _, node, release_of_kernel, *_ = *files.text("sos_commands/kernel/uname_-a").split(), "", "", ""
     name = head.name or files.text("sos_commands/host/hostname").strip() or node or files.text("etc/hostname").strip()

@@ -51,6 +51,7 @@ class LogRule:
     recent: float
     symptom: bool
     part_of: tuple[str, ...]
+    calm: bool
     hits: tuple[str, ...]
     misses: tuple[str, ...]
     origin: str = ""
@@ -65,7 +66,7 @@ class LogRule:
         kind = type(f"Heard{self.code}", (Heard,), {})
 
         def hear(event: Event) -> Iterator[Fact]:
-            if found := self.match(event.text):
+            if (self.calm or not event.is_calm) and (found := self.match(event.text)):
                 yield kind(event, {name: value or "" for name, value in found.groupdict().items()}, origin=event.origin)
 
         listener = LogParser((kind,), self.contains, hear, f"rule {self.code}", self.kernel)
@@ -158,7 +159,7 @@ _KEYS: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(
         ("contains", "by", "part_of", "hits", "misses"), lambda value: isinstance(value, list) and all(isinstance(x, str) for x in value)
     ),
-    **dict.fromkeys(("kernel", "symptom"), lambda value: isinstance(value, bool)),
+    **dict.fromkeys(("kernel", "symptom", "calm"), lambda value: isinstance(value, bool)),
     "least": lambda value: type(value) is int and value > 0,
 }
 
@@ -180,7 +181,7 @@ def _rule(table: Mapping[str, Any], origin: str) -> LogRule:
         explain=table["explain"].strip(), contains=_words(table["contains"]), pattern=pattern,
         unless=re.compile(table["unless"]) if "unless" in table else None, by=by, kernel=table.get("kernel", False),
         least=table.get("least", 1), within=_seconds(table.get("within", "1h")), recent=_seconds(table.get("recent", "7d")),
-        symptom=table.get("symptom", False), part_of=tuple(table.get("part_of", ())),
+        symptom=table.get("symptom", False), part_of=tuple(table.get("part_of", ())), calm=table.get("calm", False),
         hits=tuple(table["hits"]), misses=tuple(table["misses"]), origin=origin,
     )  # fmt: skip
 

@@ -16,11 +16,11 @@ from diagbundle.analyse.log.event import Event
 from diagbundle.analyse.verdict import Finding
 
 SUBJECTS = {
-    "APP": "programs and servers", "CLM": "what the host says of itself", "CPU": "processors", "CTR": "containers and Kubernetes",
-    "DNS": "name resolution", "DSK": "disks, arrays and volumes", "FSY": "file systems", "FWL": "firewall", "KRN": "the kernel",
-    "LIM": "limits", "LOG": "logs", "MEM": "memory", "NET": "network", "PKG": "packages", "PRC": "processes", "PRX": "proxies",
-    "REA": "reachability of other hosts", "SEC": "SELinux, AppArmor and accounts", "SVC": "services", "SYS": "kernel settings",
-    "TIM": "clock and time servers", "TLS": "certificates and TLS",
+    "APP": "programs and servers", "CLM": "what the host says of itself", "CLU": "clusters and distributed stores", "CPU": "processors",
+    "CTR": "containers and Kubernetes", "DNS": "name resolution", "DSK": "disks, arrays and volumes", "FSY": "file systems",
+    "FWL": "firewall", "KRN": "the kernel", "LIM": "limits", "LOG": "logs", "MEM": "memory", "NET": "network", "PKG": "packages",
+    "PRC": "processes", "PRX": "proxies", "REA": "reachability of other hosts", "SEC": "SELinux, AppArmor and accounts",
+    "SVC": "services", "SYS": "kernel settings", "TIM": "clock and time servers", "TLS": "certificates and TLS",
 }  # fmt: skip
 """What the first three letters of a code stand for."""
 CODE = re.compile(r"[A-Z]{3}\d{3}")

@@ -27,6 +27,8 @@ class Status(StrEnum):
     UNDECIDED = "undecided"
 
 
+LATEST = 253_402_300_800.0
+"""The end of the year 9999: no time lies behind it."""
 LONGEST = 400
 """Characters of a cited line that are kept."""
 
@@ -74,6 +76,9 @@ class Finding:
     def __post_init__(self) -> None:
         if not self.origins:
             raise ValueError(f"a finding needs an origin: {self.title}")
+        for name in ("since", "latest"):  # what a stranger's file says may be no time at all
+            if not 0 <= getattr(self, name) < LATEST:
+                object.__setattr__(self, name, 0.0)
 
 
 class Undecided(Exception):  # no error: an answer

@@ -7,6 +7,7 @@ from diagbundle.errors import SourceDenied, SourceError
 from diagbundle.host import Host
 from diagbundle.model import Answer, Collector, Command, File, Outcome, Probe, Row, Source, Stage, Table
 from diagbundle.numbers import number
+from diagbundle.sources.never import why_never
 from diagbundle.sources.x509 import certificates as read_certificates
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "collector",
     "number",
     "read_certificates",
+    "why_never",
 ]

@@ -25,6 +25,8 @@ _INDENT = 10
 _NARROWEST = 60
 _LONGEST_LINE = 240
 _HOUR, _DAY = 3600, 86400
+_LONG_AGO = 180 * _DAY
+"""Seconds after which a date needs its year."""
 _LATEST = 8
 """Changes that are shown where not all are asked for."""
 _CLAIMS = {Standing.CONFIRMED: "good", Standing.CONTRADICTED: "critical", Standing.NO_EVIDENCE: "note"}
@@ -42,10 +44,12 @@ class Terminal:
         self.width = max(_NARROWEST, width)
         self._paint = paint
         self._everything = everything
+        self._now = 0.0
 
     def report(self, diagnosis: Diagnosis) -> Iterator[str]:
         """All of it."""
         analysis = diagnosis.analysis
+        self._now = analysis.about.now
         yield self._paint(self._host(analysis.about), "head") + "\n"
         if analysis.about.incomplete:
             yield from self._labelled("partial", analysis.about.incomplete)
@@ -58,12 +62,16 @@ class Terminal:
         yield "\n"
         yield from self._claims(diagnosis.claims)
         notes = [each for each in found if each not in loud]
-        yield from self._listed("notes", [each.finding.title for each in notes if each.finding], "note", "; ")
+        yield from self._listed("notes", [self._note(each.finding) for each in notes if each.finding], "note", "; ")
         yield from self._cleared([each for each in analysis.verdicts if each.status is Status.CLEAR])
         yield from self._unknown([each for each in analysis.verdicts if each.status is Status.UNDECIDED])
         yield from self._missing(diagnosis)
         yield from self._changed(diagnosis.changed)
         yield from self._listed("unread", [f"{path}: {why}" for path, why in analysis.unparsed.items()], "file", "; ")
+
+    def _note(self, finding: Finding) -> str:
+        is_old = finding.latest and self._now - finding.latest > _LONG_AGO
+        return f"{finding.title} (in {datetime.fromtimestamp(finding.latest, UTC):%Y})" if is_old else finding.title
 
     def _host(self, about: About) -> str:
         up = f"up {span(about.uptime)}" if about.uptime else ""
@@ -86,7 +94,7 @@ class Terminal:
         yield self._paint(f"{label:<{_INDENT}}", str(finding.severity)) + self._paint(head, "title") + gap + verdict.code + "\n"
         for line in rest:
             yield self._paint(line, "title") + "\n"
-        for text in (_since(finding), finding.detail, *(f"after: {change}" for change in verdict.follows)):
+        for text in (_since(finding, self._now), finding.detail, *(f"after: {change}" for change in verdict.follows)):
             yield from self._indented(shown(text, "\n"))
         yield from self._cited(finding.origins)
         yield from self._indented(f"Do: {shown(finding.advice.rstrip('.'))}. `diagbundle explain {verdict.code}` tells more.")
@@ -180,8 +188,10 @@ def _readable(text: str) -> str:
     return re.sub(r'[{}\[\]"]', "", text) if text.startswith("{") else text
 
 
-def _since(finding: Finding) -> str:
-    if not finding.since or f"{datetime.fromtimestamp(finding.since, UTC):%b %d %H:%M}" in finding.title + finding.detail:
+def _since(finding: Finding, now: float) -> str:
+    """When it began; where the sentence says it already, only if it was so long ago that it wants its year."""
+    told = finding.since and f"{datetime.fromtimestamp(finding.since, UTC):%b %d %H:%M}" in finding.title + finding.detail
+    if not finding.since or (told and now - finding.since < _LONG_AGO):
         return ""
     said = f"since {datetime.fromtimestamp(finding.since, UTC):%Y-%m-%d %H:%M:%S} UTC"
     if finding.latest and finding.latest - finding.since > 1:

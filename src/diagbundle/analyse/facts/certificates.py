@@ -48,3 +48,15 @@ class TrustCheck(Fact):
     code: int = 0
     """As `man openssl-verification-options` counts; 0 is good."""
     text: str = ""
+
+
+@dataclass(frozen=True)
+class TlsComplaint(Fact):
+    """A line of a log in which a program says that TLS with a server failed, and names the server."""
+
+    hosts: tuple[str, ...] = ()
+    """Names and addresses in the line, in small letters."""
+    is_trust: bool = False
+    """Whether the server's certificate was not trusted; otherwise the handshake was refused."""
+    time: float = 0.0
+    who: str = ""

@@ -119,6 +119,8 @@ class RoutingRule(Fact):
     source: str
     """Address or network of the sender; `all`."""
     table: str
+    to: str = ""
+    """Network of those who are called; '' for all."""
 
 
 @dataclass(frozen=True)

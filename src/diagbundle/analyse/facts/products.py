@@ -26,6 +26,8 @@ class Denied(Fact):
     """'' where it was a port."""
     port: int = 0
     time: float = 0.0
+    is_forbidden: bool = False
+    """"Operation not permitted": not even root may, whatever the modes."""
 
 
 @dataclass(frozen=True)

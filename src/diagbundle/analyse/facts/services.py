@@ -37,6 +37,8 @@ class Unit(Fact):
     file: str = ""
     kind: str = ""
     """Type of a service: `simple`, `oneshot`, …"""
+    user: str = ""
+    """As whom it is to run."""
     proofs: tuple[Origin, ...] = field(default=())
     """The lines that tell how it stands."""
 

@@ -55,6 +55,8 @@ class Process(Fact):
     executable: str = ""
     context: str = ""
     """Its security context."""
+    policy: int = 0  # 1 FIFO, 2 RR, 6 deadline are in real time
+    priority: int = 0
     is_whole: bool = False
     """Whether the row is ours; `ps` tells less."""
 
@@ -99,6 +101,8 @@ class ProcessCounter(Fact):
     """Open ones; -1 where it was not told."""
     runs: int = -1
     """How often it was given a processor; -1 where the kernel does not count that."""
+    rss: int = 0
+    """KiB of memory that are resident."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from diagbundle.analyse.log.level import level
 from diagbundle.analyse.verdict import Origin
 
+INFO = 6
 CERTAIN, ZONE, YEAR, BOOT = "certain", "zone assumed", "year assumed", "from boot"
 NEAR, FILE, UNKNOWN = "from its neighbours", "not after its file", "unknown"
 """How sure the time of an event is: it says its zone; it does not; nor its year; seconds since boot; the line before it; when its file was
@@ -40,6 +41,12 @@ class Event:
     def severity(self) -> int | None:
         """Its priority, else what the text calls itself; None where neither is said."""
         return self.priority if self.priority is not None or self.facility == "kernel" else level(self.text)
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether the text calls itself INFO or DEBUG: it may quote a fault, and reports none. The kernel and PostgreSQL (LOG) mean it otherwise."""
+        calls = None if self.is_kernel or self.text.startswith("LOG:") else level(self.text)
+        return calls is not None and calls >= INFO
 
     @property
     def is_kernel(self) -> bool:

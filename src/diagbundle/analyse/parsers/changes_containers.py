@@ -77,7 +77,7 @@ def events(doc: Document) -> Iterator[Change]:
         ):
             name = next(
                 (word.strip("(),").partition("=")[2] for word in words if word.strip("(),").startswith("name=")),
-                words[2][:64] if len(words) > 2 else "",  # noqa: PLR2004
+                words[2][:64] if len(words) > 2 else "",
             )
             done = {"pull": "pulled", "destroy": "removed", "remove": "removed", "update": "changed", "rename": "renamed"}[words[1]]
             yield Change(time, CONTAINER, f"{words[0]} {name}".strip(), done, certainty=certainty, origin=line.origin)

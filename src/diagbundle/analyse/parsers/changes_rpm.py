@@ -83,7 +83,7 @@ def zypp(doc: Document) -> Iterator[Change | Run]:
     """`2026-03-05 10:12:01|install|libopenssl3|3.1.4-150600.5.7|x86_64|root@db1|…`; `#` is what a package's script said."""
     for line in doc.lines:
         words = line.split("|")
-        if line.startswith("#") or len(words) < 4:  # noqa: PLR2004  # time, what, name, version
+        if line.startswith("#") or len(words) < 4:  # time, what, name, version
             continue
         time, certainty, _ = doc.clock.read(words[0])
         action = words[1].strip()
@@ -91,7 +91,7 @@ def zypp(doc: Document) -> Iterator[Change | Run]:
             yield Run(time, re.sub(r"'([^' ]*)'", r"\1", words[3]).strip(), origin=line.origin)
         elif time and action in {"install", "remove"}:
             name, version = words[2], words[3]
-            by = words[5].partition("@")[0] if len(words) > 5 else ""  # noqa: PLR2004
+            by = words[5].partition("@")[0] if len(words) > 5 else ""
             done, old, new = ("installed", "", version) if action == "install" else ("removed", version, "")
             yield Change(time, _kind(name), name, done, old, new, by, certainty=certainty, origin=line.origin)
 
@@ -101,8 +101,8 @@ def package_data(doc: Document) -> Iterator[Change]:
     """Tab-separated: package, date, seconds since 1970, vendor. Whether it replaced an older one is not told."""
     for line in doc.lines:
         words = line.split("\t")
-        seconds = words[2] if len(words) > 2 else ""  # noqa: PLR2004
-        if seconds.isdecimal() and len(seconds) < 12 and not line.startswith("gpg-pubkey"):  # noqa: PLR2004
+        seconds = words[2] if len(words) > 2 else ""
+        if seconds.isdecimal() and len(seconds) < 12 and not line.startswith("gpg-pubkey"):
             yield _came(line, words[0], float(seconds), "certain")
 
 

@@ -69,7 +69,7 @@ def host_name(doc: Document) -> Iterator[HostName]:
 def uname(doc: Document) -> Iterator[HostName]:
     """`Linux db1 5.14.0-427.el9.x86_64 #1 SMP …`."""
     for line, words in doc.words():
-        if words[0] == "Linux" and len(words) > 2:  # noqa: PLR2004
+        if words[0] == "Linux" and len(words) > 2:
             yield HostName(words[1], "kernel", origin=line.origin)
         return
 
@@ -88,7 +88,7 @@ def rpms(doc: Document) -> Iterator[BasePackage]:
         if found := _BASE_RPM.match(line):
             build = _BUILD.search(found[2])
             columns = line.split("\t")
-            vendor = columns[3] if len(columns) > 3 else ""  # noqa: PLR2004
+            vendor = columns[3] if len(columns) > 3 else ""
             yield BasePackage(found[1], found[2], build[1] if build else "", vendor, origin=line.origin)
 
 

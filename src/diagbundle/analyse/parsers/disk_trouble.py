@@ -14,6 +14,7 @@ LONGEST = 1000
 _PLACES = {
     "<dev>": r"(?P<device>[\w!-]+)",
     "<disk>": r"\[(?P<device>\w+)\]",
+    "<pci>": r"(?: [0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.\d)?",
     "<scsi>": r"^sd (?P<device>\d+:\d+:\d+:\d+): (?:.{0,40}?\[(?P<parent>\w+)\])?.*?",
     "<ata>": r"^(?P<device>ata\d+)(?:\.\d+)?: ",
     "<nvme>": r"^nvme (?P<device>nvme\d+): ",
@@ -51,13 +52,13 @@ _RESET = _any(
     r"<scsi>task abort on host \d",
     r"^(?P<device>hv_storvsc) \S+: (?:tag#\d+ )?cmd 0x(?:28|2a|88|8a|35|91) status: scsi 0x\w+ srb 0x\w+ hv 0xc",
     r"<scsi>(?:task abort|device reset|bus reset|target reset|host reset)\b.*(?:FAILED|SUCCESS|scmd|called|TIMEOUT)",
-    r"(?P<device>(?:mpt\d?sas|megaraid_sas|hpsa|smartpqi|aacraid|qla2xxx|lpfc|mvsas|arcmsr|mptscsih|vmw_pvscsi|3w-\w+)[\w-]*)[ :].*"
+    r"(?P<device>(?:mpt\d?sas|megaraid_sas|hpsa|smartpqi|aacraid|qla2xxx|lpfc|mvsas|arcmsr|mptscsih|vmw_pvscsi|3w-\w+)[\w-]*<pci>)[ :].*"
     r"(?:(?:host|controller|adapter|bus|device) reset|(?:task|command) abort|attempting task abort|SCSI hang|resetting (?:controller"
     r"|adapter|physical)|FW in FAULT|firmware (?:fault|crash)|lockup detected)",
 )
 _GONE = _any(
     r"<scsi>(?:rejecting I/O to (?:offline|dead) device|Device offlined|offlined - not ready|killing request)",
-    r"(?P<device>megaraid_sas|hpsa|aacraid|mpt\d?sas\w*|smartpqi)[ :].*"
+    r"(?P<device>(?:megaraid_sas|hpsa|aacraid|mpt\d?sas\w*|smartpqi)<pci>)[ :].*"
     r"(?:FW in FAULT|[Aa]dapter is OFFLINE|controller is offline|lockup detected)",
     r"^(?P<device>nvme\d+n\d+): detected capacity change from \d+ to 0$",
     r"<ata>(?:disabled\b|disable device)",
@@ -142,6 +143,11 @@ _SAYS_NO_ROOM = re.compile(
     r"(?i)no space left on device|disk quota exceeded|\[Errno 28\]|\bENOSPC\b"
     r"|not enough (?:disk )?space|\bdisk(?: is)? full\b|filesystem(?: is)? full"
 )
+_ONLY_QUOTED = re.compile(
+    r"^.{0,60}?(?:\b(?:INFO|DEBUG|TRACE)\b|\[(?:info|debug)\]|level=\"?(?:info|debug|trace)\b)"
+    r"|(?i:\b(?:like|test|rule|where|pattern|match\w*|contains|grep)\b[ =(]{0,3}[\"'`%]+[\w ]*(?:no space|disk|quota|read-only|not enough))"
+)
+"""Lines that call themselves no error, or name the words only to look for them."""
 _OTHER_ROOM = re.compile(
     r"(?i)inotify|watch|semget|shmget|msgget|semaphore|shared memory segment"
     r"|epoll|\bbpf|cgroup|perf_event|io_uring|keyctl|pci |bridge window|usb "
@@ -157,7 +163,7 @@ _OTHER_ROOM = re.compile(
 def no_room(event: Event) -> Iterator[NoRoom]:
     """Any program's word that there was no room."""
     text = event.text
-    if not event.acknowledged and _SAYS_NO_ROOM.search(text) and not _OTHER_ROOM.search(text):
+    if not event.acknowledged and _SAYS_NO_ROOM.search(text) and not _OTHER_ROOM.search(text) and not _ONLY_QUOTED.search(text):
         path = _PATH.search(text)
         yield NoRoom(text, event.time, event.facility, path[1] if path else "", "quota" in text.lower(), origin=event.origin)
 
@@ -172,6 +178,6 @@ _ON_PURPOSE = re.compile(
 @log_parser(NoWrite, "read-only file system")
 def no_write(event: Event) -> Iterator[NoWrite]:
     """Any program's word, with the file that it names."""
-    if not event.is_kernel and not event.acknowledged and not _ON_PURPOSE.search(event.text):
+    if not event.is_kernel and not event.acknowledged and not _ON_PURPOSE.search(event.text) and not _ONLY_QUOTED.search(event.text):
         path = _PATH.search(event.text)
         yield NoWrite(event.time, event.facility, path[1] if path else "", origin=event.origin)

@@ -114,6 +114,13 @@ def host_start(event: Event) -> Iterator[HostStart]:
         yield HostStart(event.time, origin=event.origin)
 
 
+@log_parser(HostStart, "startup finished in ", " running in system mode")
+def system_start(event: Event) -> Iterator[HostStart]:
+    """Its own words: in a container the kernel says nothing at its start."""
+    if event.time and event.facility == "systemd" and not re.search(r"user session|\[user\]", event.text):
+        yield HostStart(event.time, origin=event.origin)
+
+
 @log_parser(
     JournalTrouble,
     "uncleanly shut down",

@@ -11,7 +11,7 @@ from diagbundle.analyse.facts.names import HostEntry, Lookup, NameServer, NssSou
 _HOST = r"(?P<name>[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,250}[A-Za-z0-9_])?)"
 _RESOLVE = (
     r"(?:resolv\w*|translate) (?:the )?(?:host address|host ?name|host|server|address|name|proxy|proxy name|pool|peer|remote host)?[ :]*"
-    r"(?:for |of )?[\"'`]?HOST[\"']?"
+    r"(?:for |of )?[\"'`]?HOST(?![\w.-]| server\b)[\"']?"
 )
 _NAMED = [
     re.compile(pattern.replace("HOST", _HOST), re.IGNORECASE)
@@ -185,7 +185,11 @@ def unresolved(event: Event) -> Iterator[UnresolvedName]:
         and event.facility not in ("named", "dnsmasq", "unbound", "systemd-resolved", "sudo")
     ):
         yield UnresolvedName(
-            name=name_in(text), no_such_name=bool((hard or "NXDOMAIN" in text) and not soft), time=event.time, who=event.facility, origin=event.origin
+            name=name_in(text),
+            no_such_name=bool((hard or "NXDOMAIN" in text) and not soft),
+            time=event.time,
+            who=event.facility,
+            origin=event.origin,
         )
 
 

@@ -264,7 +264,8 @@ def ip_rules(doc: Document) -> Iterator[RoutingRule]:
     """`32765: from 10.0.0.5 lookup 100`."""
     for line in doc.lines:
         if found := re.match(r"\d+:\s+(?:not )?from (\S+) .*?lookup (\S+)", line):
-            yield RoutingRule(origin=line.origin, source=found[1], table=found[2])
+            to = re.search(r" to (\S+)", line)
+            yield RoutingRule(origin=line.origin, source=found[1], table=found[2], to=to[1] if to else "")
 
 
 # -- neighbours

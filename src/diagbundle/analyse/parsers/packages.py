@@ -21,7 +21,7 @@ def database(doc: Document) -> Iterator[PackageList | UnfinishedPackage]:
             name, count = line[9:].strip(), count + 1
         elif line.startswith("Status: ") and name:
             words = line[8:].split()
-            if len(words) == 3 and (words[2] not in SOUND or words[1] == "reinstreq"):  # noqa: PLR2004  # want, flag, state
+            if len(words) == 3 and (words[2] not in SOUND or words[1] == "reinstreq"):  # want, flag, state
                 yield UnfinishedPackage(name, words[2] if words[2] not in SOUND else "reinst-required", origin=line.origin)
     yield PackageList("dpkg", count, origin=doc.origin())
 
@@ -49,7 +49,10 @@ def rpm_answer(doc: Document) -> Iterator[PackageList]:
     yield PackageList("rpm", count, complaint[0].strip()[:300] if complaint else "", origin=doc.origin(0, (complaint or [""])[0].strip()))
 
 
-_NVRA = re.compile(r"(?P<name>\S+)-(?P<version>[^-\s]+-[^-\s]+)\.(?P<arch>\w+)(?:\s|$)")
+_NVRA = re.compile(
+    r"(?P<name>\S+)-(?P<version>[^-\s]+-[^-\s]+?)(?:\.(?P<arch>x86_64(?:_v\d)?|i[3-6]86|noarch|aarch64|armv\dh?\w+|s390x?|ppc64(?:le)?|riscv64|src))?(?:\s|$)"
+)
+"""The architecture may be left out; what stands last is then the distribution's mark."""
 _MANY = re.compile(
     r"gpg-pubkey|kernel.*|kmod-.*|.*-kmp-.*|.*-kmod.*|nvidia.*|perf|bpftool|installonly.*|libstdc\+\+-v3-.*|container-suseconnect"
 )
@@ -62,7 +65,7 @@ def twice(doc: Document) -> Iterator[TwicePackage]:
     seen: dict[str, dict[str, Line]] = {}
     for line in doc.lines:
         if (found := _NVRA.match(line[:400])) and not _MANY.fullmatch(found["name"]):
-            seen.setdefault(f"{found['name']}.{found['arch']}", {})[found["version"]] = line
+            seen.setdefault(f"{found['name']}.{found['arch']}" if found["arch"] else found["name"], {})[found["version"]] = line
     for name, versions in seen.items():
         if len(versions) > 1:
             yield TwicePackage(name, tuple(versions), origin=next(reversed(versions.values())).origin)

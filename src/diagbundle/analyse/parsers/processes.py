@@ -67,7 +67,8 @@ def _process(row: Row) -> Process:
         is_kernel=row["kernel"] is True,
         groups=_groups(row["cgroup"]), limits=_limits(row["limits"]), container=_container(row["container"]), wchan=row.text("wchan"),
         stack=tuple(found[1] for line in row.text("stack").splitlines() if (found := _FUNCTION.match(line))), cwd=row.text("cwd"),
-        executable=row.text("exe"), context=row.text("context"), is_whole=True, origin=row.origin,
+        executable=row.text("exe"), context=row.text("context"), policy=row.whole("policy"), priority=row.whole("rt_priority"),
+        is_whole=True, origin=row.origin,
     )  # fmt: skip
 
 
@@ -79,7 +80,7 @@ def process_counters(doc: Document) -> Iterator[ProcessCounter]:
         yield ProcessCounter(
             pid=row.whole("pid"), start=row.whole("start"), name=row.text("comm"), state=row.text("state"),
             ticks=row.whole("utime") + row.whole("stime"), threads=row.whole("threads"), majflt=row.whole("majflt"),
-            descriptors=-1 if row["fds"] is None else row.whole("fds"),
+            descriptors=-1 if row["fds"] is None else row.whole("fds"), rss=row.whole("rss") * PAGE,
             runs=int(runs[2]) if len(runs) == 3 and runs[2].isdecimal() else -1, origin=row.origin,  # ns run, ns waited, times run
         )  # fmt: skip
 

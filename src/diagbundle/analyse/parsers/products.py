@@ -70,10 +70,18 @@ def ports_taken(event: Event) -> Iterator[PortTaken]:
 _PATH = re.compile(r"(?:^|(?<=[\s\"'(\[=:,`\u2018\u201c<]))/(?!/)(?:[\w.@%+~#-]+/)*[\w.@%+~#-]+")
 _ASKS_A_PERSON = re.compile(
     r"(?i)publickey|password|keyboard-interactive|try again|client denied|smbd|pkgAcquire|\bfind: |for (?:table"
-    r"|relation|schema|database|function|sequence)\b|Failed at step "
+    r"|relation|schema|database|function|sequence)\b|Failed at step (?!EXEC\b)"
 )
 _NEVER_TO_ROOT = re.compile(r"/(?:proc|sys|dev)/|/run/user/|.*/\.?gvfs(?:/|$)|.*/\.Xauthority$|.*/\.cache/doc(?:/|$)")
 """What even root, or everybody but its owner, is refused on a sound host: FUSE mounts of desktops, and the kernel's files."""
+_PRIVILEGE = re.compile(
+    r"(?i)nice|prio|sched|affinity|rlimit|limit|mount|namespace|cgroup|keyring|capab|\bnet|route|iptables|nft|socket|bpf|perf|ptrace|kill"
+    r"|signal|ioctl|mknod|sysctl|modprobe|module|clock|hwclock|rtc|settime|oom_score|audit|chroot|/(?:proc|sys|dev)/|euid|setuid|setgid"
+)
+"""What may be forbidden to a program (often in a container) and is no file."""
+_TEMPORARY = re.compile(r"(/tmp|/var/tmp|/dev/shm)/[^/]+$")  # names in lines, no files of ours
+_CREATES = re.compile(r"(?i)creat|mktemp|mkdir|touch|mkstemp|for writing")
+"""Who may create nothing in a folder that is for all is told of the folder, not of the name that was tried."""
 _NO_SERVICES = {
     "sshd",
     "sudo",
@@ -94,19 +102,23 @@ _NO_SERVICES = {
 }
 
 
-@log_parser(Denied, "permission denied", "eacces", "accessdeniedexception")
+@log_parser(Denied, "permission denied", "eacces", "accessdeniedexception", "operation not permitted")
 def denials(event: Event) -> Iterator[Denied]:
     """`open /x: permission denied`, `Permission denied: '/x'`, `EACCES … '/x'`, `bind() to 0.0.0.0:80 failed (13: …)`."""
     text = event.text[:MAX]
     if event.is_kernel or event.facility in _NO_SERVICES or event.facility.startswith("systemd-") or _ASKS_A_PERSON.search(text):
         return
-    at = re.search(r"(?i)permission denied|eacces|accessdeniedexception", text)
-    if not at:
+    at = re.search(r"(?i)permission denied|eacces|accessdeniedexception|operation not permitted", text)
+    if not at or (at[0].lower().startswith("oper") and _PRIVILEGE.search(text)):
         return
     if re.search(r"(?i)\bbind\b|listen(?:ing)? (?:tcp|on|socket)", text) and (port := port_of(text)):
         yield Denied(who(event), "", port, event.time, origin=event.origin)
         return
-    paths = [found for found in _PATH.finditer(text.replace("unix:", "     ")) if not _NEVER_TO_ROOT.match(found[0])]
+    paths = [
+        found
+        for found in _PATH.finditer(re.sub(r"unix:(?://)?", lambda found: " " * len(found[0]), text))
+        if not _NEVER_TO_ROOT.match(found[0])
+    ]
     before = [found[0] for found in paths if found.end() <= at.start()]
     after = [found[0] for found in paths if found.start() >= at.end()]
     path = (
@@ -116,8 +128,10 @@ def denials(event: Event) -> Iterator[Denied]:
         if before
         else ""
     )
+    if made := _TEMPORARY.match(path):
+        path = made[1] if "XXX" in path or _CREATES.search(text) else path
     if path:
-        yield Denied(who(event), path.rstrip(".:"), 0, event.time, origin=event.origin)
+        yield Denied(who(event), path.rstrip(".:"), 0, event.time, at[0].lower().startswith("oper"), origin=event.origin)
 
 
 @parser(FileMode, "diagbundle/tables/changed_files")

@@ -46,6 +46,7 @@ def _shown(block: dict[str, Line]) -> Unit | None:
         needs_reload=value.get("NeedDaemonReload") == "yes",
         file=value.get("FragmentPath", ""),
         kind=value.get("Type", ""),
+        user=value.get("User", ""),
         origin=block["Id"].origin,
         proofs=tuple(block[name].origin for name in ("Id", *_TELLING) if name in block),
     )

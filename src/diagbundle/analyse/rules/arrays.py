@@ -48,9 +48,9 @@ def arrays(found: Sequence[Array]) -> Iterator[Finding]:
                 severity,
                 f"the array {each.name}{f' ({each.level})' if each.level else ''} {state}: {what}{lost}",
                 (each.origin,),
-                f"`mdadm -D /dev/{each.name}` names the missing disk; replace it and add it again."
+                f"`mdadm -D /dev/{each.name}` names the missing disk; replace it and add it again"
                 if not rebuilds
-                else "Wait for the rebuild; look at the disk that was lost.",
+                else "Wait for the rebuild; look at the disk that was lost",
                 each.progress,
                 subject=each.name,
             )
@@ -59,7 +59,7 @@ def arrays(found: Sequence[Array]) -> Iterator[Finding]:
                 Severity.NOTE,
                 f"the last check of the array {each.name} found {each.mismatches:,} sectors that differ",
                 (each.origin,),
-                "Check again (`echo check > /sys/block/mdX/md/sync_action`); where it grows look at the disks.",
+                "Check again (`echo check > /sys/block/mdX/md/sync_action`); where it grows look at the disks",
                 subject=each.name,
             )
 
@@ -97,7 +97,7 @@ def volumes(
             severity,
             f"{what} {how}: {state}",
             (each.origin,),
-            "Enlarge it with `lvextend`, remove snapshots, or `fstrim` what was deleted.",
+            "Enlarge it with `lvextend`, remove snapshots, or `fstrim` what was deleted",
             subject=each.name,
         )
     named = {each.what for each in missing if not each.group.startswith("a ")}
@@ -108,7 +108,7 @@ def volumes(
             Severity.CRITICAL,
             f"{group} misses {those[0].what}" if group.startswith("a ") else f"the volume group {group} misses {those[0].what}",
             (those[0].origin,),
-            "See whether the disk is there (`lsblk`, the kernel's log); `pvs` and `vgs` name what is missing.",
+            "See whether the disk is there (`lsblk`, the kernel's log); `pvs` and `vgs` name what is missing",
             subject=group,
         )
 
@@ -133,7 +133,7 @@ def paths(_: Sequence[About], found: Sequence[Path], mounts: Sequence[Mount], un
                 Severity.CRITICAL if len(down) == len(ways) else Severity.WARNING,
                 f"{len(down)} of {len(ways)} paths to {name} are down: {', '.join(each.device for each in down[:6])}",
                 tuple(each.origin for each in down[:4]),
-                "Look at the switch, cable, HBA and port of the storage of these paths.",
+                "Look at the switch, cable, HBA and port of the storage of these paths",
                 f"state: {down[0].state}",
                 name,
             )
@@ -166,7 +166,7 @@ def pools(_: Sequence[About], found: Sequence[Pool], mounts: Sequence[Mount], un
                 Severity.CRITICAL if worst else Severity.WARNING,
                 f"the ZFS pool {each.name} {what}{': ' + ', '.join(parts) if parts else ''}",
                 (each.origin,),
-                f"`zpool status -v {each.name}` names what to replace; then scrub.",
+                f"`zpool status -v {each.name}` names what to replace; then scrub",
                 each.errors,
                 each.name,
             )
@@ -175,7 +175,7 @@ def pools(_: Sequence[About], found: Sequence[Pool], mounts: Sequence[Mount], un
                 Severity.WARNING,
                 f"the ZFS pool {each.name} is nearly full: {each.used} % in use",
                 (each.origin,),
-                "Free room or add disks: a full pool is slow and cannot even delete.",
+                "Free room or add disks: a full pool is slow and cannot even delete",
                 subject=each.name,
             )
 
@@ -199,7 +199,7 @@ def btrfs(_: Sequence[About], found: Sequence[DeviceErrors], mounts: Sequence[Mo
                 Severity.CRITICAL,
                 f"btrfs meets errors on {each.device}: {last.total - first.total:,} more between the two readings, {last.total:,} in all",
                 (first.origin, last.origin),
-                "Save the data, look at the disk, then `btrfs scrub start`.",
+                "Save the data, look at the disk, then `btrfs scrub start`",
                 _kinds(last),
                 each.device,
             )
@@ -208,7 +208,7 @@ def btrfs(_: Sequence[About], found: Sequence[DeviceErrors], mounts: Sequence[Mo
                 Severity.NOTE,
                 f"btrfs has counted {each.total:,} errors on {each.device} since the counts were reset",
                 (each.origin,),
-                "`btrfs scrub start` tells whether data is damaged now; `btrfs device stats -z` resets the counts.",
+                "`btrfs scrub start` tells whether data is damaged now; `btrfs device stats -z` resets the counts",
                 _kinds(each),
                 each.device,
             )
@@ -243,9 +243,9 @@ def controllers(found: Sequence[HardRaid]) -> Iterator[Finding]:
                     severity,
                     f"{each.name} is not whole: {each.state}{lost}",
                     (each.origin, *(one.origin for one in disks[:4])),
-                    "Replace the disk that the controller's tool names, before a second one fails."
+                    "Replace the disk that the controller's tool names, before a second one fails"
                     if kind != "replica"
-                    else "See the other host and the network to it (`drbdadm status`).",
+                    else "See the other host and the network to it (`drbdadm status`)",
                     subject=each.name,
                 )
     alone = [each for each in bad if each.kind in ("disk", "physical")]
@@ -254,6 +254,6 @@ def controllers(found: Sequence[HardRaid]) -> Iterator[Finding]:
             Severity.WARNING,
             f"the RAID controller has bad disks: {', '.join(f'{each.name} {each.state}' for each in alone[:4])}",
             tuple(each.origin for each in alone[:4]),
-            "Replace them.",
+            "Replace them",
             subject=alone[0].name,
         )

@@ -88,17 +88,23 @@ def own_certificates(certificates: list[Certificate], about: list[About]) -> Ite
 def _own(each: Certificate, severity: Severity, how: str) -> Finding:
     used = bool(each.named_by or IN_USE.search(each.where)) and not (LEFTOVER.search(each.named_by) or LEFTOVER.search(each.where))
     root = each.index > 0 and each.self_issued
-    by = f", which {each.named_by.rpartition(':')[0]} uses," if each.named_by else ""
+    by = f", which {each.named_by.rpartition(':')[0]} names," if each.named_by else ""
     return Finding(
         Severity.NOTE if not used or root or STORES.search(each.where) else severity,
         f"the certificate {each.common_name} in {each.where}{by} {how}",
         (each.origin,),
-        "Renew it, and reload the server that uses it." if used else "If something uses it, renew it; otherwise remove the file.",
+        _cure(each, how) if used else "If something uses it, renew it; otherwise remove the file",
         subject=each.where,
         since=each.not_after if "expired" in how else 0.0,
         detail=f"Valid {day(each.not_before)} to {day(each.not_after)}; issued by {each.issuer}."
         + (f" Named in {each.named_by}." if each.named_by else ""),
     )
+
+
+def _cure(each: Certificate, how: str) -> str:
+    if "not valid before" in how:
+        return f"Compare this host's clock; if it is right, wait until {day(each.not_before)} or have the certificate reissued."
+    return "Renew it, and reload the server that uses it."
 
 
 @rule("TLS002", "certificates of servers", Certificate, About)
@@ -117,13 +123,17 @@ def server_certificates(certificates: list[Certificate], about: list[About]) -> 
         if not each.from_server or not now or (ours and (each.subject, each.not_after) in told_of):
             continue
         told = _ends(each, now)
+        if (each.subject, each.not_after) in told_of:
+            told = None  # the file is told of
         if told and (each.index == 0 or (told[0] is Severity.CRITICAL and not each.self_issued)):
             what = "the certificate" if each.index == 0 else "an authority in the chain"
             yield Finding(
                 told[0] if each.index == 0 else Severity.WARNING,
                 f"{what} of {each.where} ({each.common_name}) {told[1]}",
                 (each.origin,),
-                "Have the certificate of that server renewed; compare this host's clock first.",
+                "Compare this host's clock first; then wait, or have it reissued"
+                if "before" in told[1]
+                else "Have the certificate of that server renewed; compare this host's clock first",
                 detail=f"Issued by {each.issuer}. Named in {each.named_by}.",
                 subject=each.where,
             )
@@ -132,7 +142,7 @@ def server_certificates(certificates: list[Certificate], about: list[About]) -> 
                 Severity.WARNING,
                 f"the certificate of {each.where} is for {', '.join(each.names[:3]) or each.common_name}, not for {each.asked_for}",
                 (each.origin,),
-                f"Use a name of the certificate in {each.named_by}, or have it reissued with {each.asked_for}.",
+                f"Use a name of the certificate in {each.named_by}, or have it reissued with {each.asked_for}",
                 detail=f"Issued by {each.issuer}.",
                 subject=each.where,
             )
@@ -161,7 +171,7 @@ def chains(certificates: list[Certificate], checks: list[TrustCheck]) -> Iterato
                 _weight(servers.get(server, []), expired=check.code == EXPIRED),
                 f"this host does not trust the certificate of {server}: {check.text}",
                 (check.origin, *(each.origin for each in servers.get(server, [])[:1])),
-                "Have the server send its intermediate certificates, or install the issuing authority on this host.",
+                "Have the server send its intermediate certificates, or install the issuing authority on this host",
                 subject=server,
             )
     for server, chain in servers.items():
@@ -170,7 +180,7 @@ def chains(certificates: list[Certificate], checks: list[TrustCheck]) -> Iterato
                 _weight(chain),
                 f"{server} does not send the certificate of its issuer {_name(chain[-1].issuer)}, and this host does not have it",
                 (chain[-1].origin,),
-                "Have the server send its intermediate certificates, or install that authority on this host.",
+                "Have the server send its intermediate certificates, or install that authority on this host",
                 detail=f"{len(chain)} certificates were sent.",
                 subject=server,
             )
@@ -195,8 +205,8 @@ def handshakes(probes: list[Probe]) -> Iterator[Finding]:
 
     Silence or a closed connection after the greeting (a dead worker, or something in between that only accepts), an answer that is no
     TLS (a plain port, a proxy), or an alert: 40 no cipher in common (crypto policy, FIPS), 112 the server
-    does not know this name, 116 it wants a certificate of ours. A warning; critical for the API server of
-    a cluster. Servers that speak TLS 1.3 only are left to the host's openssl.
+    does not know this name, 116 it wants a certificate of ours. A warning; critical for the API server of a cluster.
+    Servers that speak TLS 1.3 only are left to the host's openssl.
     Do: try `openssl s_client -connect HOST:PORT -servername NAME`.
     """
     for probe in probes:
@@ -214,7 +224,7 @@ def handshakes(probes: list[Probe]) -> Iterator[Finding]:
             severity,
             f"{probe.target} {words.get(probe.outcome, f'breaks off TLS ({probe.outcome})')}",
             (probe.origin,),
-            f"Try `openssl s_client -connect {probe.target}`; look at that server's log, and at proxies in between.",
+            f"Try `openssl s_client -connect {probe.target}`; look at that server's log, and at proxies in between",
             detail=probe.detail,
             subject=probe.target,
         )

@@ -58,7 +58,7 @@ def release_files(releases: list[Release]) -> Iterator[Finding]:
             yield Finding(
                 Severity.WARNING, f"the host calls itself {main.name or main.version} in {main.file}, and {other.name} in {other.file}",
                 (main.origin, other.origin), "Find out which one is true from the packages, and finish the upgrade that stopped "
-                    "half-way, or reinstall the package of the release files.",
+                    "half-way, or reinstall the package of the release files",
                 subject=other.file,
             )  # fmt: skip
             return
@@ -99,7 +99,7 @@ def base_packages(releases: list[Release], packages: list[BasePackage]) -> Itera
         Severity.WARNING, f"the host calls itself {main.name or f'{main.id} {main.version}'}, but its base system is of another "
             f"{'vendor' if vendors else 'release'}: {names}",
         (main.origin, *(each.origin for each in foreign[:4])),
-        "See which repository these packages came from, and finish the upgrade or take the foreign repository out.",
+        "See which repository these packages came from, and finish the upgrade or take the foreign repository out",
         detail=f"by {', '.join(sorted(vendors))}" if vendors else "", subject="packages",
     )  # fmt: skip
 
@@ -152,7 +152,7 @@ def names(hosts: list[HostName], entries: list[HostEntry], addresses: list[Addre
             Severity.NOTE,
             f"the host is called {force.name} now, and will be called {file.name} after the next start",
             (force.origin, file.origin),
-            "Set the name that is meant: hostnamectl set-hostname NAME.", subject="hostname",
+            "Set the name that is meant: hostnamectl set-hostname NAME", subject="hostname",
         )  # fmt: skip
     if force and not _UNNAMED.match(force.name):
         yield from _foreign_address(force, latest(entries), latest(addresses))
@@ -175,7 +175,7 @@ def _foreign_address(force: HostName, entries: list[HostEntry], addresses: list[
         Severity.WARNING,
         f"/etc/hosts says that {force.name} is {private[0].address}, which this host does not have",
         (private[0].origin, force.origin),
-        f"Put the host's right address into /etc/hosts; it has {has}.", subject=force.name,
+        f"Put the host's right address into /etc/hosts; it has {has}", subject=force.name,
     )  # fmt: skip
 
 

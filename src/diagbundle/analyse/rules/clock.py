@@ -106,7 +106,7 @@ def clock_is_right(daemons: list[TimeDaemon], sources: list[TimeSource], probes:
             Severity.CRITICAL if size >= FAR else Severity.WARNING if size >= OFF else Severity.NOTE,
             f"the clock of this host is {ahead(worst[0])}, says {worst[1]}",
             tuple(each[2].origin for each in agree),  # type: ignore[attr-defined]
-            "See `chronyc tracking` and `chronyc sources -v` (or `timedatectl timesync-status`); `chronyc makestep` sets it at once.",
+            "See `chronyc tracking` and `chronyc sources -v` (or `timedatectl timesync-status`); `chronyc makestep` sets it at once",
             detail="; ".join(f"{who}: {ahead(offset)}" for offset, who, _ in found[:5]),
             subject="clock",
         )
@@ -141,7 +141,7 @@ def synchronised(about: list[About], daemons: list[TimeDaemon], sources: list[Ti
             Severity.NOTE if young or not own else Severity.WARNING,
             f"the clock of this host is not synchronised: {daemon.by} runs, but {why}",
             (daemon.origin, *(each.origin for each in own[:3])),
-            "See `chronyc sources -v` or `ntpq -pn`; look whether UDP port 123 to the servers is open and their names are right.",
+            "See `chronyc sources -v` or `ntpq -pn`; look whether UDP port 123 to the servers is open and their names are right",
             subject="clock",
             symptom=bool(own) and len(silent) == len(own),
         )
@@ -153,7 +153,7 @@ def synchronised(about: list[About], daemons: list[TimeDaemon], sources: list[Ti
                 Severity.NOTE,
                 f"nobody was seen to keep this host's clock: {dead[0].by} is installed, but does not run",
                 (dead[0].origin, *(each.origin for each in told)),
-                f"Start {dead[0].by}, unless the host's clock is kept by its hypervisor.",
+                f"Start {dead[0].by}, unless the host's clock is kept by its hypervisor",
                 subject="clock",
             )
 
@@ -175,7 +175,7 @@ def _unfollowed(sources: Sequence[TimeSource], control: Sequence[TimeControl], *
         Severity.NOTE if young else Severity.WARNING,
         f"the clock of this host is not synchronised: {why}",
         tuple(each.origin for each in (sources or control)[:3]),
-        "See `chronyc sources -v`, `ntpq -pn` or `timedatectl timesync-status`; look whether UDP port 123 to the servers is open.",
+        "See `chronyc sources -v`, `ntpq -pn` or `timedatectl timesync-status`; look whether UDP port 123 to the servers is open",
         subject="clock",
         symptom=bool(sources),
     )
@@ -186,9 +186,8 @@ def time_servers(probes: list[Probe], daemons: list[TimeDaemon], sources: list[T
     """Each configured time server was asked once (NTP, UDP port 123); and what the daemon thinks of its sources.
 
     Warning: no server answers, or none knows the time (stratum 16), while a daemon runs here and is not
-    synchronised (10 minutes after a start); or the daemon
-    takes half of its servers or more for liars (falsetickers, `x`). Note: single ones of several (every day among public ones),
-    and servers that nobody here follows.
+    synchronised (10 minutes after a start); or the daemon takes half of its servers or more for liars (falsetickers, `x`). Note:
+    single ones of several (every day among public ones), and servers that nobody here follows.
     Do: `chronyc sources -v`; open UDP port 123; replace the server.
     """
     asked: dict[str, list[Probe]] = {}
@@ -206,7 +205,7 @@ def time_servers(probes: list[Probe], daemons: list[TimeDaemon], sources: list[T
             Severity.WARNING if suffers and len(bad) == len(asked) and not is_default else Severity.NOTE,
             what + more,
             tuple(tries[0].origin for tries in list(bad.values())[:3]),
-            "Open UDP port 123 to it, or name another server in the configuration of the time daemon.",
+            "Open UDP port 123 to it, or name another server in the configuration of the time daemon",
             detail=f"Named in {first.named_by}. {first.detail}".strip(),
             subject=first.host,
             symptom=first.outcome in ("no_route", "not_resolved", "unreachable"),
@@ -218,7 +217,7 @@ def time_servers(probes: list[Probe], daemons: list[TimeDaemon], sources: list[T
             Severity.WARNING if 2 * len(false) >= len(known) else Severity.NOTE,
             f"the time server {each.name} contradicts the others: {each.by} takes it for wrong",
             (each.origin,),
-            "Remove it from the configuration of the time daemon, or have it mended.",
+            "Remove it from the configuration of the time daemon, or have it mended",
             subject=each.name,
         )
 
@@ -240,7 +239,7 @@ def jumps(readings: list[ClockReading]) -> Iterator[Finding]:
                 Severity.WARNING,
                 f"the clock was set {abs(jump - slept):,.1f} s {'forward' if jump > slept else 'back'} while we looked ({passed:.0f} s)",
                 (first.origin, last.origin),
-                "Look who sets it: two time daemons at once, `ntpdate` or `hwclock` in cron, tools of the hypervisor.",
+                "Look who sets it: two time daemons at once, `ntpdate` or `hwclock` in cron, tools of the hypervisor",
                 subject="clock",
             )
         if slept > JUMP:
@@ -248,7 +247,7 @@ def jumps(readings: list[ClockReading]) -> Iterator[Finding]:
                 Severity.NOTE,
                 f"the machine slept for {slept:,.0f} s while we looked",
                 (first.origin, last.origin),
-                "Look whether the virtual machine was paused or moved.",
+                "Look whether the virtual machine was paused or moved",
                 subject="clock",
             )
 
@@ -273,7 +272,7 @@ def battery_clock(clocks: list[Rtc], readings: list[ClockReading]) -> Iterator[F
             Severity.WARNING if abs(off) > DAY else Severity.NOTE,
             f"the battery clock is {ahead(off)}{' of' if off > 0 else ''} the system's clock",
             (rtc[0].origin, *(each.origin for each in reading)),
-            "Write it anew with `hwclock --systohc`; replace the battery if it goes wrong again.",
+            "Write it anew with `hwclock --systohc`; replace the battery if it goes wrong again",
             subject="rtc",
         )
 
@@ -298,7 +297,7 @@ def clock_source(sources: list[ClockSource], available: list[ClockSources]) -> I
                 Severity.WARNING,
                 f"the kernel changed its clock source from {first.current} to {last.current} while we looked",
                 (first.origin, last.origin),
-                "See the kernel's log for the reason; look for BIOS updates.",
+                "See the kernel's log for the reason; look for BIOS updates",
                 subject="clocksource",
             )
     better = sorted({"tsc", "kvm-clock"}.intersection(*[each.available for each in available[-1:]])) if available else []
@@ -308,7 +307,7 @@ def clock_source(sources: list[ClockSource], available: list[ClockSources]) -> I
                 Severity.WARNING,
                 f"the kernel counts time by {source.current}: it has no proper clock source",
                 (source.origin,),
-                "See the kernel's log and the boot options (clocksource=, notsc).",
+                "See the kernel's log and the boot options (clocksource=, notsc)",
                 subject="clocksource",
             )
         elif re.match(r"hpet|acpi_pm", source.current) and better:
@@ -316,7 +315,7 @@ def clock_source(sources: list[ClockSource], available: list[ClockSources]) -> I
                 Severity.NOTE,
                 f"the kernel counts time by {source.current}, although {' and '.join(better)} is offered: reading the time is dear",
                 (source.origin, available[-1].origin),
-                "See the kernel's log for why the faster one was left.",
+                "See the kernel's log for why the faster one was left",
                 subject="clocksource",
             )
 
@@ -347,7 +346,7 @@ def steps(said: list[ClockStep], about: list[About]) -> Iterator[Finding]:
         since=min(each.time for each in real),
         latest=last.time,
         subject="clock",
-        advice="Look who sets the clock: two time daemons at once, a virtual machine that was paused or moved, a wrong time server.",
+        advice="Look who sets the clock: two time daemons at once, a virtual machine that was paused or moved, a wrong time server",
     )
 
 
@@ -360,7 +359,7 @@ def _once(said: list[ClockStep]) -> list[ClockStep]:
     return found
 
 
-@rule("TIM008", "services that keep the clock", Unit, TimeControl, uses=(Surroundings,))
+@rule("TIM008", "services that keep the clock", Unit, TimeControl, uses=(Surroundings,), absent="systemd does not run here")
 def keepers(units: list[Unit], control: list[TimeControl], around: list[Surroundings]) -> Iterator[Finding]:
     """Which service keeps the clock, where systemd says that the clock is not synchronised.
 
@@ -385,6 +384,6 @@ def keepers(units: list[Unit], control: list[TimeControl], around: list[Surround
             Severity.WARNING,
             f"nobody keeps the clock of this host, and it is not synchronised: {states}",
             (told[0].origin, *(each.origin for each in stopped[:3])),
-            f"Unmask and start it (`systemctl unmask --now {stopped[0].name}`), unless the hypervisor keeps this clock; see `timedatectl`.",
+            f"Unmask and start it (`systemctl unmask --now {stopped[0].name}`), unless the hypervisor keeps this clock; see `timedatectl`",
             subject="clock",
         )

@@ -13,11 +13,11 @@ AGAIN = 3
 """Losses within an hour that are no restart of a neighbour."""
 MAX_TOLD = 5
 _ADVICE = {
-    "quorum": "See which nodes are missing (`corosync-quorumtool`, `pvecm status`, `pcs status`), and the network between them.",
-    "link": "See the network that the cluster uses between the nodes (cable, switch, VLAN, MTU, firewall for UDP 5404-5412).",
-    "node": "See the network between the nodes, and whether one of them was overloaded or stood still at that time.",
-    "fencing": "See why that node did not answer, in its own log; where fencing failed, the fence device and its login.",
-    "resource": "`pcs status --full` or `crm_mon -1rf` shows it; mend its cause in the resource's own log, then `pcs resource cleanup`.",
+    "quorum": "See which nodes are missing (`corosync-quorumtool`, `pvecm status`, `pcs status`), and the network between them",
+    "link": "See the network that the cluster uses between the nodes (cable, switch, VLAN, MTU, firewall for UDP 5404-5412)",
+    "node": "See the network between the nodes, and whether one of them was overloaded or stood still at that time",
+    "fencing": "See why that node did not answer, in its own log; where fencing failed, the fence device and its login",
+    "resource": "`pcs status --full` or `crm_mon -1rf` shows it; mend its cause in the resource's own log, then `pcs resource cleanup`",
 }
 _TITLE = {
     "quorum": "this node of the cluster has no quorum, its services are stopped",
@@ -28,7 +28,7 @@ _TITLE = {
 }
 
 
-@rule("APP060", "nodes, links and resources of a cluster (corosync, pacemaker)", ClusterWord, About)
+@rule("CLU001", "nodes, links and resources of a cluster (corosync, pacemaker)", ClusterWord, About)
 def clusters(words: Sequence[ClusterWord], about: Sequence[About]) -> Iterator[Finding]:
     """Nodes of a cluster watch each other over the network; a node without a majority (quorum) stops its services.
 
@@ -78,7 +78,7 @@ _MINOR = re.compile(
 )
 
 
-@rule("APP061", "health of a Ceph cluster", CephCheck, About)
+@rule("CLU002", "health of a Ceph cluster", CephCheck, About)
 def ceph(checks: Sequence[CephCheck], about: Sequence[About]) -> Iterator[Finding]:
     """Ceph's monitors check their cluster all the time, and write down what fails and when it was cleared.
 
@@ -107,7 +107,7 @@ def ceph(checks: Sequence[CephCheck], about: Sequence[About]) -> Iterator[Findin
             severity,
             f"Ceph: {check.text} ({code})",
             tuple(origins),
-            "`ceph health detail` names what is meant; read the log of that daemon, and look at the disk and the network below it.",
+            "`ceph health detail` names what is meant; read the log of that daemon, and look at the disk and the network below it",
             f"since {clock(first[code].time)}, not cleared" if first[code].time else "",
             f"ceph {code}",
             since=first[code].time,

@@ -93,7 +93,7 @@ def looping(containers: Sequence[Container], about: Sequence[About]) -> Iterator
             Severity.WARNING if one.restarts == grown == 1 else Severity.CRITICAL,
             f"{_what(one)} is restarting again and again: {often}{ends}",
             _origins([*those[:1], *those[-2:]]),
-            f"Read {_log(one)} for why it ends, and mend that; it will not settle by itself.",
+            f"Read {_log(one)} for why it ends, and mend that; it will not settle by itself",
             detail="; ".join(
                 filter(None, [f"image {one.image}" if one.image else "", one.said, "its memory limit kills it" if one.oom else ""])
             ),
@@ -124,12 +124,12 @@ def failed(containers: Sequence[Container], about: Sequence[About], owners: Sequ
             severity,
             title,
             _origins(latest(those) or those) + ((holder.origin,) if holder else ()),
-            f"Stop {holder.comm} (pid {holder.pid}) or give the container another port, then start it."
+            f"Stop {holder.comm} (pid {holder.pid}) or give the container another port, then start it"
             if holder
-            else "Mend what the engine complains of, then start it again: it never ran, so that it has no log."
+            else "Mend what the engine complains of, then start it again: it never ran, so that it has no log"
             if started
-            else f"Read {_log(one)} for its last words, mend that and start it again.",
-            detail="; ".join(filter(None, [_ago(one, about[0]), f"image {one.image}" if one.image else "", "" if started else one.said])),
+            else f"Read {_log(one)} for its last words, mend that and start it again",
+            detail="; ".join(filter(None, [_ago(one, about[0]), f"image {one.image}" if one.image else "", one.said])),
             subject=one.name or one.ident[:12],
             since=one.finished,
         )
@@ -138,15 +138,21 @@ def failed(containers: Sequence[Container], about: Sequence[About], owners: Sequ
         worst = Severity.WARNING if any(each[2] is Severity.WARNING for each in rest) else Severity.NOTE
         origins = tuple(origin for _, those, _ in rest[:10] for origin in _origins(latest(those) or those)[:1])
         yield Finding(
-            worst, f"{len(rest)} more containers ended with an error, or were stopped: {names}", origins, "Remove those that nobody needs."
+            worst, f"{len(rest)} more containers ended with an error, or were stopped: {names}", origins, "Remove those that nobody needs"
         )
 
 
 _TAKEN = re.compile(
     r"(?i):(\d{1,5}): bind: address already in use|port (\d{1,5}).{0,40}(?:in use|already allocated)|:(\d{1,5}) failed: port is already"
 )
-    r"(?i):(\d{1,5}): bind: address already in use|port (\d{1,5}).{0,40}(?:in use|already allocated)|:(\d{1,5}) failed: port is already"
+
+
+_MOUNT = re.compile(
+    r"error mounting \"([^\"]+)\" to rootfs at \"([^\"]+)\".*?: (not a directory|no such file or directory"
+    r"|permission denied|invalid argument)"
 )
+_CAUSES = ("error mounting", "exec: ", "error during container init: ", "Error response from daemon: ")
+"""Before what matters in the runtime's chain of reasons."""
 
 
 def _holder(said: str, owners: Sequence[SocketOwner]) -> SocketOwner | None:
@@ -161,7 +167,11 @@ def _shortened(said: str, holder: SocketOwner | None) -> str:
     if holder:
         return f"port {holder.port} is taken by {holder.comm} (pid {holder.pid})"
     short = re.sub(r" ?\(?\b[0-9a-f]{64}\b\)?", "", said).strip()
-    return short if len(short) <= 160 else f"… {short[-150:]}"
+    if mount := _MOUNT.search(short):
+        return f"{mount[1]} cannot be mounted at {mount[2]}: {mount[3]}"
+    inner = max((short.rfind(word) for word in _CAUSES), default=-1)
+    short = short[inner:] if inner > 0 else short
+    return short if len(short) <= 160 else f"{short[:110]} … {short[-45:]}"
 
 
 def _has_failed(one: Container) -> bool:
@@ -212,7 +222,7 @@ def out_of_memory(containers: Sequence[Container], about: Sequence[About], kills
                 severity,
                 f"{_what(one)} was killed because it ran out of memory{status}{limit}",
                 _origins([each for each in those if each.oom]),
-                f"Raise the memory limit of {one.name or one.ident[:12]}, or find out what in it needs so much.",
+                f"Raise the memory limit of {one.name or one.ident[:12]}, or find out what in it needs so much",
                 detail="; ".join(filter(None, [_ago(one, about[0]), f"now it is {one.state}"])),
                 subject=one.name or one.ident[:12],
                 since=one.finished,
@@ -227,7 +237,7 @@ def out_of_memory(containers: Sequence[Container], about: Sequence[About], kills
                 f"container {name} ({each.engine}) runs out of memory now: "
                 f"{each.kills - first.kills} kills in {seconds_between(first, each):.0f} s, {each.kills:,} in all",
                 (first.origin, each.origin),
-                f"Raise the memory limit of {name}, or find out what in it needs so much.",
+                f"Raise the memory limit of {name}, or find out what in it needs so much",
                 subject=name,
             )
 
@@ -245,7 +255,7 @@ def unhealthy(containers: Sequence[Container]) -> Iterator[Finding]:
                 Severity.WARNING,
                 f"{_what(one)} is unhealthy: its health check fails",
                 _origins([each for each in those if each.health == "unhealthy"]),
-                f"See what the check says: {_log(one).replace('logs', 'inspect')}, at Health; and its log: {_log(one)}.",
+                f"See what the check says: {_log(one).replace('logs', 'inspect')}, at Health; and its log: {_log(one)}",
                 detail=one.said,
                 subject=one.name or one.ident[:12],
             )

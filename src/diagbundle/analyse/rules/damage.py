@@ -92,7 +92,7 @@ def _damaged(
         severity,
         f"{kind} on {device}{f' ({points[0]})' if points else ''} has found {number:,} error{'s' if number != 1 else ''} in itself{ago}",
         (*([count.origin] if count and count.count else []), *cited),
-        "Save what is on it, look at the disk below, then unmount it and check it (fsck -f, xfs_repair, btrfs scrub).",
+        "Save what is on it, look at the disk below, then unmount it and check it (fsck -f, xfs_repair, btrfs scrub)",
         f"The kernel said: {broken[-1].text}"
         if broken
         else f"Noted in its superblock, last in {count.where or 'an unknown place'}; the count stays until it is checked."
@@ -131,7 +131,7 @@ def frozen(processes: Sequence[Process]) -> Iterator[Finding]:
             f"a file system is frozen: {some[0].label}{f' and {len(some) - 1} more' if len(some) > 1 else ''} "
             f"cannot write and wait{'s' if len(some) == 1 else ''} in state D",
             tuple(each.origin for each in some[:3]),
-            "See whether a backup or a snapshot is at work; if not, `fsfreeze -u` on the mount that they write to lets them go on.",
+            "See whether a backup or a snapshot is at work; if not, `fsfreeze -u` on the mount that they write to lets them go on",
             f"Where they wait: {' < '.join(some[0].stack[:4]) or some[0].wchan}",
             subject=some[0].label,
         )

@@ -10,7 +10,7 @@ from diagbundle.analyse.api import About, Finding, Severity, Undecided, latest, 
 from diagbundle.analyse.facts.disks import DiskCounters, DiskState, DiskTrouble, ErrorCounter, Path, Smart
 from diagbundle.analyse.facts.filesystems import Mount, Names, Places
 from diagbundle.analyse.facts.system import Process
-from diagbundle.analyse.facts.troubles import by_age, devices_of, since_mounted
+from diagbundle.analyse.facts.troubles import by_age, devices_of, since_mounted, whole
 from diagbundle.analyse.facts.unanswered import Unanswered
 
 _DAY = 86_400
@@ -76,13 +76,13 @@ def resets(
     of the storage of its host; of a SAN the switch.
     """
     where = Places.of_facts(mounts, counters, names)
-    for device, words in devices_of(said, ("gone", "reset")).items():
+    for device, words in _by_controller(devices_of(said, ("gone", "reset"))).items():
         gone = [each for each in words if each.kind == "gone"]
         told = [*{each.origin: each for each in words if each.kind in ("reset", "gone")}.values()]
         recent = [each for each in told if not each.time or not about[0].now or about[0].now - each.time < _DAY]
         is_all = any(_WHOLE_BUS.search(each.text) for each in recent)
         severity = by_age(gone, about[0].now) if gone else Severity.WARNING if len(recent) > 1 or is_all else Severity.NOTE
-        points = where.of(device)
+        points = where.of(device) or [point for name in sorted({whole(each.device) for each in words}) for point in where.of(name)]
         what = "was given up by the kernel" if gone else "does not answer in time and is reset"
         yield _told(
             severity,
@@ -91,6 +91,15 @@ def resets(
             points[0] if points else device,
             "Look at cables, power and firmware of the disk and its controller, or at the storage of the virtual machine's host.",
         )
+
+
+def _by_controller(found: dict[str, list[DiskTrouble]]) -> dict[str, list[DiskTrouble]]:
+    """What was said of a disk of NVMe with what was said of its controller, where both were named."""
+    together: dict[str, list[DiskTrouble]] = {}
+    for device, words in found.items():
+        controller = re.sub(r"(nvme\d+)n\d+", r"\1", device)
+        together.setdefault(controller if controller in found else device, []).extend(words)
+    return together
 
 
 def _at(points: Sequence[str]) -> str:
@@ -154,9 +163,9 @@ def health(
                 severity,
                 f"the disk {name}{f' ({each.model})' if each.model else ''} {what}",
                 (each.origin,),
-                "Copy what is on it and replace it."
+                "Copy what is on it and replace it"
                 if severity is not Severity.NOTE
-                else "Watch whether this number grows; if it does, replace the disk.",
+                else "Watch whether this number grows; if it does, replace the disk",
                 subject=name,
             )
 
@@ -205,7 +214,7 @@ def states(found: Sequence[DiskState], paths: Sequence[Path]) -> Iterator[Findin
                 Severity.CRITICAL,
                 f"the {each.kind} {each.name} is {each.state.lower()}: it cannot be used",
                 (each.origin,),
-                f"See why in the kernel's log (search for {each.name}), and whether its cable, path or server is well.",
+                f"See why in the kernel's log (search for {each.name}), and whether its cable, path or server is well",
                 subject=each.name,
             )
 
@@ -236,7 +245,7 @@ def slow(
                 Severity.CRITICAL,
                 f"the disk {last.name}{_at(points)} is stuck: {last.in_flight} requests wait and none came to an end in {seconds:.0f} s",
                 (*origins, waits[0].origin),
-                "See the kernel's log for this disk, and its controller, path or server.",
+                "See the kernel's log for this disk, and its controller, path or server",
                 f"{waits[0].label} and {len(waits) - 1} more wait in state D.",
                 subject,
             )
@@ -250,7 +259,7 @@ def slow(
                 f"the disk {last.name}{_at(points)} is slow: {took:,.0f} ms for a request, "
                 f"{done:,} in {seconds:.0f} s, busy {min(100, busy):.0f} % of the time",
                 origins,
-                "See who keeps it busy (`iostat -x 1`, `pidstat -d 1`), then the disk or the storage below it.",
+                "See who keeps it busy (`iostat -x 1`, `pidstat -d 1`), then the disk or the storage below it",
                 subject=subject,
             )
 
@@ -274,6 +283,6 @@ def counted(found: Sequence[ErrorCounter]) -> Iterator[Finding]:
                 Severity.WARNING,
                 f"requests to the disk {last.name} time out: {last.count - first.count} in {seconds_between(first, last):.0f} s",
                 (first.origin, last.origin),
-                "See the kernel's log for this disk; then cable, controller and storage.",
+                "See the kernel's log for this disk; then cable, controller and storage",
                 subject=last.name,
             )

@@ -72,7 +72,7 @@ def output_drops(chains: list[Chain], rules: list[PacketRule], connections: list
                 Severity.NOTE if METADATA in each.text else Severity.WARNING if picks else Severity.CRITICAL,
                 f"the firewall {'drops' if each.verdict == 'drop' else 'rejects'} what this host sends: {_shown(each)} ({_where(each)})",
                 (*((first.origin,) if first and grew else ()), each.origin, *(one.origin for one in waiting[:2])),
-                "see who set this rule and whether it is meant; delete it by its handle (`nft -a list ruleset`) or with `iptables -D`, "
+                "See who set this rule and whether it is meant; delete it by its handle (`nft -a list ruleset`) or with `iptables -D`, "
                 "and where it is configured",
                 detail="; ".join(filter(None, (_grown(first, each, grew), _tried(waiting)))),
                 subject=f"{each.family} {each.table}",
@@ -109,7 +109,7 @@ def _policy(before: Filter, base: Chain) -> Iterator[Finding]:
             Severity.CRITICAL,
             f"the firewall drops what this host sends and no rule allows: policy drop of {_where(base)}",
             (first.origin, base.origin),
-            "log what it drops (a rule with LOG at the end of the chain), and allow what the host needs",
+            "Log what it drops (a rule with LOG at the end of the chain), and allow what the host needs",
             subject=f"{base.family} {base.table}",
             detail=f"it met {grew:,} packets in {seconds_between(first, base):.0f} s",
         )
@@ -148,7 +148,7 @@ def replies(chains: list[Chain], rules: list[PacketRule], connections: list[Conn
             + " and no rule that accepts established, related connections: "
             + ("replies to what this host asks never come back" if is_input else "answers of its servers never leave"),
             (base.origin, *((closing.origin,) if closing else ()), *(one.origin for one in waiting[:2])),
-            "add a rule near the top that accepts them: `ct state established,related accept` (nft), or `-m conntrack --ctstate "
+            "Add a rule near the top that accepts them: `ct state established,related accept` (nft), or `-m conntrack --ctstate "
             "RELATED,ESTABLISHED -j ACCEPT`",
             detail=_tried(waiting)
             or ("some senders are accepted by their address" if by_sender else f"{len(met):,} rules, none accepts replies"),
@@ -187,7 +187,7 @@ def input_drops(chains: list[Chain], rules: list[PacketRule], listeners: list[Li
                     f"{who or 'a program'} listens: "
                     f"{grew:,} packets in {seconds_between(first, each):.0f} s",
                     (first.origin, each.origin, served[port].origin),
-                    "see whether those who are turned away are clients; if so, accept the port before this rule, and where it is "
+                    "See whether those who are turned away are clients; if so, accept the port before this rule, and where it is "
                     "configured",
                     detail=f"{_shown(each)} ({_where(each)})",
                     subject=f"port {port}",
@@ -221,7 +221,7 @@ def by_chance(chains: list[Chain], rules: list[PacketRule]) -> Iterator[Finding]
                 Severity.CRITICAL if grew and is_random else Severity.WARNING,
                 f"the firewall {how} ({_where(each)}): {_shown(each)}" + (f"; {grew:,} packets lost while we looked" if grew else ""),
                 (first.origin, each.origin) if first else (each.origin,),
-                "if no test is running, delete the rule: `nft -a list ruleset` shows its handle (`nft delete rule … handle N`), "
+                "If no test is running, delete the rule: `nft -a list ruleset` shows its handle (`nft delete rule … handle N`), "
                 "iptables `-D`",
                 detail=_grown(first, each, grew),
                 subject=f"{each.family} {each.table}",
@@ -249,7 +249,7 @@ def runtime(zones: list[Zone]) -> Iterator[Finding]:
                 Severity.NOTE,
                 f"firewalld's zone {name} in force differs from its configuration: {words}",
                 (of[False].origin, of[True].origin),
-                "keep what is in force with `firewall-cmd --runtime-to-permanent`, or take what is configured with `firewall-cmd --reload`",
+                "Keep what is in force with `firewall-cmd --runtime-to-permanent`, or take what is configured with `firewall-cmd --reload`",
                 subject=name,
             )
 
@@ -280,7 +280,7 @@ def logged(found: list[Lost], about: list[About], listeners: list[Listener]) -> 
             Severity.WARNING if out and not is_old else Severity.NOTE,
             f"the firewall dropped {len(many):,} {what}, says its log ({last.prefix or 'no prefix'})",
             tuple(dict.fromkeys(each.origin for each in (many[0], last))),
-            "see which rule logs with this prefix, and whether it is meant: `nft list ruleset`, `iptables-save`",
+            "See which rule logs with this prefix, and whether it is meant: `nft list ruleset`, `iptables-save`",
             detail=f"last from {last.source} on {last.device}",
             subject=target if out else f"port {port}",
             since=min((each.time for each in many if each.time), default=0.0),

@@ -48,7 +48,7 @@ def claims(kernels: Sequence[Kernel]) -> Iterator[Finding]:
             Severity.WARNING,
             f"the host's witnesses differ about its kernel: {said}",
             tuple(each.origin for each in now),
-            "believe /proc/version; find what changes uname's answer (setarch --uname-2.6, a preloaded library, a container)",
+            "Believe /proc/version; find what changes uname's answer (setarch --uname-2.6, a preloaded library, a container)",
             detail=f"{old} is how a kernel shows itself to programs under the personality UNAME26" if old and len(by_release) > 1 else "",
             subject="kernel",
         )
@@ -76,7 +76,7 @@ def releases(found: Sequence[Release], kernels: Sequence[Kernel], confined: Sequ
                 Severity.WARNING,
                 "files differ about the distribution's version: " + ", ".join(f"{each.witness} says {each.version}" for each in those),
                 tuple(each.origin for each in those),
-                "see the history of packages for an upgrade that was broken off, or who changed the file",
+                "See the history of packages for an upgrade that was broken off, or who changed the file",
                 subject="distribution",
             )
     red = by_family.get("rhel", [])
@@ -87,7 +87,7 @@ def releases(found: Sequence[Release], kernels: Sequence[Kernel], confined: Sequ
                 Severity.NOTE,
                 f"the kernel is made for release {name[1]} ({kernel.release}), the distribution is {red[0].version}",
                 (kernel.origin, red[0].origin),
-                "start the host with its own kernel, if the upgrade is complete",
+                "Start the host with its own kernel, if the upgrade is complete",
                 subject="kernel",
             )
 
@@ -107,12 +107,12 @@ def reboot(kernels: Sequence[InstalledKernel], flags: Sequence[RebootFlag], conf
             Severity.NOTE,
             f"kernel {newest.release} is installed, {now.release} still runs",
             (newest.origin, now.origin),
-            "start the host anew when it suits",
+            "Start the host anew when it suits",
             subject="kernel",
         )
     elif flags:
         yield Finding(
-            Severity.NOTE, "the distribution asks for a restart of the host", (flags[0].origin,), "start the host anew when it suits"
+            Severity.NOTE, "the distribution asks for a restart of the host", (flags[0].origin,), "Start the host anew when it suits"
         )
 
 
@@ -150,7 +150,7 @@ def taint(taints: Sequence[Taint]) -> Iterator[Finding]:
                 Severity.WARNING if any(grave >> bit & 1 for bit in TAINTS) else Severity.NOTE,
                 f"the kernel bears marks of a fault since it was started: {'; '.join(told)}",
                 (now.origin,),
-                "find the event in the kernel's log; start the host anew, as a kernel that has had an oops is not to be trusted",
+                "Find the event in the kernel's log; start the host anew, as a kernel that has had an oops is not to be trusted",
                 detail=f"tainted is {now.bits}" + (f"; also {', '.join(also)}" if also else ""),
                 subject="kernel",
             )
@@ -183,7 +183,7 @@ def crashes(found: Sequence[Crash], about: Sequence[About]) -> Iterator[Finding]
             Severity.WARNING if most >= LOOP and age <= WEEK else Severity.NOTE,
             f"{program} crashed {'once' if len(those) == 1 else f'{len(those):,} times'}{when}",
             tuple(each.origin for each in those[-SHOWN:]),
-            f"see `coredumpctl info {program}`, and what changed shortly before the first crash",
+            f"See `coredumpctl info {program}`, and what changed shortly before the first crash",
             subject=program,
             since=times[0] if times else 0.0,
             latest=times[-1] if times else 0.0,
@@ -206,7 +206,7 @@ def dumps(found: Sequence[CrashDump], about: Sequence[About]) -> Iterator[Findin
         Severity.WARNING if fresh else Severity.NOTE,
         f"the kernel has crashed before: {len(found)} files of it lie there ({names})",
         tuple(each.origin for each in found[-SHOWN:]),
-        "read vmcore-dmesg.txt (or the pstore file): its last lines say what the kernel died of",
+        "Read vmcore-dmesg.txt (or the pstore file): its last lines say what the kernel died of",
         subject="kernel",
         latest=max(times, default=0.0),
     )
@@ -260,8 +260,8 @@ def hardware(counters: Sequence[HardwareCounter]) -> Iterator[Finding]:
 
 
 _CURES = {
-    "errors": "exchange the memory module or card that is named, or reseat it; the vendor's tools (ipmitool sel list) tell its slot",
-    "heat": "look at fans, dust, the room and the power profile",
+    "errors": "Exchange the memory module or card that is named, or reseat it; the vendor's tools (ipmitool sel list) tell its slot",
+    "heat": "Look at fans, dust, the room and the power profile",
 }
 DATABASES = re.compile(
     r"^(?:redis-server|valkey-server|keydb-server|mongod|mongos|ora_pmon\S*|oracle\S*|couchbase|clickhouse\S*|cassandra|memsql\S*|splunkd)$"
@@ -283,7 +283,7 @@ def huge_pages(chosen: Sequence[Chosen], processes: Sequence[Process]) -> Iterat
             Severity.NOTE,
             f"transparent huge pages are always on, and {', '.join(names)} runs",
             (always.origin,),
-            "ask the vendor's guide; most say transparent_hugepage=madvise or never",
+            "Ask the vendor's guide; most say transparent_hugepage=madvise or never",
             subject="transparent huge pages",
         )
 
@@ -305,6 +305,6 @@ def entropy(settings: Sequence[Setting], kernels: Sequence[Kernel]) -> Iterator[
             Severity.NOTE,
             f"only {now.value} bits of randomness are left (entropy_avail)",
             (now.origin,),
-            "run rngd or haveged, or add a virtio-rng device",
+            "Run rngd or haveged, or add a virtio-rng device",
             subject="randomness",
         )

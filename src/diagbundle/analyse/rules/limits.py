@@ -84,7 +84,7 @@ def _descriptors(
         severity,
         f"{label} has {most.open:,} of {most.soft:,.0f} file descriptors open{more}",
         tuple(each.origin for each in those[:SHOWN]) + ((process.origin,) if process else ()),
-        "raise its limit (LimitNOFILE= of the unit, nofile in limits.d, ulimit of containers) and restart it; if it only grows, it leaks",
+        "Raise its limit (LimitNOFILE= of the unit, nofile in limits.d, ulimit of containers) and restart it; if it only grows, it leaks",
         detail="; ".join(filter(None, details)),
         subject=process.title if process else most.name,
     )
@@ -133,7 +133,7 @@ def file_table(tables: Sequence[FileTable], known: Sequence[Descriptors]) -> Ite
             f"the whole host has {used:,} of {now.limit:,} files open (file-nr against fs.file-max): "
             + ("the limit is exhausted" if used >= now.limit else "the limit is near"),
             (now.origin,),
-            "raise fs.file-max (sysctl, and a file in /etc/sysctl.d), and find who has so many open",
+            "Raise fs.file-max (sysctl, and a file in /etc/sysctl.d), and find who has so many open",
             detail="most open: " + ", ".join(f"{each.name} (pid {each.pid}) {each.open:,}" for each in largest) if largest else "",
             subject="file-max",
         )
@@ -169,7 +169,7 @@ def user_processes(processes: Sequence[Process], users: Sequence[User], lines: S
             Severity.CRITICAL if count[uid] >= USER_FULL * soft else Severity.WARNING,
             f"{who} has {count[uid]:,} processes and threads of at most {soft:,.0f} (nproc): its programs can start no more",
             tuple(each.origin for each in those[:SHOWN]) + ((line.origin,) if line else ()),
-            f"raise nproc of {who.split(' ')[0]} in /etc/security/limits.d (or LimitNPROC= of the unit) and restart its programs",
+            f"Raise nproc of {who.split(' ')[0]} in /etc/security/limits.d (or LimitNPROC= of the unit) and restart its programs",
             detail="; ".join(
                 filter(
                     None,
@@ -209,7 +209,7 @@ def group_processes(values: Sequence[CgroupValue]) -> Iterator[Finding]:
             Severity.CRITICAL if grown > 0 or now.value >= USER_FULL * limit.value else Severity.WARNING,
             f"{group_title(now.group)} has {now.value:,.0f} processes and threads of at most {limit.value:,.0f} (pids.max){said}",
             (now.origin, limit.origin, *((first.origin, last.origin) if grown > 0 else ())),
-            "raise the limit (TasksMax= of the unit, --pids-limit of the container), or find what leaks threads",
+            "Raise the limit (TasksMax= of the unit, --pids-limit of the container), or find what leaks threads",
             detail=f"control group {now.group}",
             subject=group_title(now.group),
         )
@@ -232,7 +232,7 @@ def inotify(known: Sequence[Inotify], users: Sequence[User]) -> Iterator[Finding
                 f"{who} uses {each.instances:,} of {each.limit:,} inotify instances"
                 + (": programs can watch no more files" if each.instances >= each.limit else ""),
                 (each.origin,),
-                "raise fs.inotify.max_user_instances (sysctl, and a file in /etc/sysctl.d)",
+                "Raise fs.inotify.max_user_instances (sysctl, and a file in /etc/sysctl.d)",
                 subject=who,
             )
 
@@ -254,7 +254,7 @@ def shared_memory(known: Sequence[SharedMemory], settings: Sequence[Setting]) ->
                 Severity.WARNING,
                 f"{each.count:,} System V objects ({each.kind}) of at most {int(words[-1]):,} are in use",
                 (each.origin, setting.origin),
-                f"remove what dead programs left (ipcs, ipcrm), or raise {setting.key}",
+                f"Remove what dead programs left (ipcs, ipcrm), or raise {setting.key}",
                 subject=each.kind,
             )
 
@@ -274,7 +274,7 @@ def aio(settings: Sequence[Setting]) -> Iterator[Finding]:
             Severity.WARNING,
             f"{int(used.value):,} of {int(most.value):,} asynchronous I/O requests are reserved (fs.aio-nr)",
             (used.origin, most.origin),
-            "raise fs.aio-max-nr, to 1,048,576 for example",
+            "Raise fs.aio-max-nr, to 1,048,576 for example",
             subject="fs.aio-max-nr",
         )
 
@@ -304,7 +304,7 @@ def low_limits(lines: Sequence[LimitLine], processes: Sequence[Process], users: 
             Severity.WARNING,
             f"{domain} may open only {line.value:,.0f} files (nofile in {line.file}): " + _so_run(affected),
             (*dict.fromkeys(each.origin for each, _ in those), *(each.origin for each in affected[:SHOWN])),
-            f"raise or remove nofile of {domain} in {line.file} (1,024 is what every process has by itself), then restart its programs",
+            f"Raise or remove nofile of {domain} in {line.file} (1,024 is what every process has by itself), then restart its programs",
             detail=f"user {', '.join(sorted({user_named(users, each.uid) for each in affected})[:SHOWN])}",
             subject=domain,
         )

@@ -49,7 +49,7 @@ def _unit(severity: Severity, low: Sequence[tuple[UnitLimit, Process]], known: S
         severity,
         f"{limit.unit} may open {_number(limit.files)} files by its configuration, but {process.label} runs with {hard:,.0f}{more}",
         (limit.origin, process.origin),
-        f"start {limit.unit} anew when it suits: a limit counts from the start of a program",
+        f"Start {limit.unit} anew when it suits: a limit counts from the start of a program",
         detail="; ".join(filter(None, (f"it has {count:,} open" if count else "", ", ".join(each.unit for each, _ in others[:10])))),
         subject=limit.unit,
     )
@@ -96,9 +96,9 @@ def _line(line: LimitLine, low: Sequence[Process], known: Sequence[Descriptors],
         f"{line.file} gives {line.domain} {line.kind.replace('-', 'soft and hard')} {line.item} {_number(line.value)}, "
         f"but {first.label} runs with {value:,.0f}",
         (line.origin, *dict.fromkeys(each.origin for each in [first, *low][:SHOWN])),
-        "set LimitNOFILE= or LimitNPROC= in its unit (systemd does not read limits.conf), and start it anew"
+        "Set LimitNOFILE= or LimitNPROC= in its unit (systemd does not read limits.conf), and start it anew"
         if is_service
-        else f"start the programs of {line.domain} anew from a new session: a limit counts from the start of a program",
+        else f"Start the programs of {line.domain} anew from a new session: a limit counts from the start of a program",
         detail=(f"it has {count:,} files open; " if count and line.item == "nofile" else "") + many,
         subject=line.domain,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterator, Sequence
 
-from diagbundle.analyse.api import About, Finding, Severity, latest, pairs, rule, seconds_between
+from diagbundle.analyse.api import About, Finding, Severity, Undecided, latest, pairs, rule, seconds_between
 from diagbundle.analyse.facts.filesystems import Filesystem, Mount, size
 from diagbundle.analyse.facts.logkeeping import CoreFile, HostStart, JournalTrouble, LogFile, Rotated, RotationError, RotationRule
 from diagbundle.analyse.facts.rooms import rooms
@@ -22,9 +22,14 @@ def rotation(said: Sequence[RotationError], about: Sequence[About], logs: Sequen
     daily or weekly); older words are a note. The most frequent reasons: the directory of the log is writable for a group or for
     all ("insecure permissions": set its mode to 755 or add a line `su USER GROUP` to the rule), a rule file with a wrong owner or
     mode, an error in a rule (all that comes behind it in this file is then left out), a full disk.
+    A trial run without root proves nothing and is not judged.
     What to do: `logrotate --debug /etc/logrotate.conf` tells every reason without changing anything.
     """
     now = about[0].now
+    if any(each.is_dry and "error switching euid" in each.text for each in said):
+        said = [each for each in said if not each.is_dry]
+        if not said:
+            raise Undecided("logrotate's trial run was not made as root")
     for path, words in _by_path(said).items():
         dry = [each for each in words if each.is_dry]
         last = max((each.time for each in words), default=0.0)
@@ -59,11 +64,11 @@ def _advice(text: str) -> str:
     if "insecure permissions" in text:
         return (
             "Take the write permission for group and others from the log's directory "
-            "(`chmod 755`), or add `su USER GROUP` to its rule in /etc/logrotate.d."
+            "(`chmod 755`), or add `su USER GROUP` to its rule in /etc/logrotate.d"
         )
     if "writable by group or others" in text or "bad file mode" in text or "not owned by root" in text:
-        return "The rule's own file must belong to root and be writable for root alone: `chown root: FILE; chmod 644 FILE`."
-    return "`logrotate --debug /etc/logrotate.conf` tells the reason without changing anything; mend the rule it names."
+        return "The rule's own file must belong to root and be writable for root alone: `chown root: FILE; chmod 644 FILE`"
+    return "`logrotate --debug /etc/logrotate.conf` tells the reason without changing anything; mend the rule it names"
 
 
 @rule("LOG002", "when logs were rotated last", Rotated, About, uses=(LogFile,), absent="logrotate keeps no notes on this host")
@@ -85,7 +90,7 @@ def stale(rotated: Sequence[Rotated], about: Sequence[About], logs: Sequence[Log
         severity,
         f"logrotate has not run for {(now - newest.time) / _DAY:.0f} days",
         (newest.origin, *(each.origin for each in written[:2])),
-        "See `systemctl status logrotate.timer`, or cron and /etc/cron.daily/logrotate.",
+        "See `systemctl status logrotate.timer`, or cron and /etc/cron.daily/logrotate",
         f"The newest of its notes is about {newest.path}.",
         "logrotate",
     )
@@ -120,7 +125,7 @@ def large(
             Severity.WARNING if heavy else Severity.NOTE,
             f"the log {each.path} has {size(each.allocated)}: {how}{f', {share:.0%} of {room.main.mount}' if room and heavy else ''}",
             (each.origin, *([rotated.origin] if rotated else [])),
-            "See why its rotation does not keep up." if rotated else "Give it a rule in /etc/logrotate.d with a limit of its size.",
+            "See why its rotation does not keep up" if rotated else "Give it a rule in /etc/logrotate.d with a limit of its size",
             subject=each.path,
         )
 
@@ -148,7 +153,7 @@ def growing(logs: Sequence[LogFile], filesystems: Sequence[Filesystem], mounts: 
             severity,
             f"the log {last.path} grows by {size(rate)} a second ({size(last.bytes)} now){until}",
             (first.origin, last.origin),
-            "Read its last lines: what is said again and again is the fault.",
+            "Read its last lines: what is said again and again is the fault",
             subject=last.path,
         )
 
@@ -171,7 +176,7 @@ def left_behind(logs: Sequence[LogFile]) -> Iterator[Finding]:
                 f"a program still writes into the rotated log {path}: "
                 f"{size(last.bytes - first.bytes)} in {seconds_between(first, last):.0f} s",
                 (first.origin, last.origin, known[log].origin),
-                "Tell it to open its log anew (mostly SIGHUP or a reload), and add that as `postrotate` to its rule of logrotate.",
+                "Tell it to open its log anew (mostly SIGHUP or a reload), and add that as `postrotate` to its rule of logrotate",
                 subject=log,
             )
 
@@ -195,7 +200,8 @@ def journal(said: Sequence[JournalTrouble], about: Sequence[About], starts: Sequ
     """The journal: journald found one of its files damaged and put it aside (its name then ends in ~), or cannot write: messages are lost.
 
     Warning where it did so while the host ran, within the last week, or where `journalctl` cannot read a file now. Within five
-    minutes after the start of the host it only tells that the host was not shut down before (power, reset, crash): a note.
+    minutes after the start of the host (or of systemd, in a container) it only tells that it was not shut down before (power,
+    reset, crash), and has mended itself: a note.
     What to do: `journalctl --verify` names the files; look at the disk and whether it was full.
     """
     now = about[0].now
@@ -220,9 +226,9 @@ def journal(said: Sequence[JournalTrouble], about: Sequence[About], starts: Sequ
             Severity.NOTE if is_old else severity,
             f"{what}: {last.path or last.text[:120]}{f' and {files - 1} more' if files > 1 else ''}",
             tuple(each.origin for each in ([words[0]] if len(words) > 1 else []) + [last]),
-            "`journalctl --verify` names the files; look at the disk below and whether it was full."
+            "`journalctl --verify` names the files; look at the disk below and whether it was full"
             if told is not crash
-            else "See why the host went down.",
+            else "See why the host went down",
             last.text,
             "journal",
             since=words[0].time,
@@ -250,6 +256,6 @@ def cores(found: Sequence[CoreFile], filesystems: Sequence[Filesystem], mounts: 
         Severity.WARNING if heavy else Severity.NOTE,
         f"{len(found)} core dumps take {size(total)}, the largest is {largest[0].path} ({size(largest[0].bytes)})",
         tuple(each.origin for each in largest[:3]),
-        "See why the program crashes (`coredumpctl list`); keep the newest, remove the others.",
+        "See why the program crashes (`coredumpctl list`); keep the newest, remove the others",
         subject=largest[0].path.rpartition("/")[0],
     )

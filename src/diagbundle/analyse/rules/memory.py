@@ -127,7 +127,7 @@ def host_out_of_memory(lines: Sequence[OomLine], about: Sequence[About], memory:
             _severity(many, about[0].now, Severity.CRITICAL),
             f"the host ran out of memory: the kernel killed {victim} (pid {last.pid}) {_times(len(many))}{held}",
             tuple(last.origins[:3]),
-            f"find who uses the memory (ps aux --sort=-rss | head), give the host more or limit it; then see that {victim} runs again",
+            f"Find who uses the memory (ps aux --sort=-rss | head), give the host more or limit it; then see that {victim} runs again",
             detail=_when(many),
             subject=victim,
             since=many[0].time,
@@ -142,7 +142,7 @@ def _by_hand(many: Sequence[Kill]) -> Iterator[Finding]:
             Severity.NOTE,
             f"somebody had the kernel kill {names}: SysRq f, {_times(len(many))}; memory was not short",
             tuple(many[-1].origins[:3]),
-            "ask who did it (the console, `echo f > /proc/sysrq-trigger`), and see that what was killed runs again",
+            "Ask who did it (the console, `echo f > /proc/sysrq-trigger`), and see that what was killed runs again",
             detail=_when(many),
             subject=many[-1].victim,
             since=many[0].time,
@@ -173,7 +173,7 @@ def group_out_of_memory(lines: Sequence[OomLine], about: Sequence[About]) -> Ite
             f"{where} ran out of the memory that it may use: the kernel killed {victim} (pid {last.pid}) {_times(len(many))}"
             + (f" ({', '.join(names)})" if names else ""),
             tuple(last.origins[:3]),
-            "raise the memory limit of this control group (container, pod or unit), or find out why the program needs more than before",
+            "Raise the memory limit of this control group (container, pod or unit), or find out why the program needs more than before",
             detail="; ".join(filter(None, (f"memory cgroup {group}" if group else "", _when(many)))),
             subject=group_title(last.task_group or group),
             since=many[0].time,
@@ -203,7 +203,7 @@ def group_events(values: Sequence[CgroupValue]) -> Iterator[Finding]:
                 Severity.CRITICAL,
                 f"{grown:.0f} processes of {group_title(last.group)} were killed for want of memory while the host was watched",
                 (first.origin, last.origin),
-                "raise the memory limit of this control group, or find out why the program needs more than before",
+                "Raise the memory limit of this control group, or find out why the program needs more than before",
                 detail=f"memory cgroup {last.group}",
                 subject=group_title(last.group),
             )
@@ -212,7 +212,7 @@ def group_events(values: Sequence[CgroupValue]) -> Iterator[Finding]:
                 Severity.NOTE,
                 f"{what} hit its memory limit {grown:,.0f} times while the host was watched",
                 (first.origin, last.origin),
-                "raise the memory limit of this control group, or find out why the program needs more than before",
+                "Raise the memory limit of this control group, or find out why the program needs more than before",
                 detail=f"memory cgroup {last.group}",
                 subject=group_title(last.group),
             )
@@ -263,7 +263,7 @@ def low_memory(memory: Sequence[Memory], processes: Sequence[Process], caches: S
             Severity.CRITICAL if share < GONE and left < 2 * LITTLE else Severity.WARNING,
             f"memory is nearly used up: {size(left)} of {size(total)} ({share:.0%}) can still be had",
             (now.origin,),
-            "stop or limit the largest user of memory, or give the host more; see `ps aux --sort=-rss | head`",
+            "Stop or limit the largest user of memory, or give the host more; see `ps aux --sort=-rss | head`",
             detail=_detail(now, processes),
             subject="memory",
         )
@@ -311,7 +311,7 @@ def swapping(
             Severity.CRITICAL if came > STORM and went > STORM and not cheap else Severity.WARNING,
             f"the host is swapping: {size(came * PAGE)} came from swap and {size(went * PAGE)} went out each second, over {seconds:.0f} s",
             (*_cited(first), *_cited(last)),
-            "find what needs more memory than it has (the host, or a container or unit at its limit), and give it more",
+            "Find what needs more memory than it has (the host, or a container or unit at its limit), and give it more",
             detail=_swapped(processes) + used,
             subject="swap",
         )
@@ -369,7 +369,7 @@ def _pressed(group: str, full: float, some: float, origins: Sequence[Origin]) ->
         Severity.CRITICAL if full >= FULL_BAD and not group else Severity.WARNING,
         f"{who} is under memory pressure: {max(some, full):.0%} of the time some task waited for memory, {full:.0%} of the time all did",
         tuple(origins),
-        "find what needs more memory than it has, and give it more or less to do; `ps aux --sort=-rss | head` shows the largest",
+        "Find what needs more memory than it has, and give it more or less to do; `ps aux --sort=-rss | head` shows the largest",
         detail=f"control group {group}" if group else "",
         subject=group_title(group) if group else "memory",
     )

@@ -57,8 +57,8 @@ def readonly(
 
     The kernel makes a file system read-only (or shuts it down) when it finds damage or the disk fails. Found where it is mounted
     `ro` while /etc/fstab says otherwise, where the kernel said that it did this since the mount (some kernels go on showing it as
-    `rw`), and where it shows `emergency_ro` or `shutdown` among the options. Bind mounts
-    that are read-only, images and what /etc/fstab itself mounts `ro` are no fault.
+    `rw`), and where it shows `emergency_ro` or `shutdown` among the options. Bind
+    mounts that are read-only, images and what /etc/fstab itself mounts `ro` are no fault.
     What to do: read the first error of the kernel before that; save what can be read; look at the disk (`smartctl -a`); then
     unmount and check (`fsck -f`, `xfs_repair`). Mounting it writable again without a check makes damage worse.
     """
@@ -99,7 +99,7 @@ def _readonly(mount: Mount, device: str, reason: str, entry: FstabEntry | None, 
         f"{mount.point} ({mount.type} on {device}) {reason}: nothing can be written to it",
         (mount.origin, *([entry.origin] if entry else []), *(each.origin for each in cause)),
         f"Save what can be read, look at the disk ({mount.source}), unmount it and check it "
-        f"({'xfs_repair' if mount.type == 'xfs' else 'fsck -f'}) before it is written to again.",
+        f"({'xfs_repair' if mount.type == 'xfs' else 'fsck -f'}) before it is written to again",
         f"The kernel said: {cause[0].text}" if cause else "Why is not told: no log of the kernel reaches back to it.",
         mount.point,
         since=times[0] if times else 0.0,
@@ -149,7 +149,7 @@ def _missing(entry: FstabEntry) -> Finding:
         Severity.NOTE if is_optional else Severity.WARNING,
         f"{entry.point} is not mounted though /etc/fstab names it ({entry.spec}, {entry.type})",
         (entry.origin,),
-        f"Run `mount {entry.point}` and read what it says; see whether the device {entry.spec} is there.",
+        f"Run `mount {entry.point}` and read what it says; see whether the device {entry.spec} is there",
         "It is marked nofail: the system starts without it." if is_optional else "",
         entry.point,
     )
@@ -164,7 +164,7 @@ def _differs(entry: FstabEntry, mount: Mount) -> Iterator[Finding]:
             Severity.NOTE,
             f"{mount.point} is mounted without {', '.join(lost)}, which /etc/fstab asks for",
             (mount.origin, entry.origin),
-            f"If this was not meant, `mount -o remount {mount.point}` applies what /etc/fstab says.",
+            f"If this was not meant, `mount -o remount {mount.point}` applies what /etc/fstab says",
             subject=mount.point,
         )
 
@@ -241,7 +241,7 @@ def _dead(point: str, what: str, origins: tuple[Origin, ...], known: Mapping[str
         Severity.CRITICAL,
         f"{point}{about} {what}",
         (*origins, *([mount.origin] if mount else []), *(each.origin for each in words[:1])),
-        f"See whether {server or 'what serves it'} can be reached; `umount -l {point}` lets go of it.",
+        f"See whether {server or 'what serves it'} can be reached; `umount -l {point}` lets go of it",
         "Every program that touches it fails or hangs.",
         point,
         since=words[0].time if words else 0.0,
@@ -279,7 +279,7 @@ def silent(
             severity,
             f"{server[0]} {'server ' if server[0] in ('NFS', 'SMB') else ''}{server[1]} did not answer ({times}; {how})",
             (lost[0].origin, *((lost[-1].origin,) if len(lost) > 1 else ()), *((back.origin,) if back else ())),
-            "See the network to it, and the server itself, at that time.",
+            "See the network to it, and the server itself, at that time",
             f"Mounted from it: {', '.join(points)}" if points else "",
             points[0] if points else server[1],
             since=lost[0].time,
@@ -303,6 +303,6 @@ def suspended(names: Sequence[Names]) -> Iterator[Finding]:
                 Severity.WARNING,
                 f"the device {name} ({each.kernel}) is suspended: all that uses it waits",
                 (each.origin,),
-                f"If no LVM command or snapshot is at work, `dmsetup resume {name}` lets it go on.",
+                f"If no LVM command or snapshot is at work, `dmsetup resume {name}` lets it go on",
                 subject=name,
             )

@@ -16,6 +16,8 @@ LONG = 2.0
 HOUR = 3600.0
 MOST_SERVERS = 3
 SHOWN = 3
+MANY, FEW, JUST_NOW, SETTLED = 3, 2, 120.0, 120.0
+"""Complaints that are no mishap, seconds before the end of collection, and after a start, when the network need not be up."""
 KNOWS = ("answered", "no_data", "no_such_name", "truncated")
 SILENT = ("dropped", "neighbour_silent", "mangled", "dropped_here")
 """Outcomes that make every lookup wait, or that no sound network has; the others fail at once."""
@@ -35,7 +37,7 @@ WORDS = {
 }
 ASK = (
     "Ask it by hand: `dig @ADDRESS NAME`; look whether the address in /etc/resolv.conf is right, the server runs, "
-    "and UDP and TCP port 53 are open on the way."
+    "and UDP and TCP port 53 are open on the way"
 )
 
 
@@ -52,10 +54,14 @@ def _works(asked: Iterable[Probe]) -> bool:
     return any(probe.outcome in KNOWS for probe in asked)
 
 
-def _needed(probes: Sequence[Probe], complaints: Sequence[UnresolvedName], now: float) -> list[Probe | UnresolvedName]:
-    """Who suffers: configured names of the site that did not resolve, and programs that complained within the last day."""
+def _needed(probes: Sequence[Probe], complaints: Sequence[UnresolvedName], about: About) -> list[Probe | UnresolvedName]:
+    """Who suffers: configured names of the site that did not resolve, and programs that complained lately, more than by chance."""
     names = [each for each in probes if each.what == "resolve" and each.outcome == "not_resolved" and not DEFAULTS.search(each.name)]
-    return [*names[:1], *unanswered(complaints, now)[-1:]]
+    settled = [each for each in complaints if not (about.booted and each.time and each.time < about.booted + SETTLED)]
+    missed = unanswered(settled, about.now)
+    if len(missed) < MANY and sum(about.now - each.time < JUST_NOW for each in missed) < FEW:
+        missed = []
+    return [*names[:1], *missed[-1:]]
 
 
 def _slow_ones(lookups: Sequence[Lookup], hosts: Sequence[HostEntry], about: Sequence[About]) -> list[Lookup]:
@@ -81,6 +87,7 @@ def servers_answer(
     Critical: no server works, and questions are lost in silence (each lookup then waits 5 to 30 s), or something on this host was
     seen to need names: a log of the last day, or a configured name of the site.
     Warning: one of the first three is silent while others work: each lookup that begins with it waits 5 s.
+    Where a proxy answers, which looks names up for its clients, no more than a warning.
     Where the C library found names after some seconds although no server answered us in three, they are slow, not dead: see DNS002.
     Note: servers that fail at once although nothing complains, as on hosts that live without DNS.
     Do: ask the server by hand (dig @ADDRESS NAME), correct /etc/resolv.conf (or what writes it), open port 53 for UDP and TCP.
@@ -93,31 +100,32 @@ def servers_answer(
     dead = {address: asked for address, asked in servers.items() if not _works(asked)}
     if not dead:
         return
-    needs = _needed(probes, complaints, about[0].now)
+    needs = _needed(probes, complaints, about[0])
     is_all = len(dead) == len(servers)
     if is_all and _slow_ones(lookups, hosts, about):
         return
+    by_proxy = any(probe.way == "proxy" and probe.outcome in ("connected", "tunnel") for probe in probes)
     first = [each.address for each in configured if each.file == "/etc/resolv.conf"][:MOST_SERVERS]
     for address, asked in dead.items():
         outcome = _outcome(asked)
         bites = outcome in SILENT and (is_all or address in first)
-        severity = Severity.CRITICAL if is_all and (bites or needs) else Severity.WARNING if bites else Severity.NOTE
-        others = (
-            "it is the only one"
-            if len(servers) == 1
-            else "no other one works either"
-            if is_all
-            else f"{len(servers) - len(dead)} of {len(servers)} work"
-        )
+        worst = Severity.WARNING if by_proxy else Severity.CRITICAL
+        severity = worst if is_all and (bites or needs) else Severity.WARNING if bites else Severity.NOTE
         yield Finding(
             severity,
-            f"name server {address} {WORDS.get(outcome, f'could not be asked ({outcome})')}; {others}",
+            f"name server {address} {WORDS.get(outcome, f'could not be asked ({outcome})')}; {_others(len(dead), len(servers))}",
             tuple(each.origin for each in [*asked[:2], *(needs if is_all else ())]),
             ASK.replace("ADDRESS", address, 1),
             subject=address,
             detail=_detail(asked[0], configured, address),
             symptom=outcome in ("no_route", "unreachable", "dropped_here") or _nobody_answers(probes),
         )
+
+
+def _others(dead: int, servers: int) -> str:
+    if servers == 1:
+        return "it is the only one"
+    return "no other one works either" if dead == servers else f"{servers - dead} of {servers} work"
 
 
 def _outcome(asked: Sequence[Probe]) -> str:
@@ -159,7 +167,7 @@ def answers_in_time(probes: list[Probe], lookups: list[Lookup], hosts: list[Host
                 Severity.WARNING,
                 f"name server {address} is slow: {slowest.ms / 1000:.1f} s for an answer",
                 tuple(probe.origin for probe in answers[:3]),
-                f"Measure again with `dig @{address} {slowest.name}`; look at that server's load and at what it asks itself.",
+                f"Measure again with `dig @{address} {slowest.name}`; look at that server's load and at what it asks itself",
                 subject=address,
             )
     slow = [each for each in lookups if each.seconds >= LONG and each.found]
@@ -173,7 +181,7 @@ def answers_in_time(probes: list[Probe], lookups: list[Lookup], hosts: list[Host
             Severity.NOTE if none_works else Severity.WARNING,
             f"looking up {worst.name} takes {worst.seconds:.1f} s on this host",
             tuple(each.origin for each in slow[:3]),
-            "See which source of `hosts:` in /etc/nsswitch.conf is slow: the first name server of /etc/resolv.conf, mDNS, LDAP, winbind.",
+            "See which source of `hosts:` in /etc/nsswitch.conf is slow: the first name server of /etc/resolv.conf, mDNS, LDAP, winbind",
             subject=worst.name,
             symptom=True,
         )
@@ -189,7 +197,7 @@ def _slow_servers(slow: Sequence[Lookup], servers: Mapping[str, Sequence[Probe]]
         if len(servers) == 1
         else f"name servers {names} are slow: {worst.name} was found after {worst.seconds:.1f} s",
         (*(each.origin for each in slow[:3]), *(asked[0].origin for asked in list(servers.values())[:1])),
-        f"Measure again with `dig {worst.name} @{next(iter(servers))}`; look at that server's load, whom it asks itself, and the way.",
+        f"Measure again with `dig {worst.name} @{next(iter(servers))}`; look at that server's load, whom it asks itself, and the way",
         subject=next(iter(servers)),
         detail=f"{len(slow)} names were found, none in less than {min(each.seconds for each in slow):.1f} s",
     )
@@ -220,7 +228,7 @@ def names_exist(probes: list[Probe], files: list[ResolverFile], complaints: list
             tuple(probe.origin for probe in asked[:2]) + tuple(file.origin for file in files[-1:] if short),
             subject=name,
             detail=asked[0].detail,
-            advice=f"Correct the name in {asked[0].named_by}, or the search domain in /etc/resolv.conf, or have the name added to DNS.",
+            advice=f"Correct the name in {asked[0].named_by}, or the search domain in /etc/resolv.conf, or have the name added to DNS",
         )
 
 
@@ -259,7 +267,7 @@ def _complaint(said: list[UnresolvedName], now: float, *, is_default: bool, work
         detail="The name servers answered our own questions just now: the name is wrong, or gone."
         if works and said[-1].no_such_name
         else "",
-        advice=f"Try `getent ahosts {names[0] if names else 'NAME'}`; correct the name or the search domain where the program has it from.",
+        advice=f"Try `getent ahosts {names[0] if names else 'NAME'}`; correct the name or the search domain where the program has it from",
         symptom=not said[-1].no_such_name,
     )
 
@@ -292,7 +300,7 @@ def library_answers(lookups: list[Lookup], probes: list[Probe], unanswered_ones:
             f"programs cannot resolve {', '.join(names[:SHOWN])}{more} although DNS knows {'it' if len(names) == 1 else 'them'}: "
             f"the C library {missed[0][2]}",
             tuple(origin for _, first, _, probe in missed[:SHOWN] for origin in (first, probe.origin)),
-            "Look at the line `hosts:` of /etc/nsswitch.conf and its sources; restart nscd or run `resolvectl flush-caches`.",
+            "Look at the line `hosts:` of /etc/nsswitch.conf and its sources; restart nscd or run `resolvectl flush-caches`",
             subject=names[0],
             part_of=("DNS007",),
         )

@@ -141,7 +141,7 @@ def dropped(counters: list[NicCounter]) -> Iterator[Finding]:
             ("tx_dropped", "tx_packets", "the queue to the wire was full, or the other end of a virtual link did not take them"),
         ):
             count = _more(readings, name)
-            if count < LEAST or count < _seconds(readings) or count < SHARE * (_more(readings, packets) + count):
+            if nic == "lo" or count < LEAST or count < _seconds(readings) or count < SHARE * (_more(readings, packets) + count):
                 continue
             way = "receive drops" if name.startswith("rx") else "transmit drops"
             first, last = readings[name]
@@ -149,8 +149,12 @@ def dropped(counters: list[NicCounter]) -> Iterator[Finding]:
                 Severity.WARNING,
                 f"{nic} drops frames: {count:,} {way} ({name}) {_span(readings)} beside {_more(readings, packets):,} frames{where(netns)}",
                 (first.origin, last.origin),
-                f"look which frames come with `tcpdump -eni {nic}`; compare VLANs with the switch port; see the rings with `ethtool -g "
-                f"{nic}`",
+                f"Look which frames come with `tcpdump -eni {nic}`"
+                + (
+                    "; see what stands at its other end"
+                    if INNER.match(nic)
+                    else f"; compare VLANs with the switch port; `ethtool -g {nic}`"
+                ),
                 detail=f"{meaning}; {last.value:,} since it was made",
                 subject=nic,
             )
@@ -180,7 +184,7 @@ def flapping(settings: list[NicSetting], nics: list[Nic]) -> Iterator[Finding]:
             f"{last.nic} is flapping: its link (carrier) changed {f'{count:,} times' if count > 1 else 'once'}"
             + (f" in {seconds:.0f} s" if seconds >= 1 else " between two readings"),
             tuple(each.origin for each in cited),
-            "look at the cable, the transceiver and the log of the switch port; of a virtual machine, at its host",
+            "Look at the cable, the transceiver and the log of the switch port; of a virtual machine, at its host",
             detail=f"carrier_changes {first.value} then {last.value}",
             subject=last.nic,
         )
@@ -213,7 +217,7 @@ def link_log(lost: list[LinkLost], about: list[About]) -> Iterator[Finding]:
                 Severity.NOTE if about[0].now - times[-1] > WEEK else Severity.WARNING,
                 f"{nic} lost its link {len(times):,} times, {most:,} of them within an hour (flapping)",
                 tuple(when[time].origin for time in (times[0], *times[-2:])),
-                "look at the cable, the transceiver and the log of the switch port; of a virtual machine, at its host",
+                "Look at the cable, the transceiver and the log of the switch port; of a virtual machine, at its host",
                 subject=nic, since=float(times[0]), latest=float(times[-1]),
             )  # fmt: skip
 
@@ -239,7 +243,7 @@ def slow_links(modes: list[LinkMode], nics: list[Nic], settings: list[NicSetting
                 Severity.WARNING,
                 f"{mode.nic} runs at {', '.join(filter(None, words))}" + (f" where {mode.most:,} Mbit/s would be possible" if slow else ""),
                 (mode.origin,),
-                f"let both ends negotiate (`ethtool -s {mode.nic} autoneg on`, and the switch port), change the cable",
+                f"Let both ends negotiate (`ethtool -s {mode.nic} autoneg on`, and the switch port), change the cable",
                 subject=mode.nic,
             )
 
@@ -264,7 +268,7 @@ def softnet(readings: list[Softnet]) -> Iterator[Finding]:
             Severity.WARNING,
             f"{count:,} received frames were dropped in {seconds:.0f} s because the queue of a CPU was full",
             tuple(each.origin for pair in grew[:3] for each in pair),
-            "spread the card's interrupts over more CPUs (irqbalance, more queues, RPS), then raise net.core.netdev_max_backlog",
+            "Spread the card's interrupts over more CPUs (irqbalance, more queues, RPS), then raise net.core.netdev_max_backlog",
             detail="CPU " + ", ".join(f"{last.cpu} (+{last.dropped - first.dropped:,})" for first, last in grew[:8]),
             subject="softnet",
         )
@@ -287,7 +291,7 @@ def netem(qdiscs: list[Qdisc]) -> Iterator[Finding]:
             Severity.CRITICAL if count > 0 else Severity.WARNING,
             f"{queue.device} loses or delays packets on purpose: a netem queue is set up ({queue.options or 'no options told'})",
             (first.origin, queue.origin) if first else (queue.origin,),
-            f"if no test is running, remove it: `tc qdisc del dev {queue.device} root` (of one below another: its parent)",
+            f"If no test is running, remove it: `tc qdisc del dev {queue.device} root` (of one below another: its parent)",
             detail=f"{queue.dropped:,} packets dropped of {queue.sent + queue.dropped:,}"
             + (f", {count:,} of them while we looked" if count > 0 else ""),
             subject=queue.device,
@@ -317,7 +321,7 @@ def queue_drops(qdiscs: list[Qdisc], routes: list[Route]) -> Iterator[Finding]:
                 f"{queue.device} drops packets before they are sent: {count:,} in {seconds_between(first, queue):.0f} s beside {sent:,} "
                 "sent",
                 (first.origin, queue.origin),
-                f"see what fills the link, and whether a limit was set: `tc -s qdisc show dev {queue.device}`",
+                f"See what fills the link, and whether a limit was set: `tc -s qdisc show dev {queue.device}`",
                 detail=f"queue {queue.kind} {queue.options}".strip()
                 + ("; the default route leads there" if queue.device in gateways else ""),
                 subject=queue.device,
@@ -368,7 +372,7 @@ def driver_errors(counters: list[NicCounter], drivers: list[Driver]) -> Iterator
             Severity.WARNING,
             f"{nic} loses frames, says its driver {name_of.get(nic, '')}".rstrip() + f": {which}",
             tuple(each.origin for pair in grew[:3] for each in pair),
-            f"checksum and symbol errors: change cable and transceiver; buffers: `ethtool -g {nic}` and a larger ring; "
+            f"Checksum and symbol errors: change cable and transceiver; buffers: `ethtool -g {nic}` and a larger ring; "
             "allowance_exceeded: the cloud limits this machine",
             subject=nic,
         )

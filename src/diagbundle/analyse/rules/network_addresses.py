@@ -26,7 +26,7 @@ def no_address(addresses: list[Address], nics: list[Nic], settings: list[NicSett
         Severity.CRITICAL,
         f"no interface has an address, though {', '.join(nic.name for nic in wires[:3])} {'has' if len(wires) == 1 else 'have'} a link",
         (*(nic.origin for nic in wires[:2]), only[0].origin),
-        "look why none was set (DHCP client and its log, a configuration for an interface of another name); to try: `ip addr "
+        "Look why none was set (DHCP client and its log, a configuration for an interface of another name); to try: `ip addr "
         "add ADDRESS/PREFIX dev NIC`",
         detail="there is only " + ", ".join(dict.fromkeys(f"{each.address} on {each.nic}" for each in only[:3])),
         subject=wires[0].name,
@@ -49,8 +49,33 @@ def dad_failed(addresses: list[Address], nics: list[Nic], settings: list[NicSett
                 Severity.WARNING,
                 f"{nic} cannot use its address {address}: another host has it (dadfailed)",
                 (each.origin,),
-                "find the other host (`dmesg | grep duplicate` names its MAC) and give one of both another address; then take it away here "
+                "Find the other host (`dmesg | grep duplicate` names its MAC) and give one of both another address; then take it away here "
                 f"(`ip -6 addr del {address}/{each.prefix} dev {nic}`) and add it anew",
                 subject=nic,
                 part_of=("NET013",),
+            )
+
+
+@rule("NET048", "the loopback interface", Nic, uses=(NicSetting, Address))
+def loopback(nics: list[Nic], settings: list[NicSetting], addresses: list[Address]) -> Iterator[Finding]:
+    """The interface lo is switched off, or has lost 127.0.0.1: programs of this host cannot talk to each other at localhost.
+
+    Critical. Judged by the interfaces and addresses as `ip` lists them. Web servers do not reach their applications, nor those their
+    databases and caches; the local name server is silent. `ip link set lo up` (which gives it its addresses again, or
+    `ip addr add 127.0.0.1/8 dev lo`) mends it; then look who switched it off, and for `auto lo` in /etc/network/interfaces.
+    """
+    here = [each for each in latest(addresses) if ":" not in each.address]
+    for nic in links(nics, settings).values():
+        if nic.name != "lo":
+            continue
+        if not nic.is_up or (here and not any(each.address.startswith("127.") for each in here)):
+            yield Finding(
+                Severity.CRITICAL,
+                f"the loopback interface lo {'has lost its address 127.0.0.1' if nic.is_up else 'is down'}: programs on this host cannot "
+                "talk to each other at localhost",
+                (nic.origin,),
+                "Switch it on: `ip link set lo up`"
+                + ("; give it its address: `ip addr add 127.0.0.1/8 dev lo`" if nic.is_up else "")
+                + "; then look who changed it, and at its configuration (`auto lo`)",
+                subject="lo",
             )

@@ -46,7 +46,7 @@ def _finding(severity: Severity, title: str, first: BondLine, *more: BondLine) -
         severity,
         title,
         (first.origin, *(each.origin for each in more)),
-        f"look at its cables, the switch ports and the switch's log; `cat /proc/net/bonding/{first.bond}` says how each port stands",
+        f"Look at its cables, the switch ports and the switch's log; `cat /proc/net/bonding/{first.bond}` says how each port stands",
         subject=first.bond,
         since=first.time,
         latest=more[-1].time if more else first.time,

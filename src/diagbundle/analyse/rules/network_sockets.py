@@ -69,7 +69,7 @@ def conntrack(settings: list[NetSetting], counters: list[TrackingCounter]) -> It
         Severity.CRITICAL if share >= 0.95 or lost else Severity.WARNING,
         f"connection tracking (conntrack) {state}: {fill}" + (f", {lost:,} connections were dropped while we looked" if lost else ""),
         tuple(each.origin for each in (count, most, *(each for pair in refused[:2] for each in pair)) if each),
-        "raise net.netfilter.nf_conntrack_max and nf_conntrack_buckets; see who opens so many connections with `conntrack -L`",
+        "Raise net.netfilter.nf_conntrack_max and nf_conntrack_buckets; see who opens so many connections with `conntrack -L`",
         detail="".join(where(b.netns) for _, b in refused[:1]).strip(),
         subject="conntrack",
     )
@@ -103,7 +103,7 @@ def listen_queues(listeners: list[Listener], counters: list[NetCounter], owners:
             f"the listen queue of port {each.port} is full: {each.waiting:,} connections wait, {each.limit:,} may"
             + (f"; it overflowed {count:,} times while we looked" if count else ""),
             (each.origin, *_cite(readings, "TcpExtListenOverflows", "TcpExtTCPReqQFullDrop")),
-            f"see why {who or 'the program'} does not accept connections (hanging, out of threads or descriptors); then raise its "
+            f"See why {who or 'the program'} does not accept connections (hanging, out of threads or descriptors); then raise its "
             "backlog and net.core.somaxconn",
             detail=f"{each.address}:{each.port}" + (f", {who}" if who else ""),
             subject=f"port {each.port}",
@@ -124,7 +124,7 @@ def _overflow(netns: str, readings: Growth, listeners: list[Listener]) -> Findin
         Severity.WARNING,
         f"listen queues overflowed {_overflows(readings):,} times while we looked{where(netns)}: connections were turned away",
         (*_cite(readings, "TcpExtListenOverflows", "TcpExtTCPReqQFullDrop"), *(each.origin for each in waiting[:2])),
-        "find the program that accepts too slowly (`ss -ltn`: Recv-Q near Send-Q); then raise its backlog and net.core.somaxconn",
+        "Find the program that accepts too slowly (`ss -ltn`: Recv-Q near Send-Q); then raise its backlog and net.core.somaxconn",
         detail="most wait at port " + ", ".join(f"{each.port} ({each.waiting:,})" for each in waiting[:3]) if waiting else "",
         subject="listen queues",
     )
@@ -156,7 +156,7 @@ def ephemeral_ports(uses: list[PortUse], settings: list[NetSetting]) -> Iterator
             f"local (ephemeral) ports towards {use.towards} are {'used up' if use.ports >= available else 'nearly used up'}: "
             f"{use.ports:,} of {available:,} used",
             (use.origin, *((span.origin,) if span else ())),
-            "let the program keep and reuse its connections, and close them; until then net.ipv4.tcp_tw_reuse=1 or a wider "
+            "Let the program keep and reuse its connections, and close them; until then net.ipv4.tcp_tw_reuse=1 or a wider "
             "net.ipv4.ip_local_port_range",
             detail=f"{use.protocol}, range {low} to {high}",
             subject=use.towards,
@@ -190,7 +190,7 @@ def close_wait(owners: list[SocketOwner], connections: list[Connections], proces
                 Severity.WARNING,
                 f"{who} does not close its connections: {most:,} are in CLOSE_WAIT",
                 tuple(dict.fromkeys([*(each.origin for each in held.values()), *((towards.origin,) if towards else ())])),
-                "restart it for now; its makers must have it close connections that the other end has closed",
+                "Restart it for now; its makers must have it close connections that the other end has closed",
                 detail=f"most of them with {towards.remote} port {towards.port}" if towards else "",
                 subject=who,
             )
@@ -215,11 +215,19 @@ def retransmissions(counters: list[NetCounter]) -> Iterator[Finding]:
             f"packets are lost: TCP sent {again:,} segments again (retransmissions) {_span(readings, 'TcpRetransSegs')}, "
             f"{again / (sent + again):.0%} of all{where(netns)}",
             _cite(readings, "TcpRetransSegs", "TcpExtTCPSynRetrans"),
-            "look at errors of interfaces, the gateway and firewalls first, then at the path to the other end (`mtr`, `ss -ti`)",
+            "Look at errors of interfaces, the gateway and firewalls first, then at the path to the other end (`mtr`, `ss -ti`)",
             detail=f"{first:,} of them were first packets of connections: nobody answered them" if first else "",
             subject="TCP",
             symptom=True,
+            part_of=("NET048",),
         )
+
+
+_UDP_ADVICE = {
+    "RcvbufErrors": "See who is slow with `ss -uanp` (Recv-Q), then raise net.core.rmem_max and the buffer that the program asks for",
+    "SndbufErrors": "See the queue to the wire (`tc -s qdisc`), the table of neighbours and net.core.wmem_max",
+    "InCsumErrors": "Look at the cable and the card; to compare, switch its checksum offload off (`ethtool -K NIC rx off`)",
+}
 
 
 @rule("NET025", "datagrams that were lost in this host", NetCounter, uses=(UdpPort, SocketOwner, Process))
@@ -245,11 +253,12 @@ def udp(counters: list[NetCounter], ports: list[UdpPort], owners: list[SocketOwn
                     Severity.WARNING,
                     f"{count:,} UDP datagrams {words} {_span(readings, names[0])}{where(netns)}" + (f": {who}" if who else ""),
                     (*_cite(readings, *names), *((slow.origin,) if slow else ())),
-                    "see who is slow with `ss -uanp` (Recv-Q), then raise net.core.rmem_max and the buffer that the program asks for",
+                    _UDP_ADVICE[name],
                     detail=f"UDP port {slow.port} has lost the most: {slow.drops:,} since it was opened; {slow.waiting:,} bytes wait"
                     if slow
                     else "",
                     subject=who or "UDP",
+                    part_of=("NET031",) if name == "SndbufErrors" else (),
                 )
 
 
@@ -284,7 +293,7 @@ def socket_memory(memory: list[SocketMemory], settings: list[NetSetting], counte
                 f"{each.protocol} sockets use {each.pages:,} of {int(words[2]):,} pages of memory that they may "
                 f"({each.pages / int(words[2]):.0%})",
                 (each.origin, limit.origin),
-                f"see with `ss -tump` which sockets hold so much (Recv-Q, Send-Q); then raise {name}",
+                f"See with `ss -tump` which sockets hold so much (Recv-Q, Send-Q); then raise {name}",
                 subject=name,
             )
         most = limits.get("net.ipv4.tcp_max_orphans")
@@ -293,7 +302,7 @@ def socket_memory(memory: list[SocketMemory], settings: list[NetSetting], counte
                 Severity.WARNING,
                 f"{each.orphans:,} of {int(most.value):,} orphaned TCP connections are in use: the kernel resets what comes on top",
                 (each.origin, most.origin),
-                "see which peers do not confirm the end of connections (`ss -tn state fin-wait-1`); then raise net.ipv4.tcp_max_orphans",
+                "See which peers do not confirm the end of connections (`ss -tn state fin-wait-1`); then raise net.ipv4.tcp_max_orphans",
                 subject="net.ipv4.tcp_max_orphans",
             )
     readings = growth(counters).get("", {})
@@ -302,7 +311,7 @@ def socket_memory(memory: list[SocketMemory], settings: list[NetSetting], counte
             Severity.WARNING,
             f"the kernel broke off {aborted:,} TCP connections for want of memory {_span(readings, 'TcpExtTCPAbortOnMemory')}",
             _cite(readings, "TcpExtTCPAbortOnMemory"),
-            "see with `ss -tmp` which sockets hold so much, then raise net.ipv4.tcp_mem",
+            "See with `ss -tmp` which sockets hold so much, then raise net.ipv4.tcp_mem",
             subject="tcp_mem",
         )
 
@@ -329,7 +338,7 @@ def reverse_path(counters: list[NetCounter], settings: list[NetSetting]) -> Iter
                 f"{count:,} packets were dropped by the reverse path filter (rp_filter) "
                 f"{_span(readings, 'TcpExtIPReversePathFilter')}{where(netns)}: the way back leads out by another interface",
                 (*_cite(readings, "TcpExtIPReversePathFilter"), *(each.origin for each in strict[:3])),
-                "see where they come from (`sysctl net.ipv4.conf.all.log_martians=1`, then the kernel's log); let the route back lead out "
+                "See where they come from (`sysctl net.ipv4.conf.all.log_martians=1`, then the kernel's log); let the route back lead out "
                 "where they come in, or set net.ipv4.conf.NIC.rp_filter=2 (loose)",
                 detail="strict (1): " + ", ".join(_FILTER.sub(r"\1", each.name) for each in strict) if strict else "",
                 subject="rp_filter",

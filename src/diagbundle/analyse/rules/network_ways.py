@@ -41,7 +41,8 @@ def link_down(
     """An interface that has an address, or leads to the default gateway, is switched off or has no link.
 
     Critical if no other interface with an address works, or the default route leads there; a warning otherwise. Interfaces without an
-    address and bridges of containers and virtual machines (docker0, virbr0, …) are down on many sound hosts and are left out.
+    address and bridges of containers and virtual machines (docker0, virbr0, any without a port that leads out of the machine) are down on
+    many sound hosts and are left out.
     Switched off ("administratively down"): `ip link set NIC up`, and see who switched it off. No carrier: cable, transceiver, switch
     port; of a virtual machine, whether its host has connected it.
     """
@@ -52,18 +53,27 @@ def link_down(
     lost = _lost(known.values(), here, default_routes(routes))
     others = {each.nic for each in here if each.is_global and each.nic in known and known[each.nic].works and known[each.nic].is_wire}
     for nic, mine, ways in lost:
+        if nic.kind == "bridge" and nic.is_up and not ways and not _has_wire(nic, known.values()):
+            continue
         state = "has no link (no carrier)" if nic.is_up else "is switched off (administratively down)"
         has = [f"the address {each.address}" for each in mine[:2]] + ["the default route"] * bool(ways)
         yield Finding(
             Severity.WARNING if others and not ways else Severity.CRITICAL,
             f"{nic.name} is down: it {state} though it has {' and '.join(has)}",
             tuple(each.origin for each in (nic, *mine[:1], *ways[:1])),
-            "look at the cable, the transceiver and the switch port; of a virtual machine, whether its host has connected it"
+            "Look at the cable, the transceiver and the switch port; of a virtual machine, whether its host has connected it"
             if nic.is_up
             else f"`ip link set {nic.name} up`, then see who switched it off; routes that stood on it must be set anew",
-            detail="no other interface with an address works" if not others else f"{', '.join(sorted(others)[:4])} works",
+            detail=f"{', '.join(sorted(others)[:4])} {'works' if len(others) == 1 else 'work'}"
+            if others
+            else "no other interface with an address works",
             subject=nic.name,
         )
+
+
+def _has_wire(bridge: Nic, nics: Iterable[Nic]) -> bool:
+    """Whether a port of a bridge leads out of this machine."""
+    return any(each.master == bridge.name and each.is_wire and each.kind in ("", "bond", "team", "vlan") for each in nics)
 
 
 @rule("NET011", "the default route", Route, uses=(Nic, NicSetting, Address, NetCounter))
@@ -102,7 +112,7 @@ def default_route(
         + ", ".join(dict.fromkeys(f"{each.destination} ({each.device})" for each in connected[:3]))
         + " can be reached",
         tuple(origins),
-        "if this host is to reach other networks: `ip route add default via GATEWAY`, then see why it is missing (DHCP lease, "
+        "If this host is to reach other networks: `ip route add default via GATEWAY`, then see why it is missing (DHCP lease, "
         "configuration, VPN client)",
         detail=f"{refused:,} packets found no route while we looked"
         if refused
@@ -150,7 +160,7 @@ def arp_flux(
             Severity.NOTE if apart and not seen else Severity.WARNING,
             f"two interfaces are in the same subnet {network}: {who} answer for each other's address (ARP flux)",
             tuple(each.origin for each in (*list(on.values())[:4], *seen[:2])),
-            "put them into one bond or into two networks, or set net.ipv4.conf.all.arp_ignore=1 and net.ipv4.conf.all.arp_announce=2",
+            "Put them into one bond or into two networks, or set net.ipv4.conf.all.arp_ignore=1 and net.ipv4.conf.all.arp_announce=2",
             detail="a probe saw both answer" if seen else "arp_ignore and arp_filter are off",
             subject=str(network),
         )
@@ -177,7 +187,7 @@ def duplicates(probes: list[AddressProbe], nics: list[Nic], files: list[NicSetti
             f"duplicate address: {probe.address} on {probe.device} ({whose}): {words} "
             f"({', '.join(others) or 'its hardware address is not known'})",
             (probe.origin,),
-            "find the other host by its hardware address in the switch's table of addresses, and give one of the two another address",
+            "Find the other host by its hardware address in the switch's table of addresses, and give one of the two another address",
             detail=probe.detail,
             subject=probe.address,
         )
@@ -189,7 +199,7 @@ def duplicates(probes: list[AddressProbe], nics: list[Nic], files: list[NicSetti
             Severity.CRITICAL,
             f"duplicate address: {each.address} on {each.nic}: another host has it too, so the kernel does not use it (dadfailed)",
             (each.origin,),
-            "find the other host by its hardware address in the switch's table of addresses, and give one of the two another address",
+            "Find the other host by its hardware address in the switch's table of addresses, and give one of the two another address",
             subject=each.address,
         )
 
@@ -216,7 +226,7 @@ def gateway(
                 Severity.NOTE if any(other not in failed for other in gateways) else Severity.WARNING,
                 f"the default gateway {route.gateway} does not answer on {route.device}",
                 (entry.origin, route.origin),
-                "look at the cable, the VLAN of the switch port, this host's address and netmask, and at the gateway itself",
+                "Look at the cable, the VLAN of the switch port, this host's address and netmask, and at the gateway itself",
                 detail="the kernel's entry for it is FAILED", subject=route.gateway,
             )  # fmt: skip
 
@@ -255,7 +265,7 @@ def path_mtu(probes: list[PathMtu], nics: list[Nic], files: list[NicSetting], ro
             Severity.CRITICAL if probe.outcome == "black_hole" and probe.first > ETHERNET else Severity.WARNING,
             f"MTU mismatch on the way to {probe.address}: {fate}, {has}",
             (probe.origin, *((nic.origin,) if nic else ())),
-            f"set the MTU to what the wire carries (`ip link set {device or 'NIC'} mtu 1500`), or all ports of that wire to the "
+            f"Set the MTU to what the wire carries (`ip link set {device or 'NIC'} mtu 1500`), or all ports of that wire to the "
             "larger one; "
             'of a path through routers: let them send ICMP "fragmentation needed"',
             detail=probe.detail,
@@ -293,7 +303,7 @@ def unequal_mtu(nics: list[Nic], files: list[NicSetting]) -> Iterator[Finding]:
 def _unequal(nic: Nic, others: list[Nic], title: str) -> Finding:
     return Finding(
         Severity.WARNING, title, tuple(each.origin for each in (nic, *others[:4])),
-        "give all of them the same MTU, in the configuration and not only by hand; the switch must carry it too", subject=nic.name,
+        "Give all of them the same MTU, in the configuration and not only by hand; the switch must carry it too", subject=nic.name,
     )  # fmt: skip
 
 
@@ -342,7 +352,7 @@ def _bond(bond: Bond, ports: list[BondPort], severity: Severity, title: str) -> 
         severity,
         title,
         (bond.origin, *(port.origin for port in ports[:3])),
-        "look at the cable and the switch port of each that is named; for 802.3ad at the switch's configuration",
+        "Look at the cable and the switch port of each that is named; for 802.3ad at the switch's configuration",
         detail=bond.mode,
         subject=bond.name,
     )
@@ -383,6 +393,6 @@ def _full(severity: Severity, title: str, origins: tuple) -> Finding:  # type: i
         severity,
         title,
         origins,
-        "raise net.ipv4.neigh.default.gc_thresh1, gc_thresh2 and gc_thresh3 (and those of ipv6), and ask who needs so many neighbours",
+        "Raise net.ipv4.neigh.default.gc_thresh1, gc_thresh2 and gc_thresh3 (and those of ipv6), and ask who needs so many neighbours",
         subject="neighbour table",
     )

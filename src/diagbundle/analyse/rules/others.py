@@ -23,6 +23,6 @@ def others_speak(others: list[OtherHost]) -> Iterator[Finding]:
             Severity.NOTE,
             f"this host keeps logs of {len(most)} other{'' if len(most) == 1 else 's'}, which were not judged: {names}",
             tuple(other.origin for other in most[:NAMED]),
-            "collect a bundle on those hosts, if they are what the trouble is about",
+            "Collect a bundle on those hosts, if they are what the trouble is about",
             detail=f"{sum(other.lines for other in most):,} of their lines would have been judged here",
         )

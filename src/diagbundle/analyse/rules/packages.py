@@ -49,7 +49,7 @@ def unfinished(_lists: Sequence[PackageList], packages: Sequence[UnfinishedPacka
         severity,
         title + (f"; {busy[0].name} is at work" if busy else ""),
         tuple(each.origin for each in (*told[:10], *busy[:1])),
-        "`dpkg --audit` says why; `dpkg --configure -a`, then `apt-get -f install`.",
+        "`dpkg --audit` says why; `dpkg --configure -a`, then `apt-get -f install`",
         subject=told[0].name if len(told) == 1 else "",
     )
 
@@ -66,7 +66,7 @@ def damaged(lists: Sequence[PackageList]) -> Iterator[Finding]:
             Severity.WARNING,
             f"the rpm database is damaged or locked: {each.complaint}",
             (each.origin,),
-            "Keep a copy of /var/lib/rpm, see that no rpm runs, `rm -f /var/lib/rpm/__db*`, then `rpmdb --rebuilddb`.",
+            "Keep a copy of /var/lib/rpm, see that no rpm runs, `rm -f /var/lib/rpm/__db*`, then `rpmdb --rebuilddb`",
             subject="rpm",
         )
 
@@ -83,11 +83,11 @@ def twice(packages: Sequence[TwicePackage]) -> Iterator[Finding]:
     names = {each.name: each for each in reversed(packages)}
     if names:
         listed = ", ".join(sorted(names)[:10])
-        severity = Severity.WARNING if len(names) >= 5 else Severity.NOTE  # noqa: PLR2004  # see the docstring
+        severity = Severity.WARNING if len(names) >= 5 else Severity.NOTE  # see the docstring
         title = f"{len(names)} package{'s are' if len(names) > 1 else ' is'} installed in two versions: {listed}"
         yield Finding(
             severity,
             title,
             tuple(each.origin for each in names.values())[:10],
-            "`dnf check` names them; `dnf remove --duplicates` mends an interrupted update.",
+            "`dnf check` names them; `dnf remove --duplicates` mends an interrupted update",
         )

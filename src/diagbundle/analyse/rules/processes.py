@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from diagbundle.analyse.api import Finding, Severity, latest, rule
+from diagbundle.analyse.facts.network_counts import SocketOwner
 from diagbundle.analyse.facts.system import Process, ProcessCounter, Setting, TaskCount, running
 
 MANY, SOME, SHOWN = 20, 5, 3
@@ -38,7 +39,7 @@ def zombies(processes: Sequence[Process], counters: Sequence[ProcessCounter]) ->
             Severity.WARNING if len(dead) >= MANY else Severity.NOTE,
             f"{who} leaves zombies behind: {len(dead):,} processes ended and were never waited for",
             ((parent.origin,) if parent else ()) + tuple(each.origin for each in dead[:SHOWN]),
-            "restart the parent (zombies themselves cannot be killed) and report it: it does not wait for its children",
+            "Restart the parent (zombies themselves cannot be killed) and report it: it does not wait for its children",
             detail=names,
             subject=parent.title if parent else f"process {pid}",
         )
@@ -101,7 +102,7 @@ def _stuck(where: str, those: Sequence[tuple[Process, ProcessCounter]]) -> Findi
         + f" {does} not move: in uninterruptible sleep (state D) at both readings"
         + (f", waiting in {where}" if where else ""),
         tuple(origin for one, first in those[:SHOWN] for origin in (first.origin, one.origin)),
-        "mend what it waits for (disk, file server, frozen file system); it cannot be killed until then",
+        "Mend what it waits for (disk, file server, frozen file system); it cannot be killed until then",
         detail="; ".join(
             filter(
                 None,
@@ -144,7 +145,7 @@ def asleep(processes: Sequence[Process], counts: Sequence[TaskCount], counters: 
             f"{len(those)} processes ({', '.join(name for name, _ in names)}) do not move: in uninterruptible sleep (state D), "
             f"and the load is {load:g}",
             (*(each.origin for each in those[:SHOWN]), now.origin),
-            "look what their commands have in common (a disk, a file server) and mend that; they cannot be killed until then",
+            "Look what their commands have in common (a disk, a file server) and mend that; they cannot be killed until then",
             detail="; ".join(
                 [f"{count} times {command[:120]}" for command, count in commands] + [f"waiting in {each}" for each, _ in places]
             ),
@@ -167,10 +168,43 @@ def stopped(processes: Sequence[Process], counters: Sequence[ProcessCounter]) ->
                 Severity.WARNING,
                 f"{each.label} is stopped (state T): it was halted by a signal and answers nobody",
                 (each.origin,),
-                f"find out who stopped it, then let it go on: kill -CONT {each.pid}",
+                f"Find out who stopped it, then let it go on: kill -CONT {each.pid}",
                 detail=each.command[:200],
                 subject=each.title,
             )
+
+
+_NO_FILES = ("/memfd:", "/SYSV", "/dev/zero", "/proc/", "/anon", "/i915", "/run/user/", "/tmp/.")  # noqa: S108  # names, not opened
+_OF_PACKAGES = ("/usr/bin/", "/usr/sbin/", "/usr/lib", "/bin/", "/sbin/", "/lib", "/usr/local/lib/systemd", "/snap/")
+
+
+@rule("PRC006", "programs that were replaced while they run", Process, uses=(SocketOwner,))
+def replaced(processes: Sequence[Process], owners: Sequence[SocketOwner]) -> Iterator[Finding]:
+    """A program's file was replaced or removed, mostly by an update, and the process still runs the old one.
+
+    Judged by /proc/PID/exe, processes of containers aside. A warning for programs outside the folders of packages (/opt, /srv,
+    /usr/local) that listen for connections: their new version is not in force, and if the file is gone they will not start again. For
+    those of packages it is a note: after updates it is so on many sound hosts until the next restart (`needs-restarting`,
+    `checkrestart`, `zypper ps`). Restart what is named.
+    """
+    serving = {each.pid for each in latest(owners) if each.state == "LISTEN"}
+    old = [each for each in running(processes) if each.executable.endswith(" (deleted)") and not each.container]
+    old = [each for each in old if not each.executable.startswith(_NO_FILES)]
+    for is_product in (True, False):
+        those = [each for each in old if is_product is (each.pid in serving and not each.executable.startswith(_OF_PACKAGES))]
+        if not those:
+            continue
+        names = ", ".join(dict.fromkeys(each.label for each in those[:SHOWN]))
+        more = f" and {len(those) - SHOWN} more" if len(those) > SHOWN else ""
+        yield Finding(
+            Severity.WARNING if is_product else Severity.NOTE,
+            f"{names}{more} still {'runs' if len(those) == 1 else 'run'} a program that was replaced or removed: "
+            f"{those[0].executable.removesuffix(' (deleted)')}",
+            tuple(each.origin for each in those[:SHOWN]),
+            "Restart it in a quiet hour, so that the new version runs; if its file is gone, bring it back first",
+            detail="; ".join(dict.fromkeys(each.executable for each in those[:10])),
+            subject=those[0].title,
+        )
 
 
 NEAR, FULL = 0.8, 0.95
@@ -194,7 +228,7 @@ def pid_max(counts: Sequence[TaskCount], settings: Sequence[Setting], processes:
                 Severity.CRITICAL if now.tasks >= FULL * most else Severity.WARNING,
                 f"the host has {now.tasks:,} processes and threads of at most {most:,} ({limit.key})",
                 (now.origin, limit.origin),
-                f"find who has so many and restart it; raise {limit.key} if they are all needed",
+                f"Find who has so many and restart it; raise {limit.key} if they are all needed",
                 detail=", ".join(f"{each.label} has {each.threads:,} threads" for each in largest),
                 subject="processes",
             )

@@ -41,7 +41,7 @@ def throttled(groups: Sequence[CgroupCpu], quotas: Sequence[CgroupQuota], proces
             + (f" within {seconds:.0f} s" if seconds else "")
             + _quota(limits.get(last.group)),
             (first.origin, last.origin),
-            "raise the CPU quota of this control group (container, pod or unit), or give it less to do",
+            "Raise the CPU quota of this control group (container, pod or unit), or give it less to do",
             detail=f"control group {last.group}, stopped for {last.seconds - first.seconds:.1f} s" + (f"; in it: {names}" if names else ""),
             subject=group_title(last.group),
         )
@@ -78,7 +78,7 @@ def steal(times: Sequence[CpuTimes]) -> Iterator[Finding]:
                 Severity.WARNING if share >= STEAL else Severity.NOTE,
                 f"the hypervisor took {share:.0%} of the processor time of this machine (steal)",
                 (first.origin, last.origin),
-                "ask whoever runs the hypervisor for a less crowded machine; on burstable cloud instances look at the CPU credits",
+                "Ask whoever runs the hypervisor for a less crowded machine; on burstable cloud instances look at the CPU credits",
                 subject="processors",
             )
 
@@ -102,7 +102,7 @@ def one_cpu_interrupts(times: Sequence[CpuTimes]) -> Iterator[Finding]:
                 Severity.WARNING,
                 f"{last.cpu} spends {share:.0%} of its time on interrupts (softirq), the other processors have time",
                 (first.origin, last.origin),
-                "spread the work: more receive queues (ethtool -l), irqbalance, or RPS for the busy interface",
+                "Spread the work: more receive queues (ethtool -l), irqbalance, or RPS for the busy interface",
                 subject=last.cpu,
             )
 
@@ -140,7 +140,7 @@ def load(
                 Severity.WARNING,
                 f"{said}: {len(waiting)} tasks wait in uninterruptible sleep (state D)",
                 (now.origin, *(each.origin for each in waiting[:NAMED])),
-                "look at the disks and network file systems that these tasks wait for",
+                "Look at the disks and network file systems that these tasks wait for",
                 detail=f"waiting: {names}",
                 subject="load",
                 symptom=True,
@@ -153,7 +153,7 @@ def load(
                 Severity.NOTE if foreign else Severity.WARNING,
                 f"{said}, and these are {1 - sum(idle):.0%} busy",
                 (now.origin,),
-                "see who uses the processors (top), and give the host more or less to do",
+                "See who uses the processors (top), and give the host more or less to do",
                 detail=f"the processes seen here use {seen:.1f} processors: the rest is the work of others on this machine"
                 if foreign
                 else _busiest(counters),
@@ -161,6 +161,37 @@ def load(
             )
     if not cpus:
         raise Undecided("/proc/stat names no processors")
+
+
+GREEDY = 0.5
+REAL_TIME = {1: "FIFO", 2: "RR", 6: "deadline"}
+
+
+@rule("CPU005", "processes of real-time priority", Process, ProcessCounter)
+def real_time(processes: Sequence[Process], counters: Sequence[ProcessCounter]) -> Iterator[Finding]:
+    """A program runs in real time (SCHED_FIFO, SCHED_RR) and takes a processor for itself: all else there waits, the kernel's threads too.
+
+    Judged by two readings: a warning if it used half of a processor and more between them. Programs for which real time is meant
+    (cluster engines, time, audio) use it for moments. `chrt -p PID` shows it, `chrt -o -p 0 PID` takes it away until the next start;
+    then look who gave it: CPUSchedulingPolicy= of its unit, `chrt` in its script, the program itself.
+    """
+    used = {last.pid: (first, last) for first, last in pairs(counters, lambda each: (each.pid, each.start))}
+    for each in running(processes):
+        first, last = used.get(each.pid, (None, None))
+        if each.policy not in REAL_TIME or each.is_kernel or first is None or last is None or last.start != each.start:
+            continue
+        seconds = seconds_between(first, last)
+        share = (last.ticks - first.ticks) / TICKS / seconds if seconds else 0.0
+        if share >= GREEDY:
+            yield Finding(
+                Severity.WARNING,
+                f"{each.label} runs with real-time priority ({REAL_TIME[each.policy]} {each.priority}) and uses {share:.0%} of a "
+                "processor: everything else there waits",
+                (each.origin, first.origin, last.origin),
+                f"If that is not meant, `chrt -o -p 0 {each.pid}`, and look who gave it: CPUSchedulingPolicy= of its unit, or its script",
+                detail=each.command[:200],
+                subject=each.title,
+            )
 
 
 def _seen(counters: Sequence[ProcessCounter]) -> float:

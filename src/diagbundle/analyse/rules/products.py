@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from diagbundle.analyse.api import About, Finding, Origin, Severity, latest, rule
 from diagbundle.analyse.facts.containers import Container
+from diagbundle.analyse.facts.filesystems import Mount, each_once
 from diagbundle.analyse.facts.network_counts import SocketOwner
 from diagbundle.analyse.facts.products import Denied, FileMode, PortTaken
+from diagbundle.analyse.facts.rooms import is_below
 from diagbundle.analyse.facts.services import WAITS, Unit
 from diagbundle.analyse.facts.spoken import DAY, HOUR, clock, often
 
@@ -23,6 +25,7 @@ _REFUSED_DAILY = re.compile(
 _OF_OTHERS = re.compile(
     r"/root/|/home/|/run/user/|/tmp/|/var/tmp/|/lost\+found|/etc/(?:g?shadow|sudoers|ssh/ssh_host)|.*/\.(?:ssh|cache|gnupg)/"
 )
+_FOR_ALL = {"/tmp", "/var/tmp", "/dev/shm"}  # noqa: S108  # names in lines, no files of ours
 _CONFIG = re.compile(r"^/etc/|\.(?:conf|cfg|cnf|ini|ya?ml|toml|json|xml|properties|env|pem|key|crt|p12|jks|keytab)$")
 
 
@@ -66,9 +69,9 @@ def _taken(who: str, port: int, lines: list[PortTaken], about: About, owners: Se
         severity,
         f"{who} could not listen on {name}, the address is already in use{held}",
         tuple(origins),
-        f"Stop {others[0].comm if others else 'the other program'} or give one of the two another port, then start {who}."
+        f"Stop {others[0].comm if others else 'the other program'} or give one of the two another port, then start {who}"
         if not own
-        else "Nothing, if it works by now.",
+        else "Nothing, if it works by now",
         detail=f"{often(len(lines))}, last at {clock(lines[-1].time)}",
         subject=who,
         since=lines[0].time,
@@ -87,8 +90,10 @@ def is_same(process: str, name: str) -> bool:
 # -- files
 
 
-@rule("APP002", "files and ports that programs may not use", Denied, About, uses=(FileMode, Unit))
-def denied(denials: Sequence[Denied], about: Sequence[About], modes: Sequence[FileMode], units: Sequence[Unit]) -> Iterator[Finding]:
+@rule("APP002", "files and ports that programs may not use", Denied, About, uses=(FileMode, Unit, Mount))
+def denied(
+    denials: Sequence[Denied], about: Sequence[About], modes: Sequence[FileMode], units: Sequence[Unit], mounts: Sequence[Mount]
+) -> Iterator[Finding]:
     """A program was refused a file, a folder or a port: "Permission denied" in its own words.
 
     A warning where the last such line is less than a day old, and: the file or a folder above it was changed lately, or it is a
@@ -96,6 +101,7 @@ def denied(denials: Sequence[Denied], about: Sequence[About], modes: Sequence[Fi
     lived with it since yesterday, and of agents, backups and cron, which are refused files of others every day.
     Owner and mode of the file and of the folders above it are told where they changed lately. Not counted: logins that failed, and
     what people try in shells.
+    A program on a mount with `noexec`, and "Operation not permitted" (a file with the flag immutable), are told as such.
     What to do: `namei -l PATH` shows each step; the user of the program needs x on all folders, and r (or w) on the file. Where modes are
     right, SELinux or AppArmor may deny it: see `ausearch -m avc` and `journalctl -k`. A port below 1024 needs CAP_NET_BIND_SERVICE.
     """
@@ -105,7 +111,8 @@ def denied(denials: Sequence[Denied], about: Sequence[About], modes: Sequence[Fi
     ill = {unit.name.lower() for unit in latest(units) if unit.active == "failed" or unit.sub in WAITS}
     loud = {what: lines for what, lines in groups.items() if _matters(what, lines, about[0], modes, ill)}
     for what, lines in list(loud.items())[:MAX_TOLD]:
-        yield _denial(what, lines, modes)
+        noexec = _noexec(lines[-1], each_once(mounts))
+        yield _not_executed(what, lines, noexec) if noexec else _denial(what, lines, modes)
     if rest := list(loud.items())[MAX_TOLD:]:
         yield _denials(Severity.WARNING, f"permission denied for {len(rest)} more files", rest)
     if quiet := [(what, lines) for what, lines in groups.items() if what not in loud]:
@@ -134,10 +141,30 @@ def _denials(severity: Severity, title: str, those: Sequence[tuple[str, list[Den
         severity,
         f"{title}: {names}",
         tuple(lines[-1].origin for _, lines in those[:5]),
-        "`namei -l PATH` shows owner and mode of each step."
+        "`namei -l PATH` shows owner and mode of each step"
         if severity is Severity.WARNING
-        else "Nothing, if all works; else `namei -l PATH` shows owner and mode of each step.",
+        else "Nothing, if all works; else `namei -l PATH` shows owner and mode of each step",
         latest=max(lines[-1].time for _, lines in those),
+    )
+
+
+def _noexec(denied: Denied, mounts: Sequence[Mount]) -> Mount | None:
+    """The mount that lets nothing be executed, where the line speaks of a program on it and of nothing else that is done to it."""
+    above = [mount for mount in mounts if denied.path and is_below(denied.path, mount.point)]
+    nearest = max(above, key=lambda mount: len(mount.point), default=None)
+    is_run = re.search(r"(?i)exec|bash|\bsh\b|dash|line \d+|spawn|fork|cannot (?:run|start)|/s?bin/|\.sh\b|plugin", denied.origin.text)
+    return nearest if nearest and is_run and "noexec" in nearest.options | nearest.super_options else None
+
+
+def _not_executed(what: str, lines: Sequence[Denied], mount: Mount) -> Finding:
+    return Finding(
+        Severity.WARNING,
+        f"{what} cannot be started: {mount.point} is mounted noexec",
+        (*(line.origin for line in lines[-2:]), mount.origin),
+        f"Move it to a file system that may hold programs, or `mount -o remount,exec {mount.point}` and mend its line in /etc/fstab",
+        detail=f"{often(len(lines))}, last at {clock(lines[-1].time)}, says {lines[-1].who}",
+        subject=what,
+        latest=lines[-1].time,
     )
 
 
@@ -150,14 +177,19 @@ def _denial(what: str, lines: list[Denied], modes: Sequence[FileMode]) -> Findin
     )
     advice = (
         f"`namei -l {what}` shows owner and mode of each step; let the user that {who} runs as read it. "
-        "If modes are right, look for denials of SELinux and AppArmor."
+        "If modes are right, look for denials of SELinux and AppArmor"
         if lines[-1].path
-        else f"Give {who} CAP_NET_BIND_SERVICE (in its unit: AmbientCapabilities=), or a port above 1023."
+        else f"Give {who} CAP_NET_BIND_SERVICE (in its unit: AmbientCapabilities=), or a port above 1023"
     )
+    if what in _FOR_ALL:
+        advice = f"`ls -ld {what}` must say drwxrwxrwt root root: `chmod 1777 {what}`; then see whether its mount is read-only or full"
+    elif lines[-1].is_forbidden:
+        advice = f"`lsattr {what}` shows whether it is immutable or append-only (`chattr -i` lifts it); then see capabilities and mount"
+    may = "create no file in" if what in _FOR_ALL else "not use"
     origins: list[Origin] = [line.origin for line in lines[-2:]] + [step.origin for step in steps[-3:]]
     return Finding(
         Severity.WARNING,
-        f"permission denied: {who} may not use {what}",
+        f"{'operation not permitted' if lines[-1].is_forbidden else 'permission denied'}: {who} may {may} {what}",
         tuple(origins),
         advice,
         detail=f"{often(len(lines))}, last at {clock(max(line.time for line in lines))}" + (f"; {known}" if known else ""),

@@ -105,7 +105,7 @@ def _unreached(probe: Probe, place: str, settings: list[ProxySetting]) -> Findin
         Severity.CRITICAL,
         f"the proxy {place} {why.get(probe.outcome, 'cannot be reached')}",
         (probe.origin, *(each.origin for each in _setting(place, settings))),
-        f"Correct the proxy in {probe.file or 'its setting'}, or start it; programs that use it reach nothing.",
+        f"Correct the proxy in {probe.file or 'its setting'}, or start it; programs that use it reach nothing",
         subject=place,
         detail=f"Named in {probe.named_by}. {probe.detail}".strip(),
         symptom=probe.outcome in ("no_route", "not_resolved", "neighbour_silent"),
@@ -117,7 +117,7 @@ def _refused(probe: Probe, place: str, settings: list[ProxySetting], *, login: b
     origins = (probe.origin, *(each.origin for each in _setting(place, settings)))
     if probe.outcome == "captive_portal" and not status.startswith(("4", "5")):
         title = f"the proxy {place} answers with an HTML page ({status} {reason}) in place of what was asked for"
-        advice = "Read that page: the proxy wants a login, or shows an error; or the address belongs to a web server and not to a proxy."
+        advice = "Read that page: the proxy wants a login, or shows an error; or the address belongs to a web server and not to a proxy"
         return Finding(Severity.CRITICAL, title, origins, advice, detail=_told(probe), subject=place)
     severity, words, advice = REFUSES.get(
         probe.outcome, (Severity.WARNING, f"did not open the way to {{to}} ({probe.outcome})", "Try it with curl -v -x.")
@@ -149,7 +149,7 @@ def proxies_pass_on(probes: list[Probe], certificates: list[Certificate], settin
                 Severity.CRITICAL,
                 f"the proxy {place} alters what it passes on: the answer of {probe.target} through it differs from the direct one",
                 (probe.origin, *(each.origin for each in _setting(place, settings))),
-                f"Name {probe.host} in no_proxy, or have the proxy mended; compare with `curl -x http://{place}`.",
+                f"Name {probe.host} in no_proxy, or have the proxy mended; compare with `curl -x http://{place}`",
                 detail=probe.detail,
                 subject=place,
             )
@@ -160,7 +160,7 @@ def proxies_pass_on(probes: list[Probe], certificates: list[Certificate], settin
                 Severity.NOTE if known else Severity.WARNING,
                 f"a proxy decrypts TLS to {probe.target}: the certificate shown through it differs, and is issued by {issuer}",
                 (probe.origin,),
-                "Have the server excepted on the proxy, or add that issuer to the authorities which the programs trust.",
+                "Have the server excepted on the proxy, or add that issuer to the authorities which the programs trust",
                 detail=probe.detail + ("; this host trusts that issuer" if known else "; this host does not know that issuer"),
                 subject=probe.target,
             )
@@ -185,7 +185,7 @@ def settings_agree(settings: list[ProxySetting]) -> Iterator[Finding]:
                 Severity.WARNING if name in PROXIES else Severity.NOTE,
                 f"{where} sets {low.variable} to {low.value or 'nothing'}, but {high.variable} to {high.value or 'nothing'}",
                 (low.origin, high.origin),
-                "Set both spellings to the same value.",
+                "Set both spellings to the same value",
                 subject=f"{where} {name}",
             )
     yield from _stale(settings)
@@ -199,7 +199,7 @@ def settings_agree(settings: list[ProxySetting]) -> Iterator[Finding]:
                 Severity.WARNING,
                 f"{each.where} sets {each.variable} to {each.value[:80]!r}, which is no address of a proxy",
                 (each.origin,),
-                "Write it as http://HOST:PORT, without quotes or spaces.",
+                "Write it as http://HOST:PORT, without quotes or spaces",
                 subject=each.where,
             )
 
@@ -223,7 +223,7 @@ def _stale(settings: list[ProxySetting]) -> Iterator[Finding]:
             Severity.WARNING,
             f"{who} uses the proxy {place}, which no file names; configured is {named.place}",
             (*(each.origin for each in users[:3]), named.origin),
-            "Restart the service, so that it takes the configured proxy, or look where it has the other one from.",
+            "Restart the service, so that it takes the configured proxy, or look where it has the other one from",
             subject=place,
         )
 
@@ -251,7 +251,7 @@ def exceptions(settings: list[ProxySetting]) -> Iterator[Finding]:
             Severity.WARNING if cluster else Severity.NOTE,
             f"{lacking[0][0]}{more} sets a proxy, but no exception for localhost and 127.0.0.1 (no_proxy)",
             tuple(each.origin for _, each in lacking[:3]),
-            "Add no_proxy=localhost,127.0.0.1,::1 and this host's own networks beside the proxy.",
+            "Add no_proxy=localhost,127.0.0.1,::1 and this host's own networks beside the proxy",
             subject=lacking[0][0],
         )
 
@@ -292,7 +292,7 @@ def answers_are_read(garbled: list[GarbledAnswer], about: list[About], settings:
         f"{title}; a proxy is set, {proxy.place}" if proxy else title,
         (*(each.origin for each in [said[0], *said[1:][-2:]]), *([proxy.origin] if proxy else [])),
         subject=places[0] if places else "",
-        advice="Fetch the same address with the proxy and without it (`curl -x PROXY`, `curl --noproxy '*'`), and compare the answers.",
+        advice="Fetch the same address with the proxy and without it (`curl -x PROXY`, `curl --noproxy '*'`), and compare the answers",
         since=said[0].time,
         latest=said[-1].time,
         symptom=True,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from diagbundle.analyse.api import Finding, Severity, Undecided, latest, rule
-from diagbundle.analyse.facts.network import Address
+from diagbundle.analyse.api import Finding, Origin, Severity, Undecided, latest, rule
+from diagbundle.analyse.facts.names import HostEntry
+from diagbundle.analyse.facts.network import Address, RoutingRule
 from diagbundle.analyse.facts.network_counts import Listener, SocketOwner
 from diagbundle.analyse.facts.proxy import ProxySetting
 from diagbundle.analyse.facts.reach import Probe
@@ -68,13 +70,37 @@ def gateways(probes: list[Probe]) -> Iterator[Finding]:
                 Severity.WARNING if six or answers else Severity.CRITICAL,
                 f"the default gateway {probe.target}{f' on {device}' if device else ''} does not answer",
                 (probe.origin,),
-                "Look at the cable or the virtual port, the VLAN, and the address of the gateway (`ip route`); then at the router itself.",
+                "Look at the cable or the virtual port, the VLAN, and the address of the gateway (`ip route`); then at the router itself",
                 detail=probe.detail,
                 subject=probe.target,
             )
 
 
-@rule("REA002", "servers that this host depends on", Probe, uses=(ProxySetting, Address, Listener, SocketOwner, Process))
+class _Around(NamedTuple):
+    """What is known of this host's own network."""
+
+    addresses: Sequence[Address]
+    listeners: Sequence[Listener]
+    owners: Sequence[SocketOwner]
+    processes: Sequence[Process]
+    ways: Sequence[RoutingRule]
+
+
+class _Why(NamedTuple):
+    """Why a server cannot be reached."""
+
+    means: str
+    advice: str
+    detail: str
+    origins: tuple[Origin, ...] = ()
+
+
+@rule(
+    "REA002",
+    "servers that this host depends on",
+    Probe,
+    uses=(ProxySetting, Address, Listener, SocketOwner, Process, HostEntry, RoutingRule),
+)
 def servers(
     probes: list[Probe],
     proxies: list[ProxySetting],
@@ -82,6 +108,8 @@ def servers(
     listeners: list[Listener],
     owners: list[SocketOwner],
     processes: list[Process],
+    entries: list[HostEntry],
+    ways: list[RoutingRule],
 ) -> Iterator[Finding]:
     """Servers that the configuration names (cluster, directory, Kerberos, files, logs, mirrors, registries), each connected to once.
 
@@ -92,6 +120,7 @@ def servers(
     registries and time servers, which many hosts cannot reach and need not, and public servers where a proxy is set.
     Do: what the advice says for the outcome; try again with `curl -v telnet://HOST:PORT`.
     """
+    around = _Around(latest(addresses), latest(listeners), owners, processes, latest(ways))
     targets: dict[str, list[Probe]] = {}
     for probe in probes:
         if probe.kind in ("tcp", "tls") and probe.what == "connect" and not probe.named_by.startswith("/proc/net/"):
@@ -99,15 +128,7 @@ def servers(
     gone = {target: tries for target, tries in targets.items() if all(each.outcome not in ("connected", "no_descriptor") for each in tries)}
     for target, tries in gone.items():
         worst = next((each for each in tries if each.outcome != "no_route"), tries[0])
-        means, advice = MEANS.get(worst.outcome, (f"cannot be reached ({worst.outcome})", "Try it by hand."))
-        detail, cited = f"Named in {worst.named_by}. {worst.detail}".strip(), tuple(each.origin for each in tries[:3])
-        if worst.outcome == "refused" and any(each.address == worst.address for each in latest(addresses)) and listeners:
-            here = [each for each in latest(listeners) if each.port == worst.port]
-            means, advice = _at_home(worst, here, _who(worst.port, owners, processes))
-            detail, cited = (
-                f"Named in {worst.named_by}. {worst.address} is this host's own address.",
-                (*cited, *(each.origin for each in here[:2])),
-            )
+        why = _why(worst, around)
         severity = (
             Severity.NOTE
             if _is_far(worst, proxies) and worst.outcome not in OURS
@@ -117,13 +138,65 @@ def servers(
         )
         yield Finding(
             severity,
-            f"{target} {means}",
-            cited,
-            advice.replace("ADDRESS", worst.address),
+            f"{target} {why.means}",
+            (*(each.origin for each in tries[:3]), *why.origins),
+            why.advice.replace("ADDRESS", worst.address),
             subject=target,
-            detail=detail,
+            detail=f"Named in {worst.named_by}. {why.detail}".strip(),
             symptom=worst.outcome in ("no_route", "unreachable", "no_local_port"),
+            part_of=_part_of(worst, probes, entries),
         )
+
+
+def _part_of(probe: Probe, probes: Sequence[Probe], entries: Sequence[HostEntry]) -> tuple[str, ...]:
+    """What else would explain it: a silent gateway of the same family, a name of /etc/hosts."""
+    silent = [each for each in probes if each.kind == "arp" and each.outcome == "neighbour_silent"]
+    by_gateway = any((":" in each.target) == (":" in probe.address) for each in silent) and probe.outcome != "refused"
+    by_hosts = any(probe.host.lower() in entry.names for entry in entries)
+    return ("REA001",) * by_gateway + ("DNS008",) * by_hosts
+
+
+def _why(probe: Probe, around: _Around) -> _Why:
+    means, advice = MEANS.get(probe.outcome, (f"cannot be reached ({probe.outcome})", "Try it by hand."))
+    if probe.outcome == "refused" and around.listeners and any(each.address == probe.address for each in around.addresses):
+        here = [each for each in around.listeners if each.port == probe.port]
+        means, advice = _at_home(probe, here, _who(probe.port, around.owners, around.processes))
+        return _Why(means, advice, f"{probe.address} is this host's own address.", tuple(each.origin for each in here[:2]))
+    if probe.outcome == "neighbour_silent":
+        via = re.match(r"via (\S+)", str(probe.more.get("route") or ""))
+        return _behind(probe, via[1], around) if via else _Why(means, advice, ". ".join([probe.detail, *_wide(probe, around)]))
+    return _Why(means, advice, probe.detail)
+
+
+def _behind(probe: Probe, gateway: str, around: _Around) -> _Why:
+    """Not the server is silent, but the router before it; perhaps a rule of policy routing chose that one."""
+    chosen = [each for each in around.ways if each.to and _lies_in(probe.address, each.to)]
+    rules = f"A rule of policy routing chose it: to {chosen[0].to} lookup {chosen[0].table}." if chosen else ""
+    table = f"`ip rule` and `ip route show table {chosen[0].table}`" if chosen else "`ip route get ADDRESS`"
+    return _Why(
+        f"cannot be reached: its gateway {gateway} does not answer",
+        f"Look whether that router is up and its address right, and whether this way is meant: {table}.",
+        f"{probe.detail}. {rules}".strip(),
+        tuple(each.origin for each in chosen[:1]),
+    )
+
+
+WIDE = 16
+"""Bits of a network of IPv4 that is unusually large for one wire."""
+
+
+def _wide(probe: Probe, around: _Around) -> list[str]:
+    nets = [each.network for each in around.addresses if ":" not in each.address and _lies_in(probe.address, str(each.network))]
+    return [
+        f"Or the netmask is wrong: {net} is a wide network, and it may lie behind the gateway." for net in nets[:1] if net.prefixlen <= WIDE
+    ]
+
+
+def _lies_in(address: str, network: str) -> bool:
+    try:
+        return ipaddress.ip_address(address.partition("%")[0]) in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
 
 
 def _who(port: int, owners: Sequence[SocketOwner], processes: Sequence[Process]) -> str:
@@ -182,7 +255,7 @@ def long_answers(probes: list[Probe]) -> Iterator[Finding]:
                 Severity.WARNING,
                 f"{probe.target} begins an answer that never arrives whole: large packets seem to vanish",
                 (probe.origin,),
-                "Try `ping -M do -s 1472 HOST`; lower the MTU of the interface, or let ICMP type 3 code 4 through.",
+                "Try `ping -M do -s 1472 HOST`; lower the MTU of the interface, or let ICMP type 3 code 4 through",
                 detail=probe.detail,
                 subject=probe.target,
             )

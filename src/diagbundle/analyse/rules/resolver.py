@@ -32,7 +32,7 @@ def stub_runs(servers: list[NameServer], ports: list[UdpPort]) -> Iterator[Findi
                 Severity.CRITICAL if alone else Severity.WARNING,
                 f"/etc/resolv.conf asks {server.address}, but nobody listens there: {who} does not run",
                 (server.origin,),
-                f"Start {who}, or put the address of a real name server into /etc/resolv.conf.",
+                f"Start {who}, or put the address of a real name server into /etc/resolv.conf",
                 subject=server.address,
             )
 
@@ -54,7 +54,7 @@ def settings(files: list[ResolverFile], complaints: list[UnresolvedName], ports:
             Severity.CRITICAL if needs else Severity.NOTE,
             "no name server is configured: /etc/resolv.conf has no line `nameserver`",
             (file.origin, *(each.origin for each in needs)),
-            "Put `nameserver ADDRESS` into /etc/resolv.conf, or into what writes that file.",
+            "Put `nameserver ADDRESS` into /etc/resolv.conf, or into what writes that file",
         )
     if len(set(file.servers)) > MOST_SERVERS:
         left = ", ".join(file.servers[MOST_SERVERS:])
@@ -62,7 +62,7 @@ def settings(files: list[ResolverFile], complaints: list[UnresolvedName], ports:
             Severity.NOTE,
             f"/etc/resolv.conf names {len(file.servers)} name servers; only the first 3 are ever asked, not {left}",
             (file.origin,),
-            "Keep the three that matter.",
+            "Keep the three that matter",
         )
 
 
@@ -86,7 +86,7 @@ def links_lead_somewhere(links: list[ResolverLink]) -> Iterator[Finding]:
                 Severity.CRITICAL if link.path == "/etc/resolv.conf" else Severity.WARNING,
                 f"{link.path} is a link to {link.target}, which does not exist: names cannot be resolved by it",
                 (link.origin,),
-                f"Start {service}, or replace the link by a file.",
+                f"Start {service}, or replace the link by a file",
                 subject=link.path,
             )
 
@@ -107,7 +107,7 @@ def nss_asks_dns(sources: list[NssSource], files: list[ResolverFile]) -> Iterato
     if not {"dns", "resolve"} & set(plain) and files and files[-1].servers:
         title = f"programs never ask DNS: the line `hosts: {' '.join(line.sources)}` of /etc/nsswitch.conf lacks `dns`"
         yield Finding(
-            Severity.WARNING, title, (line.origin, files[-1].origin), "Put `dns` behind `files` in the line `hosts:` of /etc/nsswitch.conf."
+            Severity.WARNING, title, (line.origin, files[-1].origin), "Put `dns` behind `files` in the line `hosts:` of /etc/nsswitch.conf"
         )
     elif asks and _ends_early(line.sources):
         title = f"programs never ask DNS: `{' '.join(line.sources)}` in /etc/nsswitch.conf ends behind `files`"
@@ -115,14 +115,14 @@ def nss_asks_dns(sources: list[NssSource], files: list[ResolverFile]) -> Iterato
             Severity.WARNING,
             title,
             (line.origin,),
-            "Remove the action in brackets behind `files` in the line `hosts:` of /etc/nsswitch.conf.",
+            "Remove the action in brackets behind `files` in the line `hosts:` of /etc/nsswitch.conf",
         )
     if plain and "files" not in plain:
         yield Finding(
             Severity.NOTE,
             f"/etc/hosts is ignored: the line `hosts: {' '.join(line.sources)}` of /etc/nsswitch.conf lacks `files`",
             (line.origin,),
-            "Put `files` first in the line `hosts:`.",
+            "Put `files` first in the line `hosts:`",
         )
 
 
@@ -155,7 +155,7 @@ def hosts_file_agrees(probes: list[Probe], entries: list[HostEntry], about: list
                 f"/etc/hosts says {probe.name} is {stale[0]}, DNS says {told[0]}",
                 (probe.origin, *(entry.origin for entry in entries if probe.name.lower() in entry.names)),
                 subject=probe.name,
-                advice=f"If {probe.name} has moved, remove its line from /etc/hosts.",
+                advice=f"If {probe.name} has moved, remove its line from /etc/hosts",
             )
 
 

@@ -53,7 +53,7 @@ def _finding(name: str, those: Sequence[Incarnation]) -> Finding:
         Severity.WARNING,
         f"{name} is started again and again: {len(those)} different processes{window}",
         tuple(each.origin for each in those),
-        f"Read the log of {name} for why it ends so soon after its start.",
+        f"Read the log of {name} for why it ends so soon after its start",
         detail=f"its command line: {command[:200]}",
         subject=name,
     )

@@ -42,7 +42,7 @@ def mode(states: Sequence[SelinuxState], about: Sequence[About]) -> Iterator[Fin
             f"SELinux is {now.mode}, and /etc/selinux/config says {now.configured}"
             + (f", changed {_at(now.config_mtime)}" if fresh else ""),
             (now.origin,),
-            "decide which is meant: setenforce changes the mode now, the file that of the next start",
+            "Decide which is meant: setenforce changes the mode now, the file that of the next start",
             detail="; ".join(
                 ("the kernel's command line asks for SELinux",) * now.asked_for
                 + ("all files are labelled anew at the next start",) * now.relabel
@@ -84,7 +84,7 @@ def selinux_denials(
             Severity.NOTE if permissive or age > DAY or len(those) < LEAST else Severity.WARNING,
             _would_deny(those) if permissive else _denied(who, source, those),
             tuple(each.origin for each in (those[0], *those[-2:])[: len(those)]),
-            "see `ausearch -m AVC -ts recent | audit2why`: relabel the file (restorecon -Rv), set a boolean or name the port",
+            "See `ausearch -m AVC -ts recent | audit2why`: relabel the file (restorecon -Rv), set a boolean or name the port",
             detail=_span([each.time for each in those]) + began,
             subject=who or "SELinux",
             since=min((each.time for each in those if each.time), default=0.0),
@@ -144,7 +144,7 @@ def switched(
         Severity.WARNING if since else Severity.NOTE,
         f"SELinux was switched to enforcing {_at(when)}, and has denied {len(since):,} accesses since",
         (origin, *(each.origin for each in since[:2])),
-        "look at what was denied since and cure that (labels, booleans); to compare, setenforce 0 for a moment",
+        "Look at what was denied since and cure that (labels, booleans); to compare, setenforce 0 for a moment",
         detail=("denied: " + ", ".join(name for name, _ in Counter(each.who for each in since).most_common(SHOWN)) if since else "")
         + written,
         subject="SELinux",
@@ -200,7 +200,7 @@ def apparmor_denials(denials: Sequence[Denial], about: Sequence[About]) -> Itera
             Severity.WARNING if worse else Severity.NOTE,
             f"AppArmor denied {told[-1].who or profile} (profile {profile}) {_operation(told[-1])}{names}, {_times(len(told))}",
             tuple(each.origin for each in told[-SHOWN:]),
-            "allow it in /etc/apparmor.d/local (and apparmor_parser -r), if it is needed; aa-complain shows whether this is the cause",
+            "Allow it in /etc/apparmor.d/local (and apparmor_parser -r), if it is needed; aa-complain shows whether this is the cause",
             detail=_span([each.time for each in told]),
             subject=profile,
             latest=last,
@@ -223,7 +223,7 @@ def booleans(states: Sequence[SelinuxState]) -> Iterator[Finding]:
                 Severity.NOTE,
                 f"{len(now.pending)} SELinux booleans wait to be put in force: {', '.join(now.pending[:SHOWN])}",
                 (now.origin,),
-                "set them with setsebool -P",
+                "Set them with setsebool -P",
                 subject="SELinux",
             )
 
@@ -246,7 +246,7 @@ def audit(states: Sequence[AuditState]) -> Iterator[Finding]:
                 Severity.WARNING,
                 f"audit does not keep up: {used:,} of {limit:,} records wait to be written",
                 (now.origin,),
-                "see whether auditd runs and its disk is full or slow; write fewer rules, or raise -b in audit.rules",
+                "See whether auditd runs and its disk is full or slow; write fewer rules, or raise -b in audit.rules",
                 subject="audit",
             )
         elif lost:
@@ -254,7 +254,7 @@ def audit(states: Sequence[AuditState]) -> Iterator[Finding]:
                 Severity.NOTE,
                 f"audit has lost {lost:,} records since the host was started",
                 (now.origin,),
-                "raise -b in audit.rules, or write fewer rules",
+                "Raise -b in audit.rules, or write fewer rules",
                 subject="audit",
             )
 
@@ -273,6 +273,6 @@ def no_login(files: Sequence[NoLogin], about: Sequence[About]) -> Iterator[Findi
             Severity.NOTE if starting else Severity.WARNING,
             f"nobody but root may log in: {each.path} is there" + (f" ({each.text})" if each.text else ""),
             (each.origin,),
-            f"remove {each.path}, if nobody wants it; otherwise see what the start still waits for (systemctl list-jobs)",
+            f"Remove {each.path}, if nobody wants it; otherwise see what the start still waits for (systemctl list-jobs)",
             subject=each.path,
         )

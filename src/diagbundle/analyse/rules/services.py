@@ -26,6 +26,7 @@ OF_THE_KERNEL = re.compile(
     r"|systemd-journald-audit\.socket|(?:auditd|kdump|multipathd|smartd|irqbalance|tuned|lvm2-.*|iscsid?.*|open-iscsi)\.\w+"
 )
 """Units that need a kernel of their own: in a container that is a whole system (LXC) they cannot start."""
+NO_USER = 217
 MEANING = {
     126: "the program may not be run",
     127: "a command in it was not found",
@@ -34,7 +35,7 @@ MEANING = {
     208: "its standard input could not be set up",
     209: "its standard output could not be opened: the folder of its log is missing, or may not be written",
     216: "its group does not exist",
-    217: "its user does not exist",
+    NO_USER: "its user does not exist",
     218: "capabilities could not be set",
     219: "its control group could not be set up",
     226: "its name spaces could not be set up: a path in its settings is missing",
@@ -141,6 +142,8 @@ def why(unit: Unit) -> str:
         return RESULTS[unit.result]
     if unit.by_signal and unit.status:
         return f"it was killed by signal {unit.status} ({SIGNALS.get(unit.status, 'see `kill -l`')})"
+    if unit.status == NO_USER and unit.user:
+        return f"its user {unit.user} does not exist (exit status {NO_USER})"
     if unit.status:
         meaning = f", which means that {MEANING[unit.status]}" if unit.status in MEANING else ""
         return f"it ended with exit status {unit.status}{meaning}"
@@ -151,10 +154,10 @@ def why(unit: Unit) -> str:
 
 def _how(unit: Unit) -> str:
     if unit.manager != "systemd":
-        return "Read what it said last in its log, mend that, and start it again."
+        return "Read what it said last in its log, mend that, and start it again"
     if unit.name.endswith(".mount"):
-        return f"See whether the device or server of `systemctl cat {unit.name}` is there; then `systemctl restart {unit.name}`."
-    return f"Read `journalctl -u {unit.name} -n 50`, mend what it complains of, then `systemctl restart {unit.name}`."
+        return f"See whether the device or server of `systemctl cat {unit.name}` is there; then `systemctl restart {unit.name}`"
+    return f"Read `journalctl -u {unit.name} -n 50`, mend what it complains of, then `systemctl restart {unit.name}`"
 
 
 def _together(units: Sequence[Unit], severity: Severity) -> Finding:
@@ -165,7 +168,7 @@ def _together(units: Sequence[Unit], severity: Severity) -> Finding:
         else f"{len(units)} minor unit{'s' * (len(units) > 1)} failed: {names}"
     )
     proofs = tuple(_proof(unit, "ActiveState") for unit in units[:MAX_NAMED])
-    return Finding(severity, title, proofs, "`systemctl --failed` lists them; `systemctl status UNIT` says why.", detail=names)
+    return Finding(severity, title, proofs, "`systemctl --failed` lists them; `systemctl status UNIT` says why", detail=names)
 
 
 def _proof(unit: Unit, name: str) -> Origin:
@@ -270,8 +273,8 @@ def looping_in_logs(lines: Sequence[UnitRestart], about: Sequence[About], units:
 
     Found where its manager says so 3 times within 10 minutes, or says that it gave up, or where the service's end with an error is told
     5 times within 10 minutes; the last time less than an hour before the collection, and not followed by words that it runs (else: a note).
-    Units whose own counter of restarts is known are judged by that. What to do: read the service's own log for
-    why it ends.
+    Units whose own counter of restarts is known are judged by that.
+    What to do: read the service's own log for why it ends.
     """
     counted = {unit.name for unit in latest(units) if unit.restarts is not None}
     for name in dict.fromkeys(line.unit for line in lines if line.unit not in counted and not LOGINS.match(line.unit)):
@@ -291,7 +294,7 @@ def _logged_loop(name: str, told: Sequence[UnitRestart], gave_up: Sequence[UnitR
         Severity.NOTE if old else Severity.WARNING,
         f"{name} {what.replace('is restarted', 'was restarted') if old else what}",
         tuple(line.origin for line in (gave_up or [*told[:1], *told[-2:]])[:3]),
-        f"Read the log of {name} for why it ends right after its start, and mend that; restarting it will not help.",
+        f"Read the log of {name} for why it ends right after its start, and mend that; restarting it will not help",
         detail=between(times),
         subject=name,
         since=times[0] if times else 0.0,
@@ -322,7 +325,7 @@ def hanging(units: Sequence[Unit], about: Sequence[About], jobs: Sequence[Job]) 
                 Severity.NOTE if batch else Severity.WARNING,
                 f"{unit.name} has been {unit.active} for {span(seconds)}",
                 (_proof(unit, "ActiveState"), *(job.origin for job in asked if job.unit == unit.name)),
-                f"See what it waits for: `systemctl status {unit.name}`.",
+                f"See what it waits for: `systemctl status {unit.name}`",
                 detail=f"{len(waiting)} jobs wait: {', '.join(job.unit for job in waiting[:10])}" if waiting else "",
                 subject=unit.name,
                 since=changed,
@@ -342,7 +345,7 @@ def unread(units: Sequence[Unit]) -> Iterator[Finding]:
             Severity.WARNING,
             f"{unit.name} cannot be used: systemd finds an error in its unit file",
             (_proof(unit, "LoadState"),),
-            f"`systemd-analyze verify {unit.name}` names the line; mend it, then `systemctl daemon-reload`.",
+            f"`systemd-analyze verify {unit.name}` names the line; mend it, then `systemctl daemon-reload`",
             detail=unit.file,
             subject=unit.name,
         )
@@ -352,7 +355,7 @@ def unread(units: Sequence[Unit]) -> Iterator[Finding]:
             Severity.NOTE,
             f"{len(changed)} unit file{'s' * (len(changed) > 1)} changed, and systemd has not read that yet: {names}",
             tuple(_proof(unit, "NeedDaemonReload=yes") for unit in changed[:10]),
-            "`systemctl daemon-reload`, then restart the services whose settings changed.",
+            "`systemctl daemon-reload`, then restart the services whose settings changed",
             subject=changed[0].name if len(changed) == 1 else "",
         )
 
@@ -379,6 +382,6 @@ def _bad_files(bad: Sequence[UnitFile], known: Sequence[Unit]) -> Finding:
         Severity.WARNING if not known or any(file.name in loaded for file in bad) else Severity.NOTE,
         f"systemd cannot read {what}: {names}",
         tuple(file.origin for file in bad[:5]),
-        f"`systemd-analyze verify {bad[0].name}` says what is wrong; mend the file or the link, then `systemctl daemon-reload`.",
+        f"`systemd-analyze verify {bad[0].name}` says what is wrong; mend the file or the link, then `systemctl daemon-reload`",
         subject=bad[0].name if one else "",
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from diagbundle.analyse.api import About, Finding, Severity, latest, rule
+from diagbundle.analyse.api import About, Finding, Severity, Undecided, latest, rule
 from diagbundle.analyse.facts.security import Confinement
 from diagbundle.analyse.facts.system import Setting, SettingLine, TunedProfile
 
@@ -157,7 +158,36 @@ def _finding(file: str, severity: Severity, those: Sequence[tuple[Wanted, Settin
         severity,
         f"{count} of {file} {'are' if len(those) > 1 else 'is'} not in force: {'; '.join(said[:3])}" + (" …" if len(said) > 3 else ""),
         tuple(origin for want, real in those[:6] for origin in (want.line.origin, real.origin)),
-        "if the file is right, load it: sysctl --system (and look at its errors); if the running value is, write it into the file",
+        "If the file is right, load it: sysctl --system (and look at its errors); if the running value is, write it into the file",
         detail="; ".join((*said[3:], *(["the file was written after the last start: perhaps it was never loaded"] if fresh else []))),
         subject=file,
     )
+
+
+ENOUGH, ALIKE = 300, 0.94
+"""Settings that a whole `sysctl -a` has at least, and how alike a misspelt name is to the right one."""
+
+
+@rule("SYS005", "kernel settings that do not exist", SettingLine, Setting, absent="there are no files of sysctl.d")
+def misspelt(lines: Sequence[SettingLine], settings: Sequence[Setting]) -> Iterator[Finding]:
+    """A file of sysctl.d sets something that this kernel does not have, and that looks like the misspelt name of something it has.
+
+    A warning for files in /etc, where a name that exists differs by a letter or two. Names that are far from all others belong to modules
+    that are not loaded, or to other kernels, and are not told. Correct the name, then `sysctl --system`, which says what it cannot set.
+    """
+    known = {each.key for each in latest(settings)}
+    if len(known) < ENOUGH:
+        raise Undecided("the settings of the kernel were not collected as a whole")
+    for line in latest(lines):
+        if line.profile or "*" in line.key or line.key in known or not line.file.startswith("/etc/"):
+            continue
+        family = [key for key in known if key.split(".")[:-1] == line.key.split(".")[:-1]]
+        meant = difflib.get_close_matches(line.key, family, 1, ALIKE)
+        if meant:
+            yield Finding(
+                Severity.WARNING,
+                f"{line.file} sets {line.key}, which this kernel does not have: {meant[0]} is meant, perhaps",
+                (line.origin,),
+                f"Correct the name in {line.file}, then run `sysctl --system` and look at its errors",
+                subject=line.file,
+            )

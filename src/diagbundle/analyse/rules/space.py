@@ -136,19 +136,19 @@ _KEPT = (
 
 def _advice(fs: Filesystem, deleted: list[DeletedFile], largest: list[Large]) -> str:
     if deleted:
-        return f"Restart {deleted[0].held_by}, or make it open its files anew: the room comes back when the deleted file is closed."
+        return f"Restart {deleted[0].held_by}, or make it open its files anew: the room comes back when the deleted file is closed"
     if words := next((words for form, words in _KEPT if any(form.search(each.path) for each in largest)), ""):
         return words
     known = next(
         (words for point, words in _OWNERS if is_below(fs.mount, point) or any(is_below(each.path, point) for each in largest)), ""
     )
     if known:
-        return f"Free room: {known}."
+        return f"Free room: {known}"
     if fs.type == "tmpfs":
-        return "This is memory: remove what is not needed there, or mount it larger (`mount -o remount,size=…`)."
+        return "This is memory: remove what is not needed there, or mount it larger (`mount -o remount,size=…`)"
     return (
         f"Free room (`du -xh {fs.mount} | sort -h | tail` names the largest "
-        f"directories), or enlarge it; then restart what failed for want of room."
+        f"directories), or enlarge it; then restart what failed for want of room"
     )
 
 
@@ -159,7 +159,7 @@ def _many(bad: list[tuple[Room, Severity]]) -> Finding:
         worst,
         f"{len(bad)} file systems in memory (tmpfs) are full or nearly so: {names}{' …' if len(bad) > 5 else ''}",
         tuple(room.main.origin for room, _ in bad[:5]),
-        "See what fills them; they take memory.",
+        "See what fills them; they take memory",
         subject=bad[0][0].main.mount,
     )
 
@@ -191,7 +191,7 @@ def inodes(filesystems: Sequence[Filesystem], mounts: Sequence[Mount], large: Se
             severity,
             f"{room.name} {what}: {left:,} of {fs.inodes:,} free{room_left}",
             (fs.origin, *(each.origin for each in most)),
-            "Remove files that are not needed from the directory that has most of them; no new file can be made meanwhile.",
+            "Remove files that are not needed from the directory that has most of them; no new file can be made meanwhile",
             "most names: " + ", ".join(f"{each.path} {each.entries:,}" for each in most) if most else "",
             fs.mount,
         )
@@ -238,7 +238,7 @@ def _held_by(severity: Severity, where: str, here: list[DeletedFile], more: tupl
         f"{files} still open on {where} {'take' if len(here) > 1 else 'takes'} "
         f"{size(total)}{of}: {here[0].path}, held by {here[0].held_by}",
         (*(each.origin for each in here[:3]), *more),
-        f"Restart {here[0].held_by}, or make it open its files anew: the room comes back when they are closed.",
+        f"Restart {here[0].held_by}, or make it open its files anew: the room comes back when they are closed",
         "; ".join(f"{each.path} {size(each.bytes)}, held by {each.held_by}" for each in here[:5]),
         here[0].mount or where,
     )
@@ -265,7 +265,7 @@ def btrfs(_: Sequence[About], mounts: Sequence[Mount], found: Sequence[BtrfsRoom
             f"btrfs on {each.mount} is full though df may say otherwise: {size(each.unallocated)} "
             f"of {size(each.size)} not handed out, metadata {share:.0%} full",
             (each.origin,),
-            f"Run `btrfs balance start -dusage=10 {each.mount}` and delete old snapshots.",
+            f"Run `btrfs balance start -dusage=10 {each.mount}` and delete old snapshots",
             subject=each.mount,
         )
 
@@ -300,9 +300,9 @@ def no_room(
             f"{last.who or 'a program'} could not write{f' {last.path}' if last.path else ''}: "
             f"{what} ({len(some):,} message{'s' if len(some) > 1 else ''})",
             tuple(each.origin for each in ([some[0]] if len(some) > 1 else []) + some[-2:]),
-            "See whose quota it is and what fills it."
+            "See whose quota it is and what fills it"
             if is_quota
-            else "See what filled the disk then and was removed since, and whether a quota or the inodes were used up.",
+            else "See what filled the disk then and was removed since, and whether a quota or the inodes were used up",
             subject=last.path or last.who,
             since=some[0].time,
             latest=last.time,

@@ -31,6 +31,10 @@ WORDS = {
 }
 
 
+_SILENT = {"timed out", "closed early", "reset"}
+"""It was reached: its port is open."""
+
+
 def _fresh(lines: Sequence[Unreached] | Sequence[FatalLine], about: About, seconds: float) -> bool:
     times = [line.time for line in lines if line.time]
     return not times or not about.now or about.now - max(times) <= seconds
@@ -62,7 +66,7 @@ def gateways(lines: Sequence[Unreached], about: Sequence[About], owners: Sequenc
                 Severity.WARNING,
                 f"{who} answered {len(answers):,} requests with {kinds}",
                 tuple(line.origin for line in [*answers[:1], *answers[-2:]]),
-                f"Read the error log of {who}, and look at the server behind it.",
+                f"Read the error log of {who}, and look at the server behind it",
                 detail=between([line.time for line in answers]),
                 subject=who,
                 symptom=True,
@@ -79,7 +83,8 @@ def _gateway(key: tuple[str, str, str], those: Sequence[Unreached], answers: int
     count = often(len(those)) + (f", and {answers:,} answers 502 to 504" if answers else "")
     return Finding(
         Severity.WARNING if lasting and not (listens and not _fresh(those, about, 10 * MINUTE)) else Severity.NOTE,
-        f"{who} cannot reach its upstream {target or '(not named)'}: {WORDS.get(what, what)}{here}",
+        f"{who} {'gets no answer from' if what in _SILENT else 'cannot reach'} its upstream {target or '(not named)'}: "
+        f"{WORDS.get(what, what)}{here}",
         tuple(line.origin for line in [*those[:1], *those[-2:]]) + ((listens.origin,) if listens else ()),
         f"Look at the server behind {who}: does it run, does it listen on {target or 'its port'}, does it answer?",
         detail=f"{count}, {between(times)}",
@@ -123,7 +128,7 @@ def unreached(lines: Sequence[Unreached], about: Sequence[About], owners: Sequen
             Severity.NOTE if listens else Severity.WARNING,
             f"{who} cannot reach {target}: {WORDS.get(what, what)}, {len(those):,} times{here}",
             tuple(line.origin for line in [*those[:1], *those[-2:]]),
-            f"See whether the server at {target} runs and listens, and whether this host can reach it.",
+            f"See whether the server at {target} runs and listens, and whether this host can reach it",
             detail=between([line.time for line in those]),
             subject=f"{who} {target}",
             symptom=True,
@@ -146,7 +151,7 @@ def _now_and_then(rest: dict[tuple[str, str, str], list[Unreached]]) -> Finding:
         Severity.NOTE,
         f"within the last hour {count} not reached: {names}{' …' if len(rest) > MAX_TOLD else ''}",
         tuple(those[-1].origin for _, those in some),
-        "Nothing, if it works now; else see whether that server runs and listens.",
+        "Nothing, if it works now; else see whether that server runs and listens",
         latest=max(those[-1].time for those in rest.values()),
         symptom=True,
     )
@@ -176,7 +181,7 @@ def fatal(lines: Sequence[FatalLine], about: Sequence[About], containers: Sequen
             Severity.WARNING,
             f"{who} reports a fatal error {len(those):,} times: {those[-1].text[:160]}",
             tuple(line.origin for line in [*those[:1], *those[-2:]]),
-            f"Read the log of {who} around these lines, and mend what they name.",
+            f"Read the log of {who} around these lines, and mend what they name",
             detail=between([line.time for line in those]) + more,
             subject=who.removeprefix("container "),
             symptom=True,  # a rule that knows what the line means leads

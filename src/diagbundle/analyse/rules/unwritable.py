@@ -49,9 +49,9 @@ def _finding(lines: Sequence[NoWrite], mount: Mount | None, now: float) -> Findi
         title,
         (*([mount.origin] if mount else []), *(line.origin for line in [*lines[:1], *lines[1:][-2:]])),
         f"If it should take writes: `mount -o remount,rw{',bind' if bind else ''} {mount.point}`, then mend what mounts it so "
-        "(/etc/fstab, a unit)."
+        "(/etc/fstab, a unit)"
         if mount
-        else "`findmnt -T FILE` names the mount: see whether it is read-only on purpose (ProtectSystem=, a volume), or became so (FSY006).",
+        else "`findmnt -T FILE` names the mount: see whether it is read-only on purpose (ProtectSystem=, a volume), or became so (FSY006)",
         f"{often(len(lines))}, {between(line.time for line in lines)}" + (f"; {mount.source} ({mount.type})" if mount else ""),
         mount.point if mount else who,
         since=lines[0].time,
