@@ -44,7 +44,7 @@ class Event:
 
     @property
     def is_calm(self) -> bool:
-        """Whether the text calls itself INFO or DEBUG: it may quote a fault, and reports none. The kernel and PostgreSQL (LOG) mean it otherwise."""
+        """Whether the text calls itself INFO or DEBUG: it may quote a fault, and reports none. The kernel and PostgreSQL's LOG do."""
         calls = None if self.is_kernel or self.text.startswith("LOG:") else level(self.text)
         return calls is not None and calls >= INFO
 
