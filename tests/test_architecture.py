@@ -214,3 +214,8 @@ def test_nothing_names_the_machine_it_was_written_on(folder):
                 if FOREIGN.search(line)
             ]
     assert found == []
+
+
+def test_no_two_test_files_have_one_name():
+    names = [os.path.basename(path) for path in files_below("tests", ".py") if os.path.basename(path).startswith("test_")]
+    assert {name for name in names if names.count(name) > 1} == set(), "pytest imports them by their names alone"
