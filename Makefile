@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE = 1
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
 
-run: .venv/ready  ## make a bundle of this machine in ./build and show what is in it
+run: .venv/ready  ## make a bundle of this machine in ./build, show what is in it, and judge it
 	@packaging/first-run build
 
 test: .venv/ready test-packages  ## run the tests, but for the slow ones

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from diagbundle.analyse.api import About, Finding, Severity, latest, rule
+from diagbundle.analyse.api import About, Finding, Severity, Undecided, latest, rule
 from diagbundle.analyse.facts.members import GRAVE, SOUND, MemberState, MemberWord
 from diagbundle.analyse.facts.spoken import DAY, HOUR, between, clock, fullest, often
+from diagbundle.analyse.facts.system import Process
 
+DAEMONS = {"corosync", "pacemakerd", "beam.smp", "rabbitmq-server", "glusterd", "ovsdb-server", "ceph-mon", "ceph-osd", "pmxcfs", "galera"}
+"""Processes of software whose own tools tell how a cluster stands."""
 AGAIN = 3
 """Losses within an hour that are no restart of a neighbour."""
 MAX_TOLD = 6
@@ -60,11 +63,8 @@ def _lost(product: str, severity: Severity, those: Sequence[tuple[list[MemberWor
     )
 
 
-@rule(
-    "CLU004", "the state of clusters by their own tools", MemberState,
-    absent="no tool of a cluster (pcs, crm_mon, rabbitmqctl, gluster, drbdadm, OVN) was asked",
-)  # fmt: skip
-def states(found: Sequence[MemberState]) -> Iterator[Finding]:
+@rule("CLU004", "the state of clusters by their own tools", About, uses=(MemberState, Process))
+def states(_about: Sequence[About], found: Sequence[MemberState], processes: Sequence[Process]) -> Iterator[Finding]:
     """The tools of a cluster show its nodes, links and resources: pcs, crm_mon, corosync, rabbitmqctl, gluster, drbdadm, OVN.
 
     Read where a report holds their output. Critical: no quorum, no leader, a partition (two halves that do not see each other), a
@@ -72,6 +72,9 @@ def states(found: Sequence[MemberState]) -> Iterator[Finding]:
     a link that failed. What an administrator put aside (standby, maintenance, disabled) accuses nobody.
     What to do: see whether the node runs and the network to it works; then clear the failure with the same tool.
     """
+    if not found:
+        _nothing_asked(processes)
+        return
     bad: dict[tuple[str, int], list[MemberState]] = {}
     for each in latest(found):
         if each.badness != SOUND:
@@ -87,3 +90,11 @@ def states(found: Sequence[MemberState]) -> Iterator[Finding]:
             f"`{those[0].tool}` shows it",
             product,
         )
+
+
+def _nothing_asked(processes: Sequence[Process]) -> None:
+    """Raises `Undecided` where there may be a cluster whose tools nobody asked."""
+    if not processes:
+        raise Undecided("neither the tools of a cluster nor the processes of this host were collected")
+    if names := sorted({each.name for each in processes if each.name in DAEMONS}):
+        raise Undecided(f"{', '.join(names)} runs here, and the tools of that cluster were not asked")
