@@ -9,13 +9,14 @@ from click.testing import CliRunner
 from diagbundle.analyse.diagnosis import Diagnosis
 from diagbundle.analyse.engine import Analysis
 from diagbundle.analyse.facts.about import About
+from diagbundle.analyse.facts.spoken import span
 from diagbundle.analyse.log.hearing import Heard
 from diagbundle.analyse.ranking import ranked
 from diagbundle.analyse.verdict import Finding, Origin, Severity, Status, Verdict
 from diagbundle.cli import analyze, check, explain, rules
 from diagbundle.errors import UsageError
 from diagbundle.report.json import as_json
-from diagbundle.report.terminal import Terminal, span
+from diagbundle.report.terminal import Terminal
 
 NOW = 1772796400.0
 RAW = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")

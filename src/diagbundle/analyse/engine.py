@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from diagbundle.analyse.evidence.document import Document, take
@@ -185,8 +185,3 @@ def _why(entry: Entry) -> str:
         "skipped": "was not asked",
     }
     return f"{entry.source or entry.path} {words.get(entry.outcome, entry.outcome)}{reason}"
-
-
-def only(registry: Registry, codes: Sequence[str]) -> Registry:
-    """Only the rules of these codes, with all parsers."""
-    return Registry(registry.parsers, registry.log_parsers, [rule for rule in registry.rules if rule.code in codes])

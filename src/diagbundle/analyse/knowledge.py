@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.resources import files
+from math import inf
 from typing import Any
 
 from diagbundle.analyse.fact import Fact
 from diagbundle.analyse.facts.about import About
+from diagbundle.analyse.facts.spoken import clock, fullest, often
 from diagbundle.analyse.log.event import Event
 from diagbundle.analyse.registry import CODE, LogParser, Rule
 from diagbundle.analyse.verdict import Finding, Severity
@@ -78,7 +80,7 @@ class LogRule:
             groups.setdefault(tuple(each.parts.get(name, "") for name in self.by), []).append(each)
         for names, those in groups.items():
             said = sorted((one for one in those if not one.event.acknowledged), key=lambda one: one.event.time)
-            if said and _most_within(said, self.within) >= self.least:
+            if said and fullest((one.event.time for one in said), self.within or inf) >= self.least:
                 yield self._finding(names, said, about[0].now)
 
     def _finding(self, names: tuple[str, ...], said: list[Heard], now: float) -> Finding:
@@ -99,28 +101,16 @@ class LogRule:
         )  # fmt: skip
 
 
-def _most_within(said: Sequence[Heard], within: float) -> int:
-    """How many lines fall into the fullest window of that length; lines without a time all count."""
-    times = [one.event.time for one in said if one.event.time]
-    most = start = 0
-    for end, time in enumerate(times):
-        while within and time - times[start] > within:
-            start += 1
-        most = max(most, end - start + 1)
-    return most + len(said) - len(times)
-
-
 def how_often(times: Sequence[float], count: int) -> str:
     """`once, Nov 21 22:51:07 UTC`, or `14 times, Nov 21 22:51:07 to 23:02:40 UTC`."""
-    often = "once" if count == 1 else f"{count:,} times"
     if not times:
-        return often
+        return often(count)
     first, last = (datetime.fromtimestamp(time, UTC) for time in (min(times), max(times)))
     if max(times) - min(times) < 1:
-        return f"{often}, {first:%b %d %H:%M:%S} UTC"
+        return f"{often(count)}, {clock(min(times))}"
     if first.date() == last.date():
-        return f"{often}, {first:%b %d %H:%M:%S} to {last:%H:%M:%S} UTC"
-    return f"{often}, {first:%b %d %H:%M} to {last:%b %d %H:%M} UTC"
+        return f"{often(count)}, {first:%b %d %H:%M:%S} to {last:%H:%M:%S} UTC"
+    return f"{often(count)}, {first:%b %d %H:%M} to {last:%b %d %H:%M} UTC"
 
 
 def _filled(template: str, words: Mapping[str, str]) -> str:

@@ -12,6 +12,7 @@ from itertools import groupby
 from diagbundle.analyse.claims.claim import Judgement, Standing
 from diagbundle.analyse.diagnosis import DAYS, Diagnosis
 from diagbundle.analyse.facts.about import About
+from diagbundle.analyse.facts.spoken import DAY, span
 from diagbundle.analyse.history.changes import Told
 from diagbundle.analyse.history.said import sentence
 from diagbundle.analyse.registry import SUBJECTS
@@ -24,8 +25,7 @@ Paint = Callable[[str, str], str]
 _INDENT = 10
 _NARROWEST = 60
 _LONGEST_LINE = 240
-_HOUR, _DAY = 3600, 86400
-_LONG_AGO = 180 * _DAY
+_LONG_AGO = 180 * DAY
 """Seconds after which a date needs its year."""
 _LATEST = 8
 """Changes that are shown where not all are asked for."""
@@ -197,11 +197,3 @@ def _since(finding: Finding, now: float) -> str:
     if finding.latest and finding.latest - finding.since > 1:
         said += f", last {datetime.fromtimestamp(finding.latest, UTC):%Y-%m-%d %H:%M:%S} UTC"
     return said
-
-
-def span(seconds: float) -> str:
-    """`41 days`, `3 h`, `12 min`, `9 s`."""
-    for unit, length in (("days", _DAY), ("h", _HOUR), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} s"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from diagbundle.analyse.evidence.entry import Entry, Evidence, Index
 from diagbundle.analyse.fact import Fact
@@ -137,7 +138,7 @@ class Ears:
         clock = clock_of(self.about, entry)
         clock.booted = self._booted(entry)
         clock.years = lambda: years_of(self.evidence.blocks(entry), every=entry.size < _LARGE)
-        return Reader(entry.path, clock, self.cleared())
+        return Reader(entry.path, clock, self.cleared)
 
     def _booted(self, entry: Entry) -> float:
         """When the boot began whose seconds a log counts: what a kernel left that died, or `dmesg.1`, is of an earlier one."""
@@ -149,6 +150,7 @@ class Ears:
             return 0.0
         return entry.mtime - max(seconds, default=0.0)
 
+    @cached_property
     def cleared(self) -> float:
         """Seconds since boot of the first line that `dmesg` shows: what the ring holds from before that, somebody has cleared."""
         dmesg = self.index.by_path.get("sos_commands/kernel/dmesg")

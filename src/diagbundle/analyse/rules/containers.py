@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, replace
-from datetime import UTC, datetime
 
 from diagbundle.analyse.api import About, Finding, Origin, Severity, latest, rule, seconds_between
 from diagbundle.analyse.facts.containers import Container, ContainerKills
 from diagbundle.analyse.facts.network_counts import SocketOwner
+from diagbundle.analyse.facts.spoken import clock
 
 HOUR, DAY = 3600.0, 86400.0
 RECENT = 7 * DAY
@@ -53,7 +53,7 @@ def _what(one: Container) -> str:
 
 
 def _ago(one: Container, about: About) -> str:
-    return f"ended at {datetime.fromtimestamp(one.finished, UTC):%b %d %H:%M:%S} UTC" if one.finished and about.now else ""
+    return f"ended at {clock(one.finished)}" if one.finished and about.now else ""
 
 
 def _old(one: Container, about: About) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
 from diagbundle.analyse.api import About, Finding, Severity, Undecided, latest, pairs, rule, seconds_between
 from diagbundle.analyse.facts.disks import DiskCounters, DiskState, DiskTrouble, ErrorCounter, Path, Smart
 from diagbundle.analyse.facts.filesystems import Mount, Names, Places
+from diagbundle.analyse.facts.spoken import clock, often
 from diagbundle.analyse.facts.system import Process
 from diagbundle.analyse.facts.troubles import by_age, devices_of, since_mounted, whole
 from diagbundle.analyse.facts.unanswered import Unanswered
@@ -110,11 +110,10 @@ def _told(severity: Severity, what: str, said: Sequence[DiskTrouble], subject: s
     said = sorted(said, key=lambda each: each.time)
     times = [each.time for each in said if each.time]
     cited = said if len(said) < 4 else [said[0], *said[-2:]]
-    often = "once" if len(said) == 1 else f"{len(said):,} times"
-    last = f", last at {datetime.fromtimestamp(times[-1], UTC):%b %d %H:%M:%S} UTC" if times else ""
+    last = f", last at {clock(times[-1])}" if times else ""
     return Finding(
         severity,
-        f"{what}: {often}{last}",
+        f"{what}: {often(len(said))}{last}",
         tuple(each.origin for each in cited),
         advice,
         f"The kernel said: {said[-1].text}",

@@ -20,6 +20,7 @@ from diagbundle.analyse.facts.security import (
     Release,
     Taint,
 )  # fmt: skip
+from diagbundle.analyse.facts.spoken import clock, often
 from diagbundle.analyse.facts.system import Process, Setting, running
 
 DAY = 86400.0
@@ -178,10 +179,10 @@ def crashes(found: Sequence[Crash], about: Sequence[About]) -> Iterator[Finding]
         age = about[0].now - times[-1] if times and about[0].now else 0.0
         if age > WEEK and most < LOOP:
             continue
-        when = f", last {datetime.fromtimestamp(times[-1], UTC):%b %d %H:%M:%S} UTC" if times else ""
+        when = f", last {clock(times[-1])}" if times else ""
         yield Finding(
             Severity.WARNING if most >= LOOP and age <= WEEK else Severity.NOTE,
-            f"{program} crashed {'once' if len(those) == 1 else f'{len(those):,} times'}{when}",
+            f"{program} crashed {often(len(those))}{when}",
             tuple(each.origin for each in those[-SHOWN:]),
             f"See `coredumpctl info {program}`, and what changed shortly before the first crash",
             subject=program,

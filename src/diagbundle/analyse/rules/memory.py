@@ -5,9 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from diagbundle.analyse.api import About, Finding, Origin, Severity, Undecided, latest, pairs, rule, seconds_between
+from diagbundle.analyse.facts.spoken import between
 from diagbundle.analyse.facts.system import (
     CgroupValue,
     Counters,
@@ -82,14 +82,6 @@ def _tell_group(line: OomLine, near: list[Kill]) -> None:
         kill.is_group |= line.kind == "task"
 
 
-def _when(many: Sequence[Kill]) -> str:
-    times = [kill.time for kill in many if kill.time]
-    if not times:
-        return ""
-    first, last = (datetime.fromtimestamp(time, UTC) for time in (min(times), max(times)))
-    return f"{first:%b %d %H:%M:%S} UTC" if first == last else f"{first:%b %d %H:%M:%S} to {last:%b %d %H:%M:%S} UTC"
-
-
 def _severity(many: Sequence[Kill], now: float, worst: Severity) -> Severity:
     last = max(kill.time for kill in many)
     if not last or not now:
@@ -128,7 +120,7 @@ def host_out_of_memory(lines: Sequence[OomLine], about: Sequence[About], memory:
             f"the host ran out of memory: the kernel killed {victim} (pid {last.pid}) {_times(len(many))}{held}",
             tuple(last.origins[:3]),
             f"Find who uses the memory (ps aux --sort=-rss | head), give the host more or limit it; then see that {victim} runs again",
-            detail=_when(many),
+            detail=between(kill.time for kill in many),
             subject=victim,
             since=many[0].time,
             latest=last.time,
@@ -143,7 +135,7 @@ def _by_hand(many: Sequence[Kill]) -> Iterator[Finding]:
             f"somebody had the kernel kill {names}: SysRq f, {_times(len(many))}; memory was not short",
             tuple(many[-1].origins[:3]),
             "Ask who did it (the console, `echo f > /proc/sysrq-trigger`), and see that what was killed runs again",
-            detail=_when(many),
+            detail=between(kill.time for kill in many),
             subject=many[-1].victim,
             since=many[0].time,
             latest=many[-1].time,
@@ -174,7 +166,7 @@ def group_out_of_memory(lines: Sequence[OomLine], about: Sequence[About]) -> Ite
             + (f" ({', '.join(names)})" if names else ""),
             tuple(last.origins[:3]),
             "Raise the memory limit of this control group (container, pod or unit), or find out why the program needs more than before",
-            detail="; ".join(filter(None, (f"memory cgroup {group}" if group else "", _when(many)))),
+            detail="; ".join(filter(None, (f"memory cgroup {group}" if group else "", between(kill.time for kill in many)))),
             subject=group_title(last.task_group or group),
             since=many[0].time,
             latest=last.time,

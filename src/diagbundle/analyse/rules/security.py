@@ -5,24 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
 from diagbundle.analyse.api import About, Finding, Severity, latest, rule
 from diagbundle.analyse.facts.security import AuditState, Denial, ModeChange, NoLogin, SelinuxState, first_hand
+from diagbundle.analyse.facts.spoken import between, clock
 
 DAY = 86400.0
 WEEK = 7 * DAY
 SHOWN, MOST = 3, 10
-
-
-def _at(time: float) -> str:
-    return f"{datetime.fromtimestamp(time, UTC):%b %d %H:%M:%S} UTC"
-
-
-def _span(times: Sequence[float]) -> str:
-    known = [time for time in times if time]
-    first, last = (_at(min(known)), _at(max(known))) if known else ("", "")
-    return first if first == last else f"{first} to {last}"
 
 
 @rule("SEC001", "SELinux: mode now and at the next start", SelinuxState, About)
@@ -40,7 +30,7 @@ def mode(states: Sequence[SelinuxState], about: Sequence[About]) -> Iterator[Fin
         yield Finding(
             Severity.NOTE,
             f"SELinux is {now.mode}, and /etc/selinux/config says {now.configured}"
-            + (f", changed {_at(now.config_mtime)}" if fresh else ""),
+            + (f", changed {clock(now.config_mtime)}" if fresh else ""),
             (now.origin,),
             "Decide which is meant: setenforce changes the mode now, the file that of the next start",
             detail="; ".join(
@@ -79,13 +69,13 @@ def selinux_denials(
         age = about[0].now - last if last and about[0].now else 0.0
         if age > WEEK:
             continue
-        began = f"; enforcing since {_at(switched)}" if switched and switched <= last else ""
+        began = f"; enforcing since {clock(switched)}" if switched and switched <= last else ""
         yield Finding(
             Severity.NOTE if permissive or age > DAY or len(those) < LEAST else Severity.WARNING,
             _would_deny(those) if permissive else _denied(who, source, those),
             tuple(each.origin for each in (those[0], *those[-2:])[: len(those)]),
             "See `ausearch -m AVC -ts recent | audit2why`: relabel the file (restorecon -Rv), set a boolean or name the port",
-            detail=_span([each.time for each in those]) + began,
+            detail=between(each.time for each in those) + began,
             subject=who or "SELinux",
             since=min((each.time for each in those if each.time), default=0.0),
             latest=last,
@@ -139,10 +129,10 @@ def switched(
     else:
         return
     since = [each for each in first_hand(denials) if each.guard == "selinux" and not each.permissive and each.time >= when]
-    written = f"; /etc/selinux/config was written {_at(state.config_mtime)}" if state and now - state.config_mtime <= WEEK else ""
+    written = f"; /etc/selinux/config was written {clock(state.config_mtime)}" if state and now - state.config_mtime <= WEEK else ""
     yield Finding(
         Severity.WARNING if since else Severity.NOTE,
-        f"SELinux was switched to enforcing {_at(when)}, and has denied {len(since):,} accesses since",
+        f"SELinux was switched to enforcing {clock(when)}, and has denied {len(since):,} accesses since",
         (origin, *(each.origin for each in since[:2])),
         "Look at what was denied since and cure that (labels, booleans); to compare, setenforce 0 for a moment",
         detail=("denied: " + ", ".join(name for name, _ in Counter(each.who for each in since).most_common(SHOWN)) if since else "")
@@ -201,7 +191,7 @@ def apparmor_denials(denials: Sequence[Denial], about: Sequence[About]) -> Itera
             f"AppArmor denied {told[-1].who or profile} (profile {profile}) {_operation(told[-1])}{names}, {_times(len(told))}",
             tuple(each.origin for each in told[-SHOWN:]),
             "Allow it in /etc/apparmor.d/local (and apparmor_parser -r), if it is needed; aa-complain shows whether this is the cause",
-            detail=_span([each.time for each in told]),
+            detail=between(each.time for each in told),
             subject=profile,
             latest=last,
         )
