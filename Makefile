@@ -49,6 +49,9 @@ build: .venv/ready  ## make the wheel and the sdist in ./dist
 	@$(PY) -m pip install --quiet --disable-pip-version-check build
 	@$(PY) -m build --outdir dist .
 
+static:  ## make the static file for servers, ./dist/diagbundle-linux-*, of pinned sources (ARCH=x86_64 for that alone)
+	@packaging/static/build $(ARCH)
+
 clean:  ## remove what make made, also the bundles in ./build
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .hypothesis
 	find $(OURS) -name __pycache__ -prune -exec rm -rf {} +
@@ -59,4 +62,4 @@ clean:  ## remove what make made, also the bundles in ./build
 test-packages:
 	@packaging/test-packages
 
-.PHONY: help run test test-all check format bench fuzz soak docs build clean test-packages
+.PHONY: help run test test-all check format bench fuzz soak docs build static clean test-packages

@@ -7,7 +7,6 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.resources import files
 from math import inf
 from typing import Any
 
@@ -18,6 +17,7 @@ from diagbundle.analyse.log.event import Event
 from diagbundle.analyse.registry import CODE, LogParser, Rule
 from diagbundle.analyse.verdict import Finding, Severity
 from diagbundle.errors import UsageError
+from diagbundle.resources import resources
 
 DAY = 86400.0
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": DAY}
@@ -120,10 +120,9 @@ def _filled(template: str, words: Mapping[str, str]) -> str:
 
 def built_in() -> Iterator[LogRule]:
     """Those that are ours."""
-    folder = files("diagbundle.analyse.rules")
-    for file in sorted(folder.iterdir(), key=lambda each: each.name):
-        if file.name.endswith(".toml"):
-            yield from parse(file.read_text("utf-8"), file.name)
+    for name, _, contents in resources("diagbundle.analyse.rules"):
+        if name.endswith(".toml"):
+            yield from parse(contents().decode(), name)
 
 
 def parse(text: str, origin: str) -> Iterator[LogRule]:

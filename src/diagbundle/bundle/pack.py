@@ -6,7 +6,6 @@ of the frame (small members) or of the member (large ones); the writer adds wher
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Any
 
 import zstandard
 
+from diagbundle.bundle import hashing
 from diagbundle.bundle.format import FRAME, GROUP, LEVEL, bundle_path, header, padding
 
 HELD = 24 << 20
@@ -84,7 +84,7 @@ class Packer:
         mtime = row.pop("mtime", 0)
         head = header(f"{self.prefix}/{name}", len(data), mtime)
         start = self._group_size
-        _place(row, name, start, start + len(head), len(data), hashlib.sha256(data).hexdigest(), mtime)
+        _place(row, name, start, start + len(head), len(data), hashing.sha256(data).hexdigest(), mtime)
         self._group += (head, data, bytes(padding(len(data))))
         self._group_size += len(head) + len(data) + padding(len(data))
         self._rows.append(row)
@@ -126,7 +126,7 @@ class Stream:
         self.copies: list[tuple[str, Member]] = []
         """Further names and rows under which a short answer lies again."""
         self._promise = promise if promise is not None and promise >= GROUP else None
-        self._sha = hashlib.sha256()
+        self._sha = hashing.sha256()
         self._held: list[Frame] = []
         self._held_size = 0
         self._buffer = memoryview(packer.buffer)
@@ -215,7 +215,7 @@ class Stream:
         self.part = self.part or 1
         self._end()
         self.part += 1
-        self.size, self._held, self._held_size, self._sha = 0, [], 0, hashlib.sha256()
+        self.size, self._held, self._held_size, self._sha = 0, [], 0, hashing.sha256()
 
     def _name(self) -> str:
         return self.name if self.part <= 1 else bundle_path(f"{self.name}.part{self.part:04d}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from bisect import bisect_left
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from diagbundle.bundle import hashing
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import BLOCK, END, FORMAT, MANIFEST, MAX_MANIFEST, MAX_MEMBERS, SUMS, name_bytes, padding, sums_line
 from diagbundle.bundle.frames import open_file, open_frames
@@ -174,7 +174,7 @@ class Bundle:
     def _data(self, row: Row) -> Iterator[bytes]:
         header = self._header(row["header"])
         self._agree(row, header)
-        sha, held = hashlib.sha256(), b""
+        sha, held = hashing.sha256(), b""
         for piece in self.frames.read(row["offset"], row["size"]):
             if held:
                 yield held

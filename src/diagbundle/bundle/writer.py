@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import math
 import os
@@ -11,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from diagbundle.bundle import hashing
 from diagbundle.bundle.format import END, FORMAT, FRAME, LEVEL, MANIFEST, OWN, SUMS, header, padding, seek_table, sums_line
 from diagbundle.bundle.pack import Frame, Member, compressor
 from diagbundle.bundle.trim import first_bytes, first_members
@@ -40,7 +40,7 @@ class _Pages:
     def __init__(self) -> None:
         self.frames: list[tuple[bytes, int]] = []
         self.size = 0
-        self.sha = hashlib.sha256()
+        self.sha = hashing.sha256()
         self._lines: list[bytes] = []
         self.gathered = 0
         """Bytes that are not compressed yet."""
@@ -88,7 +88,7 @@ class BundleWriter:
         """Bytes of the bundle so far."""
         self.limit: float = math.inf
         """Bytes that it may have in the end."""
-        self.sha = hashlib.sha256()
+        self.sha = hashing.sha256()
         self.frames: list[tuple[int, int]] = []
         self._sink = sink
         self._cut = cut

@@ -9,6 +9,7 @@ import sys
 from diagbundle.bundle.escape import shown
 from diagbundle.cli.talk import give_up_output, say
 from diagbundle.errors import DiagbundleError
+from diagbundle.resources import is_static
 
 SIGPIPE = 13
 INTERRUPTED = 130
@@ -20,7 +21,7 @@ def main() -> None:
     """Entry point of the program."""
     _stand()
     _begin_clean()
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:] or (["collect"] if is_static() else [])))
 
 
 def _stand() -> None:
@@ -38,10 +39,10 @@ def _begin_clean() -> None:
     """Begin again where the caller's environment would change what we are.
 
     Modules and libraries of somebody else's that would be loaded into us, and names of files read in another encoding
-    (LANG=de_DE): in a bundle they are the bytes that they are.
+    (LANG=de_DE): in a bundle they are the bytes that they are. The static file looks at none of this.
     """
     foreign = any(name in os.environ for name in FOREIGN)
-    if sys.executable and (foreign or sys.getfilesystemencoding() != "utf-8"):
+    if sys.executable and not is_static() and (foreign or sys.getfilesystemencoding() != "utf-8"):
         environment = {name: value for name, value in os.environ.items() if name not in FOREIGN}
         os.execve(sys.executable, [sys.executable, "-P", "-X", "utf8", *sys.orig_argv[1:]], environment)  # noqa: S606  # ourselves
 

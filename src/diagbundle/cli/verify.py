@@ -131,9 +131,9 @@ def _first_bytes(path: str) -> bytes | None:
 
 
 def _sha256(bundle: Bundle) -> str:
-    import hashlib
+    from diagbundle.bundle import hashing
 
-    sha, at = hashlib.sha256(), 0
+    sha, at = hashing.sha256(), 0
     while at < bundle.frames.file_size:
         piece = bundle.frames.pread(min(1 << 20, bundle.frames.file_size - at), at)
         sha.update(piece)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import math
 import os
 import re
@@ -14,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from diagbundle.bundle import hashing
 from diagbundle.bundle.format import MAX_COMPONENT, PARTIAL_SUFFIX, SUFFIX, UNFINISHED_SUFFIX
 from diagbundle.bundle.reader import Bundle
 from diagbundle.collect.budget import reserve, room
@@ -253,7 +253,7 @@ class FileOutput(_Output):
         started = time.monotonic()
         with contextlib.suppress(OSError):
             os.posix_fadvise(self._file, 0, 0, os.POSIX_FADV_DONTNEED)
-        digest = hashlib.sha256()
+        digest = hashing.sha256()
         os.lseek(self._file, 0, os.SEEK_SET)
         while chunk := os.read(self._file, _READ):
             digest.update(chunk)

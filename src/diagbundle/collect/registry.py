@@ -17,6 +17,7 @@ from diagbundle.collect.packages import GROUP, collectors_in, offered
 from diagbundle.errors import UsageError
 from diagbundle.host import Host
 from diagbundle.model import Collector, Source, Stage, nothing
+from diagbundle.resources import place, resources
 from diagbundle.trust import trusted_contents
 
 PACKAGE = "diagbundle.collectors"
@@ -48,7 +49,7 @@ def collector(  # noqa: PLR0913 - the fields of a Collector, by name
 
 def is_ours(found: Collector) -> bool:
     """Whether a collector came with diagbundle, and not from another package or a drop-in."""
-    return found.origin.startswith(os.path.dirname(importlib.import_module(PACKAGE).__file__ or ""))
+    return found.origin.startswith(place(PACKAGE))
 
 
 @dataclass
@@ -127,10 +128,10 @@ def _made(registry: Registry, origin: str, make: Callable[[], Iterable[Collector
 
 
 def _ours(only: Collection[str] | None) -> Iterator[Found]:
-    """The collectors of the package, in a folder or in a zip file."""
-    resources = list(_resources())
-    stems = {name.partition(".")[0] for name, _, _ in resources}
-    for name, origin, contents in resources:
+    """The collectors of the package."""
+    found = list(resources(PACKAGE))
+    stems = {name.partition(".")[0] for name, _, _ in found}
+    for name, origin, contents in found:
         stem, dot, suffix = name.partition(".")
         if only is not None and stems.issuperset(only) and stem not in only:
             continue
@@ -138,26 +139,6 @@ def _ours(only: Collection[str] | None) -> Iterator[Found]:
             yield origin, partial(_of_toml, contents, origin)
         elif suffix in ("py", "pyc") and not stem.startswith("_"):
             yield origin, partial(_of_module, f"{PACKAGE}.{stem}", origin)
-
-
-def _resources() -> Iterator[tuple[str, str, Callable[[], bytes]]]:
-    """Name, place and contents of every file of the package. A plain folder is listed by hand: that saves 30 ms of imports."""
-    package = importlib.import_module(PACKAGE)
-    folder = next(iter(package.__path__))
-    if os.path.isdir(folder):
-        for name in sorted(os.listdir(folder)):
-            path = os.path.join(folder, name)
-            yield name, path, partial(_contents, path)
-        return
-    from importlib.resources import files  # noqa: PLC0415
-
-    for entry in sorted(files(PACKAGE).iterdir(), key=lambda entry: entry.name):
-        yield entry.name, os.path.join(folder, entry.name), entry.read_bytes
-
-
-def _contents(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def _of_toml(contents: Callable[[], bytes], origin: str) -> list[Collector]:

@@ -16,6 +16,7 @@
 #include <string.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
+#include "processor.h"
 #endif
 
 typedef uint8_t u8;
@@ -562,7 +563,7 @@ static size_t find_places(const Scanner *s, const u8 *b, size_t blocks, u16 *pla
 
 #ifdef __x86_64__
 #define FAST __attribute__((target("avx2,bmi,bmi2,popcnt")))
-#define IS_FAST (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2"))
+#define IS_FAST processor_has(CPU_AVX2 | CPU_BMI1 | CPU_BMI2)
 #else
 #define FAST
 #define IS_FAST 0

@@ -5,7 +5,6 @@ The keys of a `[[pattern]]` are told in docs/REDACTION.md.
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -19,6 +18,7 @@ from diagbundle.redact.again import remembered
 from diagbundle.redact.checks import CHECKS
 from diagbundle.redact.lazy import regex
 from diagbundle.redact.span import LINE, Find, Literal, Pattern, Span, joined
+from diagbundle.resources import resources
 
 EDGE = f"(?:{scan.EDGE.pattern.decode()})"
 """No letter or digit before it; but those of an escape do not count: a newline in JSON, in syslog, in a URL, a colour of a terminal."""
@@ -31,7 +31,6 @@ MIN_ANCHOR = 3
 """Bytes of an anchor at least; a shorter one would be found everywhere."""
 SHAPES = ("card", "iban", "mail")
 
-_HOME = os.path.join(os.path.dirname(os.path.abspath(__file__)), "patterns")
 _GOES_ON = regex(rb"[A-Za-z0-9+/=_.~%-]*")
 _IN_JSON = regex(rb"(\\{0,7}\")\s{0,4}:\s{0,4}\Z")
 
@@ -144,10 +143,8 @@ def load(text: str, origin: str) -> list[Pattern]:
 def built_in() -> list[Pattern]:
     """Our own patterns. They are not looked at closely here: this is done once, by a test, and not whenever the program starts."""
     found: list[Pattern] = []
-    for file_name in sorted(os.listdir(_HOME)):
-        if file_name.endswith(".toml"):
-            with open(os.path.join(_HOME, file_name), "rb") as file:
-                found += map(_pattern, tomllib.load(file)["pattern"])
+    for _, _, contents in resources("diagbundle.redact", "patterns"):
+        found += map(_pattern, tomllib.loads(contents().decode())["pattern"])
     return found
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import tomllib
 from functools import cache, lru_cache
-from importlib.resources import files
 
 from diagbundle.analyse.evidence.entry import START
+from diagbundle.resources import resources
 
 EVERY = (
     "boot", "certificates", "changes", "containers", "cpu_memory", "cron", "disk", "ethtool", "file_descriptors", "firewall", "hardware",
@@ -22,8 +22,8 @@ Table = dict[str, str]
 @cache
 def _known() -> tuple[list[tuple[re.Pattern[str], tuple[str, ...]]], Table, Table]:
     """Paths by expression; folders of commands; tables."""
-    text = files("diagbundle.analyse.missing").joinpath("gathered.toml").read_text("utf-8")
-    given = tomllib.loads(text)
+    contents = {name: contents for name, _, contents in resources("diagbundle.analyse.missing")}
+    given = tomllib.loads(contents["gathered.toml"]().decode())
     paths = [(re.compile(pattern), tuple(names.split())) for pattern, names in given["paths"].items()]
     folders, tables = ({name: collector for collector, names in given[key].items() for name in names} for key in ("folders", "tables"))
     return paths, folders, tables

@@ -10,6 +10,7 @@
 #include <string.h>
 #if defined(__SSE2__)
 #include <immintrin.h>
+#include "../processor.h"
 #endif
 
 typedef Py_ssize_t at_t;
@@ -1043,7 +1044,7 @@ __attribute__((target("avx2"))) static void masks_avx2(const uint8_t *text, Mask
     *masks = m;
 }
 
-static void choose_masks(void) { masks_of = __builtin_cpu_supports("avx2") ? masks_avx2 : masks_sse2; }
+static void choose_masks(void) { masks_of = processor_has(CPU_AVX2) ? masks_avx2 : masks_sse2; }
 #else
 static void choose_masks(void) {}
 #endif
