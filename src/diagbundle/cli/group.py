@@ -28,6 +28,7 @@ COMMANDS = {
     "redact": "Write a file or a folder again without its secrets",
     "translate": "Turn the stand-ins of --pseudonyms back, for who holds the map",
     "salvage": "Get out of a damaged or unfinished bundle what is whole",
+    "kit": "Make a copy of this program that carries a product's collectors, rules, texts and name",
 }
 """Name and first sentence of each; a command is imported only when it is used, so that help and short commands start fast."""
 MODULES = {"list": "list_"}
@@ -64,7 +65,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, invoke_without_command=False)
-@click.version_option(__version__, "-V", "--version", prog_name="diagbundle")
+@click.version_option(__version__, "-V", "--version", prog_name="diagbundle", help="Show the version and exit; with --verbose, every part.")
 def program() -> None:
     r"""Collect the evidence of a fault on this server into one sealed file, or open such a file.
 

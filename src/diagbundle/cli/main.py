@@ -73,8 +73,13 @@ def run(words: list[str]) -> int:
 
 
 def _dispatch(words: list[str]) -> int:
-    """`list FILE` and `cat FILE PATH` are asked again and again: to import click would take longer than to answer them."""
+    """The version, `list FILE` and `cat FILE PATH` are asked again and again: to import click would take longer than to answer them."""
     gc.freeze()  # nothing that was imported is garbage
+    if "--version" in words or "-V" in words:
+        from diagbundle.cli import version
+
+        if version.asked(words):
+            return version.tell(words)
     if not any(word.startswith("-") for word in words):
         match words:
             case ["list", bundle]:
