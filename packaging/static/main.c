@@ -145,6 +145,7 @@ int main(int argc, char **argv)
 
     PyPreConfig before;
     PyPreConfig_InitIsolatedConfig(&before);
+    before.allocator = PYMEM_ALLOCATOR_MIMALLOC; /* a tenth faster here than CPython's own with musl's malloc behind it */
     before.utf8_mode = 1; /* names of files are bytes; LANG changes nothing */
     give_up(Py_PreInitialize(&before));
     PyConfig config;

@@ -15,14 +15,18 @@ tools() {  # the compiler, under the names that configure asks for; zig brings m
     export CC=$work/bin/$arch-cc AR=$work/bin/ar RANLIB=$work/bin/ranlib READELF=${READELF:-readelf}
 }
 
-unpacked() {  # the sources, as they came, with the repairs that Debian's security team made to CPython
+repaired() {  # NAME PACKAGE: what Debian's security team repaired since
+    cd "$work/src/$1"-*/; tar -xf "$CACHE/sources/$2"_*.debian.tar.xz debian/patches
+    grep -E '^[^#]+\.patch$' debian/patches/series | while read -r repair; do patch -p1 -s <"debian/patches/$repair"; done
+}
+
+unpacked() {  # the sources as they came, repaired
     [ -e "$work/src/ready" ] && return
     rm -rf "$work/src"; mkdir -p "$work/src"
     for archive in "$CACHE"/sources/*.orig.tar.* "$CACHE"/sources/{zstandard,psutil,awscrt}-*.tar.gz; do
         case $archive in *.asc) ;; *) tar -xf "$archive" -C "$work/src" --no-same-owner ;; esac
     done
-    (cd "$work"/src/Python-*/ && tar -xf "$CACHE"/sources/python3.13_*.debian.tar.xz debian/patches &&
-        grep -E '^[^#]+\.patch$' debian/patches/series | while read -r repair; do patch -p1 -s <"debian/patches/$repair"; done)
+    (repaired Python python3.13); (repaired xz xz-utils)
     touch "$work/src/ready"
 }
 

@@ -7,15 +7,17 @@ very CPython whose bytecode this becomes. What hot.txt lists is needed by nearly
 imported. The rest is read from the archive at the end of the file. Both are the same from one build to the next.
 """
 
+import json
 import marshal
 import os
 import sys
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from importlib.util import MAGIC_NUMBER, source_hash
 
 from diagbundle.kit.seal import UNSEALED
-from diagbundle.resources import LISTING
+from diagbundle.resources import COMPILED, LISTING
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SETTINGS = "_sysconfigdata__linux_.py"
@@ -104,12 +106,14 @@ def archive(files: Files, path: str) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as rest:
         rest.comment = UNSEALED
         for name, place in files.items():
-            listed.setdefault(os.path.dirname(name), []).append(os.path.basename(name))
             with open(place, "rb") as file:
                 data = file.read()
             if name.endswith(".py"):  # with the hash of its source, which nobody looks up: there is none
                 head = MAGIC_NUMBER + (1).to_bytes(4, "little") + source_hash(data)
                 name, data = name + "c", head + compiled(name, data)  # noqa: PLW2901
+            elif name.endswith(".toml") and not name.startswith("diagbundle/collectors/"):  # which are read as those of /etc
+                name, data = name.removesuffix(".toml") + COMPILED, json.dumps(tomllib.loads(data.decode())).encode()  # noqa: PLW2901
+            listed.setdefault(os.path.dirname(name), []).append(os.path.basename(name))
             add(rest, name, data)
         for folder, names in listed.items():
             if folder.startswith("diagbundle"):

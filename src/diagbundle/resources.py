@@ -7,10 +7,14 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
+from typing import Any
 from zipimport import zipimporter
 
 LISTING = "CONTENTS"
 """In the archive, a file of each folder that names the others, one a line: who imports from an archive can't list it."""
+
+COMPILED = ".toml.json"
+"""Suffix of a TOML file that was turned into JSON."""
 
 
 def is_static() -> bool:
@@ -35,6 +39,22 @@ def resources(package: str, folder: str = "") -> Iterator[tuple[str, str, Callab
     for name in sorted(names):
         path = os.path.join(where, name)
         yield name, path, partial(get, path)
+
+
+def tables(package: str, folder: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name and contents of every TOML file of a package, or of a folder below it.
+
+    In the archive they stand as JSON (packaging/static/payload.py), as Python stands there as bytecode: that is read ten times as fast.
+    """
+    for name, _, contents in resources(package, folder):
+        if name.endswith(".toml"):
+            import tomllib  # noqa: PLC0415 - not needed there
+
+            yield name, tomllib.loads(contents().decode())
+        elif name.endswith(COMPILED):
+            import json  # noqa: PLC0415 - not needed elsewhere
+
+            yield name.removesuffix(".json"), json.loads(contents())
 
 
 def _contents(path: str) -> bytes:

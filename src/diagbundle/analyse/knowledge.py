@@ -17,7 +17,7 @@ from diagbundle.analyse.log.event import Event
 from diagbundle.analyse.registry import CODE, LogParser, Rule
 from diagbundle.analyse.verdict import Finding, Severity
 from diagbundle.errors import UsageError
-from diagbundle.resources import resources
+from diagbundle.resources import tables
 
 DAY = 86400.0
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": DAY}
@@ -120,20 +120,23 @@ def _filled(template: str, words: Mapping[str, str]) -> str:
 
 def built_in() -> Iterator[LogRule]:
     """Those that are ours."""
-    for name, _, contents in resources("diagbundle.analyse.rules"):
-        if name.endswith(".toml"):
-            yield from parse(contents().decode(), name)
+    for name, table in tables("diagbundle.analyse.rules"):
+        yield from _rules(table.get("rule", []), name)
 
 
 def parse(text: str, origin: str) -> Iterator[LogRule]:
     """The rules of one file. Raises `UsageError` where something is wrong in it."""
     try:
-        tables = tomllib.loads(text).get("rule", [])
+        given = tomllib.loads(text).get("rule", [])
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"the rules are no TOML: {origin}: {error}") from None
-    if not isinstance(tables, list):
+    yield from _rules(given, origin)
+
+
+def _rules(given: Any, origin: str) -> Iterator[LogRule]:
+    if not isinstance(given, list):
         raise UsageError(f"a file of rules holds tables [[rule]]: {origin}")
-    for number, table in enumerate(tables, 1):
+    for number, table in enumerate(given, 1):
         try:
             yield _rule(table, origin)
         except (KeyError, TypeError, ValueError, re.error) as error:

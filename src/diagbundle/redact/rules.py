@@ -18,7 +18,7 @@ from diagbundle.redact.again import remembered
 from diagbundle.redact.checks import CHECKS
 from diagbundle.redact.lazy import regex
 from diagbundle.redact.span import LINE, Find, Literal, Pattern, Span, joined
-from diagbundle.resources import resources
+from diagbundle.resources import tables
 
 EDGE = f"(?:{scan.EDGE.pattern.decode()})"
 """No letter or digit before it; but those of an escape do not count: a newline in JSON, in syslog, in a URL, a colour of a terminal."""
@@ -143,8 +143,8 @@ def load(text: str, origin: str) -> list[Pattern]:
 def built_in() -> list[Pattern]:
     """Our own patterns. They are not looked at closely here: this is done once, by a test, and not whenever the program starts."""
     found: list[Pattern] = []
-    for _, _, contents in resources("diagbundle.redact", "patterns"):
-        found += map(_pattern, tomllib.loads(contents().decode())["pattern"])
+    for _, table in tables("diagbundle.redact", "patterns"):
+        found += map(_pattern, table["pattern"])
     return found
 
 

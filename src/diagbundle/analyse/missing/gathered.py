@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from functools import cache, lru_cache
 
 from diagbundle.analyse.evidence.entry import START
-from diagbundle.resources import resources
+from diagbundle.resources import tables
 
 EVERY = (
     "boot", "certificates", "changes", "containers", "cpu_memory", "cron", "disk", "ethtool", "file_descriptors", "firewall", "hardware",
@@ -22,11 +21,10 @@ Table = dict[str, str]
 @cache
 def _known() -> tuple[list[tuple[re.Pattern[str], tuple[str, ...]]], Table, Table]:
     """Paths by expression; folders of commands; tables."""
-    contents = {name: contents for name, _, contents in resources("diagbundle.analyse.missing")}
-    given = tomllib.loads(contents["gathered.toml"]().decode())
+    given = dict(tables("diagbundle.analyse.missing"))["gathered.toml"]
     paths = [(re.compile(pattern), tuple(names.split())) for pattern, names in given["paths"].items()]
-    folders, tables = ({name: collector for collector, names in given[key].items() for name in names} for key in ("folders", "tables"))
-    return paths, folders, tables
+    folders, rows = ({name: collector for collector, names in given[key].items() for name in names} for key in ("folders", "tables"))
+    return paths, folders, rows
 
 
 @lru_cache(4096)

@@ -151,7 +151,7 @@ _NAMES: tuple[tuple[str, Rows], ...] = (
     (r"^lastb\b|(?:^|/)btmp[^/]*$", _logins),
     (r"^aureport .*--tty\b", _columns(rb"^\d+\. (?:\S+ ){7}([^\n]+)", "typed_keys")),
 )  # fmt: skip
-_KNOWN = tuple((re.compile(pattern), judge) for pattern, judge in _NAMES)
+_KNOWN = tuple((regex(pattern), judge) for pattern, judge in _NAMES)
 _ANY = regex("|".join(f"(?:{pattern})" for pattern, _ in _NAMES))
 """One look for most files, which have none of these names."""
 
