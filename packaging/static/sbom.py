@@ -159,7 +159,7 @@ def document(components: dict[str, Table], inside: Table, zig: Table, arch: str)
         "dependencies": [{"ref": ref, "dependsOn": sorted(needed)} for ref, needed in users.items()],
         "compositions": [{"aggregate": "complete", "assemblies": [whole]}],
         "formulation": [{"bom-ref": "compiled", "components": [zig | {"type": "application"}]}],
-        "vulnerabilities": resolved(components.values()),
+        "vulnerabilities": resolved(components.values()) + looked_into(components),
     }
     if "SOURCE_DATE_EPOCH" in os.environ:
         made["metadata"]["timestamp"] = datetime.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), UTC).isoformat().replace("+00:00", "Z")
@@ -179,6 +179,25 @@ def resolved(components: Iterable[Table]) -> list[Table]:
                     "affects": [{"ref": one["bom-ref"]}],
                 }
     return [found[key] for key in sorted(found)]
+
+
+def looked_into(components: dict[str, Table]) -> list[Table]:
+    """What was found about a weakness by hand, as long as it is about the version that we have."""
+    return [
+        {
+            "id": one["id"],
+            "source": record(one["id"]),
+            "analysis": one["analysis"],
+            "affects": [{"ref": components[one["part"]]["bom-ref"]}],
+        }
+        for one in table("sbom.toml")["weaknesses"]
+        if components[one["part"]]["version"] == one["version"]
+    ]
+
+
+def record(cve: str) -> Table:
+    """Where a weakness is described."""
+    return {"name": "CVE", "url": f"https://www.cve.org/CVERecord?id={cve}"}
 
 
 if __name__ == "__main__":
