@@ -28,7 +28,7 @@ check: .venv/ready  ## format, lint and types
 format: .venv/ready  ## format the code
 	@$(PY) -m ruff format $(OURS)
 
-bench: .venv/ready  ## compare with tar, zstd, xz, sosreport and hotsos on this machine (ONLY=a, b, c, j, m or r for a part)
+bench: .venv/ready  ## compare with tar, zstd, xz, sosreport and hotsos on this machine (ONLY=a, b, c, j, m, r or s for a part)
 	@$(PY) packaging/bench/run.py $(if $(ONLY),--only $(ONLY))
 
 accept: .venv/ready  ## write what is expected of the cases of rules anew; look at the difference before you commit

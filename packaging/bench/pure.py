@@ -39,7 +39,7 @@ def lines() -> int:
 
 def tables() -> int:
     """Dictionaries and sorting."""
-    table = {f"k{number}": [number, str(number)] for number in range(60_000)}
+    table = {f"k{number}": (number, str(number)) for number in range(60_000)}
     merged = {key: value[0] for key, value in sorted(table.items(), key=lambda item: item[1][1])}
     return sum(merged.values())
 

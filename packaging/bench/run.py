@@ -4,6 +4,7 @@
     make bench               all of it (about ten minutes; 16 GB of disk)
     make bench ONLY=a        a: 600 MB of logs and 5,000 small files   b: this whole machine   c: list and read one file of 2 GB
                              j: judge 1 GB of logs   m: memory for one file of 5 GB   r: what redaction costs and hides
+                             s: the static file against the installed program
 
 The contestants run in turn (A B C, A B C, …), so that a busy moment of the machine hits all of them; a figure is the median of its
 runs, a ratio the median of the ratios within the rounds. CPU is user and system time of all processes of a contestant.
@@ -24,6 +25,7 @@ import judging
 import measure
 import redaction
 import report
+import static
 from measure import Cost, Footprint, checked, quoted, shell
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -229,6 +231,22 @@ def judged(bench: Bench) -> str:
     )
 
 
+def in_one_file(bench: Bench) -> str:
+    """(s) The static file against the installed program."""
+    if not os.path.exists(static.PROGRAM):
+        sys.exit(f"bench: there is no static file: {static.PROGRAM}\nhint: make static")
+    tree = bench.logs("logs-600M", 600 * 10**6, 5000, "1")
+    alone = Bench(bench.work, [static.PROGRAM], bench.rounds)
+    contestants = [
+        Contestant(f"{name}: `collect{more}`", each.collect(tree, *more.split()), bench.rounds)
+        for more in (" --no-redact", "")
+        for name, each in (("static file", alone), ("installed", bench))
+    ]
+    bench.race(contestants)
+    halves = (report.races(contestants[:2], against=1), report.races(contestants[2:], against=1))
+    return "\n\n".join((static.figures(bench.tool, bench.work), *halves))
+
+
 CASES: dict[str, tuple[str, Callable[[Bench], str]]] = {
     "a": ("600 MB of logs and 5,000 small files", logs_and_small_files),
     "b": ("A full collection of this machine", whole_machine),
@@ -236,6 +254,7 @@ CASES: dict[str, tuple[str, Callable[[Bench], str]]] = {
     "m": ("One file of 5 GB", one_large_file),
     "j": ("Judging 1 GB of logs", judged),
     "r": ("Redaction", redacted),
+    "s": ("One static file", in_one_file),
 }
 
 

@@ -17,6 +17,7 @@ def main(path: str) -> None:
     """Make a bundle, and write the names down."""
     with tempfile.TemporaryDirectory() as folder, open(os.path.join(folder, "names"), "a+b", buffering=0) as names:
         sys.addaudithook(lambda event, given: names.write(f"{given[0]}\n".encode()) and None if event == "import" else None)
+        run(["--version"])
         run(["collect", "--yes", "--quiet", "--output", folder])
         names.seek(0)
         asked = set(names.read().decode().split())

@@ -6,17 +6,18 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, islice
+from typing import TYPE_CHECKING
 
 from diagbundle.redact import named, places, shapes
 from diagbundle.redact.finder import Finder
-from diagbundle.redact.identifiers import procnet
-from diagbundle.redact.identifiers.domains import SUFFIXES
-from diagbundle.redact.identifiers.pseudonym import Pseudonyms
-from diagbundle.redact.identifiers.rewrite import Rewriter
 from diagbundle.redact.places import encoded
 from diagbundle.redact.rules import built_in
 from diagbundle.redact.span import IDENTIFIERS, Pattern, Span
 from diagbundle.redact.stream import KERNEL, ExportFilter, FileFilter, Filter, Rows, replaced
+
+if TYPE_CHECKING:
+    from diagbundle.redact.identifiers.pseudonym import Pseudonyms
+    from diagbundle.redact.identifiers.rewrite import Rewriter
 
 TAG = 4
 """Bytes of a marker's tag: enough that two secrets of a run hardly share one; without the key it tells nothing of the secret."""
@@ -31,6 +32,21 @@ DEEPEST = 3
 """Levels of texts encoded in texts that are looked into."""
 
 
+def _rewriter(pseudonyms: Pseudonyms, *, pure: bool) -> Rewriter:
+    """What replaces identifiers. Most runs do without, and start a tenth faster for it."""
+    from diagbundle.redact.identifiers.domains import SUFFIXES  # noqa: PLC0415 - see above
+    from diagbundle.redact.identifiers.rewrite import Rewriter  # noqa: PLC0415
+
+    return Rewriter(pseudonyms.known(), SUFFIXES, pseudonyms.standin, twin=pure)
+
+
+def _addresses(name: str) -> Rows | None:
+    """What judges the tables of addresses in /proc/net."""
+    from diagbundle.redact.identifiers import procnet  # noqa: PLC0415 - as above
+
+    return procnet.rows(name)
+
+
 class Redactor:
     """Makes a filter for each stream. Children of a run inherit it, so that equal secrets have equal tags everywhere."""
 
@@ -40,7 +56,7 @@ class Redactor:
         """`more` patterns are a vendor's or a customer's; `pure` does without C. Without a key the tags are good for this run only."""
         self._key = key or os.urandom(32)
         self.pseudonyms = pseudonyms
-        self._rewriter = Rewriter(pseudonyms.known(), SUFFIXES, pseudonyms.standin, twin=pure) if pseudonyms else None
+        self._rewriter = _rewriter(pseudonyms, pure=pure) if pseudonyms else None
         self._told = sum(1 for _ in pseudonyms.map()) if pseudonyms else 0
         self.look = True
         """Whether what goes out is looked at once more."""
@@ -89,7 +105,7 @@ class Redactor:
     def rows(self, name: str) -> Rows | None:
         """What judges the lines of a file of this name."""
         by_column = places.rows(name) if name and not name.startswith(KERNEL) else None
-        addresses = procnet.rows(name) if name and self.pseudonyms else None
+        addresses = _addresses(name) if name and self.pseudonyms else None
         if by_column and addresses:
             return lambda text: chain(by_column(text), addresses(text))
         return by_column or addresses

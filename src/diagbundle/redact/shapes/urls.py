@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from urllib.parse import unquote_to_bytes
 
 from diagbundle.redact.lazy import regex
 from diagbundle.redact.named.names import NOTHING, STRONG, WEAK, Meaning, meaning
@@ -276,6 +275,8 @@ def _named_elsewhere(data: bytes, at: int) -> Iterator[Span]:
     """`?v=P&x=password%3D`: a parameter says what another one is, and there is nothing behind it."""
     head = data[max(0, at - _ROOM_OF_QUERY) : at]
     begin = max(head.rfind(each) for each in (b" ", b'"', b"'", b"\n")) + 1
+    from urllib.parse import unquote_to_bytes  # noqa: PLC0415 - 5 ms, and most texts have no such address
+
     says = _SAYS_WHAT.search(unquote_to_bytes(head[max(begin, head.rfind(b"=")) :] + data[at : at + 3]))
     means = meaning(says[1]) if says else NOTHING
     if means.strength < STRONG and not (says and says[1].lower() == b"authorization"):
