@@ -73,7 +73,7 @@ static const char *own_path(const char *called)
     const char *folders = getenv("PATH") ? getenv("PATH") : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     for (const char *start = folders; *start;) {
         size_t size = strcspn(start, ":");
-        snprintf(tried, sizeof tried, "%.*s/%s", (int)size, size ? start : ".", called);
+        snprintf(tried, sizeof tried, "%.*s/%s", size ? (int)size : 1, size ? start : ".", called);
         if (access(tried, X_OK) == 0)
             return realpath(tried, found);
         start += size + (start[size] == ':');

@@ -11,7 +11,7 @@ from diagbundle.cli.analysis import conclude, options
 @click.argument("bundle", type=click.Path())
 @options
 def command(bundle: str, **flags: object) -> int:
-    r"""Say what is wrong with the host that BUNDLE comes from, how that is known, and what to do.
+    """Say what is wrong with the host that BUNDLE comes from, how that is known, and what to do.
 
     BUNDLE is a bundle, a folder into which one was unpacked, or another tool's report (sosreport: .tar.xz, .tar.gz, or unpacked).
     Every suspect is named: found guilty, with the lines that show it; cleared; or not to be judged, with the reason.

@@ -25,7 +25,7 @@ MOST, LEAST = 2 << 30, 64 << 20
 @click.option("--watch", metavar="TIME", default="5s", show_default=True, help="Time between the two readings of counters: 60s, 5m.")
 @analysis.options
 def command(*, watch: str, **flags: Any) -> int:
-    r"""Say what is wrong with this host, now, how that is known, and what to do.
+    """Say what is wrong with this host, now, how that is known, and what to do.
 
     It looks at the same evidence as `collect`, and keeps none of it: no bundle is made, nothing stays, nothing is sent anywhere.
     Counters are judged by what they did between two readings: --watch 60s sees what happens once a minute.

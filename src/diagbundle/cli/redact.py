@@ -52,7 +52,7 @@ def command(  # noqa: PLR0913  # click gives each option a name
 
     \b
     Exit status: 0 done; 1 nothing was written; 3 done, but some files could not be read.
-    """  # noqa: D301 - click reads the backslash-b
+    """
     settings = config.Config(pseudonyms=pseudonyms, names=names or "", redact_rules=rules)
     if check:
         ctx.exit(_check(rules))

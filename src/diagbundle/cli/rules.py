@@ -14,7 +14,7 @@ FAILED = 1
 @click.option("--test", "is_test", is_flag=True, help="Hold the rules for logs to the cases that stand beside them (`hits`, `misses`).")
 @click.pass_context
 def command(ctx: click.Context, rules: tuple[str, ...], *, is_test: bool) -> None:
-    r"""List what is judged: each rule with its code and the suspect it judges.
+    """List what is judged: each rule with its code and the suspect it judges.
 
     Rules for logs are TOML. Yours lie in /etc/diagbundle/rules.d/ or are named with --rules; docs/rules.md explains their keys.
 

@@ -30,7 +30,7 @@ def command(ctx: click.Context, bundle: str, output: str) -> None:
 
     \b
     Exit status: 0 nothing is missing after all; 4 something is missing, as told.
-    """  # noqa: D301 - click reads the backslash-b
+    """
     from diagbundle.bundle.escape import shown
     from diagbundle.bundle.salvage import salvage
     from diagbundle.bundle.unpack import unpack_damaged

@@ -34,7 +34,7 @@ def command(ctx: click.Context, bundle: str, pattern: tuple[str, ...], output: s
 
     \b
     Exit status: 0 all is there; 4 the bundle is damaged, what is whole is there.
-    """  # noqa: D301 - click reads the backslash-b
+    """
     from diagbundle.bundle.reader import Bundle
     from diagbundle.bundle.unpack import unpack, unpack_damaged
     from diagbundle.cli.salvage import tell_losses

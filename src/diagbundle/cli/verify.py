@@ -29,7 +29,7 @@ def command(ctx: click.Context, bundle: str, *, as_json: bool) -> None:
 
     \b
     Exit status: 0 whole; 3 undamaged, but not everything could be collected on the server; 4 damaged, or not a bundle.
-    """  # noqa: D301 - click reads the backslash-b
+    """
     from diagbundle.bundle.reader import Bundle
     from diagbundle.errors import BundleError
 

@@ -304,6 +304,11 @@ class PipeOutput(_Output):
         self._descriptor = descriptor
         self._size = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has been written."""
+        return not self._size
+
     def write(self, data: bytes | memoryview) -> None:
         """All of it, or `OutputError`: what a reader has of a part of it cannot be taken back."""
         view = memoryview(data)
