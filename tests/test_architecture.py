@@ -26,9 +26,12 @@ MAY_IMPORT = {
     "config": GROUND,
     "sources": GROUND | {"host", "numbers"},
     "redact": GROUND | {"resources", "trust"},
-    "collect": GROUND | {"bundle", "host", "numbers", "resources", "sources", "trust"},
+    "collect": GROUND | {"bundle", "host", "kit.carried", "numbers", "resources", "sources", "trust"},
     "analyse": GROUND | {"bundle", "resources"},
     "report": GROUND | {"bundle", "analyse"},
+    "kit.seal": set(),
+    "kit.carried": {"bundle", "resources"},  # what both wings may ask: what does this program carry?
+    "kit": GROUND | {"analyse", "bundle", "collect", "config", "kit.carried", "kit.seal", "trust"},  # who makes a kit checks for both wings
     "testing": GROUND | {"bundle", "host", "saved", "collect", "analyse"},
 }
 """Which rooms each room may enter, besides itself. `cli` and `__main__`, the roof, may enter all."""

@@ -1,4 +1,4 @@
-"""What the user has set: flag > environment > file > default. One frozen `Config`; an unknown key is an error with a hint."""
+"""What the user has set: flag > environment > file > kit > default. One frozen `Config`; an unknown key is an error with a hint."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from types import MappingProxyType
 from typing import Any
 
 from diagbundle.errors import UsageError
@@ -65,14 +66,20 @@ class Config:
         return {key.rstrip("_"): list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 KEYS = {field.name.rstrip("_"): field for field in fields(Config)}
 
 
-def load(flags: Mapping[str, Any], environment: Mapping[str, str], path: str = "") -> Config:
-    """The effective configuration. Raises `UsageError`."""
-    values = _from_file(path or FILE, required=bool(path))
+def load(flags: Mapping[str, Any], environment: Mapping[str, str], path: str = "", carried: Mapping[str, Any] = NOTHING) -> Config:
+    """The effective configuration; `carried` are the settings of a kit. Raises `UsageError`."""
+    values = typed(carried, "the kit") | _from_file(path or FILE, required=bool(path))
     values |= _from_environment(environment)
     values |= {key.rstrip("_"): value for key, value in flags.items() if value not in (None, (), "")}
+    return sound(values)
+
+
+def sound(values: Mapping[str, Any]) -> Config:
+    """The configuration of these settings. Raises `UsageError` for values that cannot be."""
     config = Config(**{KEYS[key].name: value for key, value in values.items()})
     for key in ("since", "timeout", "collector_timeout", "sample_interval"):
         seconds(getattr(config, key) or "0", key)
@@ -80,6 +87,11 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], path: str = "
     if config.width < 0:
         raise UsageError(f"the setting width wants a number of readers, 0 for as many as there are processors: {config.width}")
     return config
+
+
+def typed(given: Mapping[str, Any], origin: str) -> dict[str, Any]:
+    """The settings of a table. Raises `UsageError` for unknown keys and values of a wrong kind."""
+    return {key: _typed(key, value, origin) for key, value in given.items()}
 
 
 def _from_file(path: str, *, required: bool) -> dict[str, Any]:
@@ -94,7 +106,7 @@ def _from_file(path: str, *, required: bool) -> dict[str, Any]:
         raise UsageError(f"the configuration file cannot be read: {path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"the configuration file is not TOML: {path}: {error}") from None
-    return {key: _typed(key, value, path) for key, value in given.items()}
+    return typed(given, path)
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -20,6 +20,7 @@ from diagbundle.analyse.log.found import Find
 from diagbundle.analyse.registry import Registry, known, with_rules
 from diagbundle.analyse.verdict import Severity
 from diagbundle.errors import UsageError
+from diagbundle.kit import carried
 from diagbundle.redact.scan import scanner
 from diagbundle.redact.span import Literal
 
@@ -56,13 +57,19 @@ def finder(words: Sequence[bytes]) -> Find:
 
 
 def log_rules(paths: Sequence[str] = ()) -> list[LogRule]:
-    """The rules for logs: ours, those of this machine, and those that are named. Raises `UsageError`."""
-    rules = list(built_in())
-    for path in (*([OWN_RULES] if os.path.isdir(OWN_RULES) else []), *paths):
-        files = sorted(os.path.join(path, name) for name in os.listdir(path) if name.endswith(".toml")) if os.path.isdir(path) else [path]
-        for file in files:
-            rules += parse(_read(file), file)
-    return rules
+    """The rules for logs: ours, the kit's, those of this machine, and those that are named. Raises `UsageError`."""
+    kit = carried.product()
+    of_kit = [rule for _, origin, data in (kit.contents("rules") if kit else ()) for rule in parse(data.decode(), origin)]
+    taken = {rule.code for rule in of_kit}  # the vendor's older file may lie on this machine
+    of_machine = [rule for rule in _rules_in(OWN_RULES) if rule.code not in taken] if os.path.isdir(OWN_RULES) else []
+    return [*built_in(), *of_kit, *of_machine, *(rule for path in paths for rule in _rules_in(path))]
+
+
+def _rules_in(path: str) -> Iterator[LogRule]:
+    """The rules of a file, or of all files in a folder."""
+    is_folder = os.path.isdir(path)
+    for file in sorted(os.path.join(path, name) for name in os.listdir(path) if name.endswith(".toml")) if is_folder else [path]:
+        yield from parse(_read(file), file)
 
 
 def _read(path: str) -> str:

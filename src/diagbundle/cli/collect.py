@@ -19,7 +19,7 @@ from diagbundle.cli import options
 from diagbundle.cli.collection import RATIONED_TIME, Collection
 from diagbundle.cli.redaction import Redaction, to_look_at, told
 from diagbundle.cli.screen import Screen, amount, is_terminal
-from diagbundle.cli.talk import give_up_output, say
+from diagbundle.cli.talk import give_up_output, say, vendor_says
 from diagbundle.collect.budget import room
 from diagbundle.collect.engine import Result
 from diagbundle.collect.identity import ask_or_do
@@ -29,6 +29,7 @@ from diagbundle.collect.registry import is_ours
 from diagbundle.collect.supervise import NOT_ASKED
 from diagbundle.errors import UsageError
 from diagbundle.host import Host
+from diagbundle.kit import carried
 from diagbundle.model import Collector
 
 LOSSES_SHOWN = 12
@@ -116,14 +117,17 @@ def _statement(  # noqa: PLR0913, PLR0917  # all that is to be said
     reads = f"system state, configuration, all logs{about}, container logs" if not settings.only else ", ".join(sorted(names))
     free = f"({amount(room(os.path.dirname(place))[0])} free)" if place != "-" else "standard output"
     probes = _probes(settings, collectors, host)
+    kit = carried.product()
+    called = f"{kit.name} {kit.version} for {kit.title}" if kit else f"diagbundle {__version__}"
     lines = [
-        f"diagbundle {__version__} collects what an engineer needs to find a fault on this server, into one file.", "",
+        f"{called} collects what an engineer needs to find a fault on this server, into one file.", "",
         f"  reads    {reads}", "           `diagbundle plan` shows every item",
         f"  probes   {probes or 'nothing over the network'}", *["           `--without reachability` leaves them out"] * bool(probes),
         "  never    private keys, password databases, credentials, memory of processes",
         *[f"  {word:<8} {line}" for word, line in redaction.statement()],
         f"  writes   {shown(place)} {free}" if place != "-" else f"  writes   {free}",
         "  sends    nothing. The file stays here until you pass it on.", "",
+        *([*vendor_says(kit.title, kit.before), ""] if kit and kit.before else ()),
     ]  # fmt: skip
     for line in lines:
         screen.say(line)
@@ -190,7 +194,10 @@ def _summary(screen: Screen, result: Result) -> None:
     for line in to_look_at(result.suspects, LOSSES_SHOWN):
         screen.say(line)
     if sealed.path != "-":
-        screen.say(f"What is in it: diagbundle list {os.path.basename(sealed.path)}")
+        screen.say(f"What is in it: `diagbundle list {os.path.basename(sealed.path)}`")
+    if (kit := carried.product()) and kit.after:
+        for line in ("", *vendor_says(kit.title, kit.after)):
+            screen.say(line)
 
 
 def _losses(screen: Screen, rows: list[Member], what: str) -> None:

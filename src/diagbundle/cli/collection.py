@@ -18,6 +18,7 @@ from diagbundle.collect.budget import processors
 from diagbundle.collect.engine import Engine, Request, Result, who_is
 from diagbundle.collect.guard import Guard
 from diagbundle.collect.output import FileOutput, PipeOutput
+from diagbundle.kit import carried
 from diagbundle.model import Stage
 from diagbundle.sources.command import MARK
 
@@ -68,7 +69,8 @@ class Collection:
             collector_timeout=config.seconds(settings.collector_timeout), sample_interval=config.seconds(settings.sample_interval),
             max_bytes=config.size(settings.max_size) if max_bytes is None else max_bytes, probes="reachability" not in settings.without,
             since=time.time() - config.seconds(settings.since) if settings.since else 0.0, width=settings.width,
-            redact=self.redaction.redactor, cancelled=cancelled, alive=guard.alive, refused=self._found.refused, mark=mark,
+            redact=self.redaction.redactor, cancelled=cancelled, alive=guard.alive, refused=self._found.refused,
+            passed_over=self._found.passed_over, mark=mark, kit=carried.told(),
             config=settings.shown() | {"collectors": [collector.name for collector in self.collectors]},
             talk=lambda: "\n".join(spoken) + "\n",
         )  # fmt: skip

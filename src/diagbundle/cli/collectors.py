@@ -24,10 +24,10 @@ def command(*, collector: tuple[str, ...], as_json: bool) -> int:
             {"name": one.name, "title": one.title, "stage": one.stage, "needs": one.needs, "default": one.default, "origin": one.origin}
             for one in found.collectors.values()
         ]
-        click.echo(json.dumps({"collectors": rows, "refused": found.refused}, indent=1))
+        click.echo(json.dumps({"collectors": rows, "refused": found.refused, "passed_over": found.passed_over}, indent=1))
         return 0
     for one in found.collectors.values():
         click.echo(f"{one.name + ('' if one.default else ' *'):<20} {one.stage:<9} {shown(one.title)}")
-    for origin, reason in found.refused:
+    for origin, reason in (*found.refused, *found.passed_over):
         click.echo(f"not taken: {shown(origin)}: {shown(reason)}")
     return 0

@@ -9,7 +9,9 @@ from typing import Any
 import click
 
 from diagbundle import __version__
+from diagbundle.cli.talk import named
 from diagbundle.errors import UsageError
+from diagbundle.kit import carried
 
 COMMANDS = {
     "collect": "Collect what an engineer needs to find a fault on this server, into one file",
@@ -39,21 +41,22 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # the signature is click's
         """Names, in the order in which they are used."""
-        return list(COMMANDS)
+        return list(self._there())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The command of this name."""
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self._there():
             return None
         module = importlib.import_module(f"diagbundle.cli.{MODULES.get(cmd_name, cmd_name)}")
         command: click.Command = module.command
         command.name = cmd_name
+        command.help = named(command.help or "")
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does, with a hint for names that are nearly right."""
-        if args and args[0] not in COMMANDS:
-            close = difflib.get_close_matches(args[0], COMMANDS, 1)
+        if args and args[0] not in self._there():
+            close = difflib.get_close_matches(args[0], self._there(), 1)
             hint = f"did you mean '{close[0]}'?" if close else "`diagbundle --help` lists all commands"
             raise click.UsageError(f"there is no command {args[0]!r}\nhint: {hint}", ctx)
         return super().resolve_command(ctx, args)
@@ -61,13 +64,17 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The list of commands, without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl(list(self._there().items()))
+
+    def _there(self) -> dict[str, str]:
+        """The commands of this program: no kit is made of a kit."""
+        return {name: about for name, about in COMMANDS.items() if name != "kit" or carried.product() is None}
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, invoke_without_command=False)
 @click.version_option(__version__, "-V", "--version", prog_name="diagbundle", help="Show the version and exit; with --verbose, every part.")
 def program() -> None:
-    r"""Collect the evidence of a fault on this server into one sealed file, or open such a file.
+    """Collect the evidence of a fault on this server into one sealed file, or open such a file.
 
     Nothing is ever sent anywhere: the file stays where it was written until you pass it on.
 
@@ -80,7 +87,7 @@ def program() -> None:
 def run(words: list[str]) -> int:
     """Run a command. Returns its exit code. Raises `UsageError` for what click finds wrong."""
     try:
-        outcome: Any = program.main(words, prog_name="diagbundle", standalone_mode=False)
+        outcome: Any = program.main(words, prog_name=carried.program_name(), standalone_mode=False)
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.Abort:

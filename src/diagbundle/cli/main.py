@@ -9,6 +9,7 @@ import sys
 from diagbundle.bundle.escape import shown
 from diagbundle.cli.talk import give_up_output, say
 from diagbundle.errors import DiagbundleError
+from diagbundle.kit import carried
 from diagbundle.resources import is_static
 
 SIGPIPE = 13
@@ -49,11 +50,12 @@ def _begin_clean() -> None:
 
 def run(words: list[str]) -> int:
     """Run one command. Returns the exit code; errors are told on standard error."""
+    name = carried.program_name()
     try:
         code = _dispatch(words)
         sys.stdout.flush()
     except DiagbundleError as error:
-        say(f"diagbundle: {shown(str(error))}")  # words of the command line stand in it, too: a shell writes names of files there
+        say(f"{name}: {shown(str(error))}")  # words of the command line stand in it, too: a shell writes names of files there
         if error.hint:
             say(f"hint: {shown(error.hint)}")
         return error.exit_code
@@ -62,10 +64,10 @@ def run(words: list[str]) -> int:
         return 128 + SIGPIPE
     except OSError as error:
         what = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
-        say(f"diagbundle: the system refused: {shown(what)}")
+        say(f"{name}: the system refused: {shown(what)}")
         return 1
     except MemoryError:
-        say("diagbundle: there is not enough memory")
+        say(f"{name}: there is not enough memory")
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED

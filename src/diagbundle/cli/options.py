@@ -12,6 +12,7 @@ from diagbundle import config
 from diagbundle.collect import registry
 from diagbundle.errors import UsageError
 from diagbundle.host import MAGIC, Host
+from diagbundle.kit import carried
 from diagbundle.model import Collector, File, Source, Stage
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -48,7 +49,8 @@ def redaction_options(function: F) -> F:
 def load(flags: dict[str, Any]) -> config.Config:
     """The effective configuration of a command's flags."""
     path = flags.pop("config_file", None) or ""
-    return config.load(flags, os.environ, path)
+    kit = carried.product()
+    return config.load(flags, os.environ, path, kit.defaults if kit else config.NOTHING)
 
 
 def chosen(settings: config.Config) -> tuple[list[Collector], registry.Registry]:

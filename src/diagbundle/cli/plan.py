@@ -12,6 +12,7 @@ from diagbundle.bundle.escape import shown
 from diagbundle.cli import options
 from diagbundle.collect.plan import Planned, plan
 from diagbundle.collect.registry import Registry
+from diagbundle.kit import carried
 from diagbundle.sources.never import NEVER
 
 WORDS = {"file": "reads", "command": "runs", "table": "computes", "probe": "asks the network"}
@@ -43,11 +44,16 @@ def _as_json(planned: list[Planned], settings: config.Config, found: Registry) -
          "looks": one.looks, "items": one.items, "fault": one.fault or None}
         for one in planned
     ]  # fmt: skip
-    return {"settings": settings.shown(), "never": NEVER, "refused": found.refused, "collectors": collectors}
+    return {
+        "settings": settings.shown(), "kit": carried.told(), "kit_settings": sorted(_of_kit(settings)), "never": NEVER,
+        "refused": found.refused, "passed_over": found.passed_over, "collectors": collectors,
+    }  # fmt: skip
 
 
 def _lines(planned: list[Planned], settings: config.Config, found: Registry) -> list[str]:
-    lines = ["What `diagbundle collect` would do on this server. Nothing has been collected, and nothing is sent anywhere.", ""]
+    kit = carried.product()
+    name = carried.program_name()
+    lines = [f"What `{name} collect` would do on this server. Nothing has been collected, and nothing is sent anywhere.", ""]
     for one in planned:
         lines += [shown(f"{one.collector.name}: {one.collector.title}")]
         lines += [f"  looks first with   {shown(look)}" for look in dict.fromkeys(one.looks)]
@@ -57,9 +63,19 @@ def _lines(planned: list[Planned], settings: config.Config, found: Registry) -> 
     lines += ["Never read, whoever asks:"]
     lines += [f"  {reason}: {' '.join(patterns)}" for reason, patterns in NEVER.items()]
     lines += ["", "Settings in force:"]
-    lines += [f"  {key} = {json.dumps(value)}" for key, value in settings.shown().items()]
-    lines += [f"Not taken: {shown(origin)}: {shown(reason)}" for origin, reason in found.refused]
+    ours = _of_kit(settings)
+    lines += [f"  {key} = {json.dumps(value)}{f'   as {name} has it' if key in ours else ''}" for key, value in settings.shown().items()]
+    lines += [f"Not taken: {shown(origin)}: {shown(reason)}" for origin, reason in (*found.refused, *found.passed_over)]
+    if kit:
+        lines += ["", f"This is {shown(carried.version())}. Checksum of what it carries: {kit.checksum}"]
+        lines += [f"Public key of its vendor, to which nothing is encrypted yet: {kit.key}"] * bool(kit.key)
     return lines
+
+
+def _of_kit(settings: config.Config) -> set[str]:
+    """Settings that are in force as the kit has them."""
+    kit = carried.product()
+    return {key for key, value in (kit.defaults if kit else {}).items() if settings.shown()[key] == value}
 
 
 def _line(item: dict[str, Any]) -> str:

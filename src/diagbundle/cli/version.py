@@ -7,7 +7,7 @@ import re
 import sys
 from importlib import import_module
 
-from diagbundle import __version__
+from diagbundle.kit import carried as kit
 from diagbundle.resources import is_static
 
 WORDS = {"--version", "-V", "--verbose"}
@@ -27,10 +27,10 @@ def asked(words: list[str]) -> bool:
 
 def tell(words: list[str]) -> int:
     """Print the version, or all there is to say of it. Returns an exit status. Raises `OSError`."""
-    print(f"diagbundle, version {__version__}")
+    print(kit.version())
     if "--verbose" not in words:
         return 0
-    rows = [("part", "version", "licence"), *(carried() if is_static() else installed())]
+    rows = [("part", "version", "licence"), *(inside() if is_static() else installed())]
     names, versions = (max(len(row[column]) for row in rows) + 2 for column in (0, 1))
     print()
     for name, version, licence in rows:
@@ -41,7 +41,7 @@ def tell(words: list[str]) -> int:
     return 0
 
 
-def carried() -> list[Part]:
+def inside() -> list[Part]:
     """The parts of the static file."""
     import json
 
@@ -114,7 +114,9 @@ def itself() -> list[tuple[str, str]]:
             total.update(block)
         file.seek(-SIZE, os.SEEK_END)
         _, length, crc = file.read().split()
+    told = kit.told()
     return [
+        *([("carries", f"{told['name']} {told['version']}, {told['checksum']}")] if told else []),
         ("file", sys.executable),
         ("length", f"{int(length):,} bytes"),
         ("seal", f"CRC-32 {crc.decode()}"),

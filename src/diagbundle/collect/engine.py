@@ -84,6 +84,10 @@ class Request:
     """Called again and again, as a sign of life."""
     refused: list[tuple[str, str]] = field(default_factory=list)
     """Collectors that were not taken, and why."""
+    passed_over: list[tuple[str, str]] = field(default_factory=list)
+    """The same where nothing is missing for that."""
+    kit: dict[str, str] | None = None
+    """What the program carries, in words for the head of the manifest."""
     mark: str = "0"
     """In the environment of everything that is started for this run."""
     config: dict[str, Any] = field(default_factory=dict)
@@ -215,6 +219,8 @@ class Engine:
     def _refused(self) -> None:
         for origin, reason in self.request.refused:
             self.supervisor.row(OWN, "collector", origin, Outcome.FAILED, reason)
+        for origin, reason in self.request.passed_over:
+            self.supervisor.row(OWN, "collector", origin, Outcome.SKIPPED, reason)
 
     # -- watching
 
@@ -269,7 +275,7 @@ class Engine:
             self.writer.seal(self._head(why))
             sealed = self.output.seal(self.writer.sha.hexdigest(), complete=not why, check=not (why and self.request.cancelled()))
         except OSError as error:
-            hint = "`diagbundle salvage` gets out of the unfinished file what is whole"
+            hint = "" if self.output.is_empty else "`diagbundle salvage` gets out of the unfinished file what is whole"
             raise OutputError(f"the bundle could not be finished: {self.output.path}: {error.strerror}", hint) from None
         if not why and not sealed.read_back:
             why = f"it is whole, but was not read back: {self.request.cancelled()}"
@@ -285,7 +291,7 @@ class Engine:
         return {
             "complete": not reason, "reason": reason or None, "tool": __version__, "case": self.request.case or None,
             "created": _utc(self.created), "finished": _utc(time.time()), "zone": who.pop("zone", ""), "host": who,
-            "clock": {"wall": time.time(), "monotonic": time.monotonic()},
+            "clock": {"wall": time.time(), "monotonic": time.monotonic()}, **({"kit": self.request.kit} if self.request.kit else {}),
         }  # fmt: skip
 
     def _own_members(self) -> None:

@@ -1,4 +1,7 @@
-"""Collectors of other packages. Their code runs in children only: one says what a package offers, and each job loads it in its own."""
+"""Collectors of other packages: installed ones, and in a kit those that it carries.
+
+Their code runs in children only: one says what a package offers, and each job loads it in its own.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from typing import Any
 from diagbundle.collect.declared import NAME, NEEDS, Check, Reader, are_tables, is_flag, is_folder, one_of
 from diagbundle.errors import UsageError
 from diagbundle.host import Host
+from diagbundle.kit import carried
 from diagbundle.model import Collector, Source, Stage, nothing
 from diagbundle.trust import MAX_SIZE
 
@@ -28,14 +32,27 @@ Offer = tuple[str, Callable[[], list[Collector]]]
 
 def offered() -> Iterator[Offer]:
     """The entry points of our group, of whatever package is installed."""
+    return _offers(set(_entries()))
+
+
+def carried_offers() -> Iterator[Offer]:
+    """The entry points of the packages in a kit."""
+    kit = carried.product()
+    return _offers(set(kit.offers) if kit else set())
+
+
+def _offers(entries: set[tuple[str, str]]) -> Iterator[Offer]:
     ends = time.monotonic() + SECONDS
-    for name, value in sorted(set(_entries())):
+    for name, value in sorted(entries):
         origin = f"entry point {name} = {value}"
-        yield origin, partial(_asked, value, origin, ends)
+        yield origin, partial(asked, value, origin, ends)
 
 
 def load(value: str) -> list[Collector]:
     """What an entry point gives. Runs code of strangers: for children only."""
+    kit = carried.product()
+    if kit and kit.packages not in sys.path:
+        sys.path.append(kit.packages)  # last: nothing of Python's or ours is hidden by it
     module, _, names = value.partition("[")[0].partition(":")
     return _given(reduce(getattr, filter(None, names.strip().split(".")), import_module(module.strip())))
 
@@ -65,7 +82,7 @@ def _entries() -> Iterator[tuple[str, str]]:
             project = name.removesuffix(".dist-info").removesuffix(".egg-info").partition("-")[0].lower().replace(".", "_")
             if project not in seen:
                 seen.add(project)
-                yield from _group_of(_read(os.path.join(folder, name, "entry_points.txt")))
+                yield from entry_points(_read(os.path.join(folder, name, "entry_points.txt")))
 
 
 def _listed(folder: str) -> list[str]:
@@ -83,7 +100,7 @@ def _read(path: str) -> str:
         return ""
 
 
-def _group_of(text: str) -> Iterator[tuple[str, str]]:
+def entry_points(text: str) -> Iterator[tuple[str, str]]:
     """The lines of our group in `entry_points.txt`."""
     inside = False
     for line in map(str.strip, text.splitlines()):
@@ -97,14 +114,14 @@ def _group_of(text: str) -> Iterator[tuple[str, str]]:
 # -- what a package says of itself
 
 
-def _asked(value: str, origin: str, ends: float) -> list[Collector]:
-    """The collectors of an entry point, as a child tells them. Raises `UsageError`."""
+def asked(value: str, origin: str, ends: float, prepare: Callable[[], None] = lambda: None) -> list[Collector]:
+    """The collectors of an entry point, as a child tells them, once it is prepared. Raises `UsageError`."""
     from diagbundle.collect.identity import ask  # noqa: PLC0415 - 20 ms, and most hosts have no such package
 
     began = time.monotonic()
     seconds = max(LEAST, (ends - began) / 2)
     try:
-        told = ask(partial(_told, value), seconds)
+        told = ask(partial(_told, value, prepare), seconds)
     except OSError as error:
         raise UsageError(f"it was not loaded: no process could be started for that: {error.strerror}") from None
     if not isinstance(told, dict):
@@ -116,9 +133,10 @@ def _asked(value: str, origin: str, ends: float) -> list[Collector]:
     return [_collector(value, Reader(origin, f"collector {number}: ", table)) for number, table in enumerate(told["collectors"], 1)]
 
 
-def _told(value: str) -> dict[str, Any]:
+def _told(value: str, prepare: Callable[[], None]) -> dict[str, Any]:
     """In a child: what collectors say of themselves, as plain values that the main process checks, or what went wrong."""
     try:
+        prepare()
         told = {"fault": "", "collectors": [_plainly(found) for found in load(value)]}
         size = len(json.dumps(told))
     except Exception as error:  # noqa: BLE001 - bulkhead: code of strangers; one that calls for the end, ends the child

@@ -1,4 +1,4 @@
-"""Find collectors: ours, those of other packages, and TOML drop-ins; all become `Collector`.
+"""Find collectors: ours, those that a kit carries, those of other packages, and TOML drop-ins; all become `Collector`.
 
 We run as root, so Python is executed from installed packages only, never from a folder.
 """
@@ -13,9 +13,10 @@ from functools import partial
 from itertools import chain
 
 from diagbundle.collect import declared
-from diagbundle.collect.packages import GROUP, collectors_in, offered
+from diagbundle.collect.packages import GROUP, carried_offers, collectors_in, offered
 from diagbundle.errors import UsageError
 from diagbundle.host import Host
+from diagbundle.kit import carried
 from diagbundle.model import Collector, Source, Stage, nothing
 from diagbundle.resources import place, resources
 from diagbundle.trust import trusted_contents
@@ -59,6 +60,8 @@ class Registry:
     collectors: dict[str, Collector] = field(default_factory=dict)
     refused: list[tuple[str, str]] = field(default_factory=list)
     """Pairs of origin and reason: a line of the manifest each."""
+    passed_over: list[tuple[str, str]] = field(default_factory=list)
+    """The same for what gave way to a collector of the kit: nothing is missing for that."""
 
     def add(self, found: Collector) -> None:
         """Take a collector; two of one name are an error, whoever offers them."""
@@ -71,19 +74,37 @@ class Registry:
 
 
 def find(extra_files: Iterable[str] = (), drop_in_folder: str = DROP_INS, only: Collection[str] | None = None) -> Registry:
-    """All collectors: ours, other packages', drop-ins and `extra_files`. Raises `UsageError`.
+    """All collectors: ours, the kit's, other packages', drop-ins and `extra_files`. Raises `UsageError`.
 
     Of ours, `only` these are imported, if each of them has a file of its name: that starts faster.
 
     A drop-in or a package that cannot be taken is recorded and the rest goes on; a file that was named by hand must be taken.
+    The vendor's older drop-in may lie on the server: it gives way to what the kit carries.
     """
-    registry = Registry()
-    for origin, make in chain(_ours(only), offered(), _drop_ins(drop_in_folder)):
+    registry = built_in(only)
+    ours = set(registry.collectors)
+    for origin, make in chain(_carried(), carried_offers()):
         for found in _made(registry, origin, make):
             registry.add(found)
+    of_kit = set(registry.collectors) - ours
+    for origin, make in chain(offered(), _drop_ins(drop_in_folder)):
+        for found in _made(registry, origin, make):
+            if found.name in of_kit:
+                registry.passed_over.append((origin, f"{carried.program_name()} brings a collector of this name, which is asked instead"))
+            else:
+                registry.add(found)
     for path in extra_files:
         registry.add(trusted_file(path))
     registry.collectors = dict(sorted(registry.collectors.items()))
+    return registry
+
+
+def built_in(only: Collection[str] | None = None) -> Registry:
+    """The collectors that came with diagbundle."""
+    registry = Registry()
+    for origin, make in _ours(only):
+        for found in _made(registry, origin, make):
+            registry.add(found)
     return registry
 
 
@@ -141,8 +162,19 @@ def _ours(only: Collection[str] | None) -> Iterator[Found]:
             yield origin, partial(_of_module, f"{PACKAGE}.{stem}", origin)
 
 
+def _carried() -> Iterator[Found]:
+    """The collectors that a kit carries as TOML."""
+    kit = carried.product()
+    for _, origin, data in kit.contents("collectors") if kit else ():
+        yield origin, partial(_parsed, data, origin)
+
+
 def _of_toml(contents: Callable[[], bytes], origin: str) -> list[Collector]:
-    return [declared.parse(contents(), origin)]
+    return _parsed(contents(), origin)
+
+
+def _parsed(data: bytes, origin: str) -> list[Collector]:
+    return [declared.parse(data, origin)]
 
 
 def _of_module(name: str, origin: str) -> list[Collector]:
