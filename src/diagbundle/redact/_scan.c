@@ -667,8 +667,14 @@ static inline int six(u8 c) { return (c & 0x1f) | (c >> 1 & 0x20); }
 /* Shares, while the windows are chosen: of a pair in logs, and of the byte before or behind one, of which five bits are known. */
 typedef struct Counts {
     float pair[SIX][SIX], before[SIX][FIVE], behind[SIX][FIVE];
-    u32 keys[SAMPLES]; /* of all windows */
+    float first[CELLS], last[CELLS]; /* by a cell: the share of the ends that the tables say yes to so far */
+    u32 keys[SAMPLES], turned[SAMPLES]; /* of all windows, in order of their last byte, and with their bytes turned round, of their first */
 } Counts;
+
+static int by_number(const void *a, const void *b) {
+    u32 x = *(const u32 *)a, y = *(const u32 *)b;
+    return (x > y) - (x < y);
+}
 
 static Counts *count_sample(void) {
     Counts *c = PyMem_Malloc(sizeof *c);
@@ -685,7 +691,12 @@ static Counts *count_sample(void) {
             c->behind[i][k % FIVE] += c->pair[i][k] / all[i];
         }
     for (int i = 0; i < SIX * SIX; i++) c->pair[i / SIX][i % SIX] /= SAMPLES;
-    for (int i = 0; i + 4 <= SAMPLES; i++) c->keys[i] = key_at((const u8 *)SAMPLE + i);
+    for (int i = 0; i + 4 <= SAMPLES; i++) {
+        c->keys[i] = key_at((const u8 *)SAMPLE + i);
+        c->turned[i] = __builtin_bswap32(c->keys[i]);
+    }
+    qsort(c->keys, SAMPLES, sizeof *c->keys, by_number);
+    qsort(c->turned, SAMPLES, sizeof *c->turned, by_number);
     return c;
 }
 
@@ -727,15 +738,32 @@ static u32 own_key(const Scanner *s, const Literal *l, int offset, u32 *mask) {
     return key_at(bytes) & *mask;
 }
 
-/* How often logs have this very window: so often the literal is compared. */
+/* How many of the numbers, which are in order, are less. */
+static int below(const u32 numbers[SAMPLES], u64 limit) {
+    int from = 0, to = SAMPLES;
+    while (from < to) {
+        int middle = (from + to) / 2;
+        if (numbers[middle] < limit) from = middle + 1;
+        else to = middle;
+    }
+    return from;
+}
+
+/* How often logs have this very window: so often the literal is compared. Of two bytes in the middle of one it tells too much: nowhere else
+   is a place for them. */
 static float met(const Scanner *s, const Literal *l, int offset) {
-    u32 mask, key = own_key(s, l, offset, &mask), count = 0;
-    for (int i = 0; i < SAMPLES; i++) count += (s->counts->keys[i] & mask) == key;
-    return (float)count / SAMPLES;
+    u32 mask, key = own_key(s, l, offset, &mask);
+    const u32 *numbers = s->counts->keys;
+    if (!(mask >> 24)) { /* it ends within the window: its own bytes are the first ones */
+        key = __builtin_bswap32(key), mask = __builtin_bswap32(mask);
+        numbers = s->counts->turned;
+    }
+    return (float)(below(numbers, (u64)(key | ~mask) + 1) - below(numbers, key)) / SAMPLES;
 }
 
 static float share(const float shares[FIVE], u32 bits) {
     float sum = 0;
+    if (bits == UINT32_MAX) return 1;
     for (; bits; bits &= bits - 1) sum += shares[__builtin_ctz(bits)];
     return sum;
 }
@@ -747,8 +775,9 @@ static float cost(const Scanner *s, const Window *w) {
     for (int i = 0; i < w->counts[0] * w->counts[1]; i++) {
         const u8 middle[2] = {w->middle[0][i / w->counts[1]], w->middle[1][i % w->counts[1]]};
         const float *before = s->counts->before[six(middle[0])], *behind = s->counts->behind[six(middle[1])];
-        u32 cell = cell_at(middle), first = s->first[cell], last = s->last[cell];
-        float more = share(before, first | w->first) * share(behind, last | w->last) - share(before, first) * share(behind, last);
+        u32 cell = cell_at(middle);
+        float first = s->counts->first[cell], last = s->counts->last[cell];
+        float more = (first + share(before, w->first & ~s->first[cell])) * (last + share(behind, w->last & ~s->last[cell])) - first * last;
         float own = share(before, w->first) * share(behind, w->last);
         sum += s->counts->pair[six(middle[0])][six(middle[1])] * (more + own / 2);
     }
@@ -782,6 +811,8 @@ static void allow(Scanner *s, const Window *w, const u8 middle[2]) {
     u32 cell = cell_at(middle);
     s->first[cell] |= w->first;
     s->last[cell] |= w->last;
+    s->counts->first[cell] = share(s->counts->before[six(middle[0])], s->first[cell]);
+    s->counts->last[cell] = share(s->counts->behind[six(middle[1])], s->last[cell]);
     for (u8 k = 0; k < FIVE; k++) {
         if (!(w->first >> k & 1)) continue;
         s->spots[SPOTS_OF(pair_at((u8[]){k, middle[0]}), pair_at(middle))] |= w->last;
