@@ -1,13 +1,15 @@
 """What kits are made of in tests."""
 
 import io
+import json
 import random
 import struct
 import zipfile
 
+from diagbundle import __version__
 from diagbundle.kit import seal
 
-MAKER = "diagbundle/kit/make.pyc"
+PARTS = "diagbundle/parts.cdx.json", json.dumps({"metadata": {"component": {"version": __version__}}})
 TOML = 'name = "acme-support"\ntitle = "Acme Server"\nversion = "1.0"\n'
 COLLECTOR = 'title = "Acme"\n[[file]]\npaths = ["/etc/acme.conf"]\n'
 RULE = """[[rule]]
@@ -26,7 +28,7 @@ PYTHON = "from diagbundle.collect.api import File, collector\n@collector(title='
 OFFER = "[diagbundle.collectors]\nacme_live = acme_live\n"
 
 
-def sealed(path, machine=62, members=((MAKER, b"code"),), prefix=b""):
+def sealed(path, machine=62, members=(PARTS,), prefix=b""):
     """What a static file looks like from outside: the head of an ELF program, an archive behind it, a seal."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as rest:

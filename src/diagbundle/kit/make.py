@@ -33,8 +33,8 @@ MACHINES = {62: "x86_64", 183: "aarch64"}
 """As the head of an ELF file numbers them."""
 CHANGED = (2026, 1, 1, 0, 0, 0)
 """The date of all files in the archive: the same input gives the same bytes."""
-MAKER = "diagbundle/kit/make.pyc"
-"""A file of the archive of each static file that can become a kit."""
+PARTS = "diagbundle/parts.cdx.json"
+"""In the archive of each static file, the list of its parts, which tells its version."""
 PART = ".part"
 HINT = "name a static file with --program, as it was released: diagbundle-linux-x86_64"
 
@@ -88,9 +88,10 @@ def _copy(program: str, part: str) -> None:
         descriptor = os.open(program, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise UsageError(f"the program cannot be read: {program}: {error.strerror}", HINT) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UsageError(f"the program is no regular file: {program}", HINT)
     with open(descriptor, "rb") as source, open(part, "wb") as target:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise UsageError(f"the program is no regular file: {program}", HINT)
         shutil.copyfileobj(source, target, seal.BLOCK)
 
 
@@ -102,13 +103,14 @@ def _check(part: str, program: str) -> None:
         raise UsageError(f"the static file is damaged: {program}: {why}", "copy it again, and compare it with SHA256SUMS")
     try:
         with zipfile.ZipFile(part) as archive:
-            names = set(archive.namelist())
-    except zipfile.BadZipFile as error:
+            is_kit = HEAD in archive.namelist()
+            version = json.loads(archive.read(PARTS))["metadata"]["component"]["version"]
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
         raise UsageError(f"this is no static file of diagbundle: {program}: {error}", HINT) from None
-    if HEAD in names:
+    if is_kit:
         raise UsageError(f"this is a kit already, and a kit is made of the static file as it was released: {program}", HINT)
-    if MAKER not in names:
-        raise UsageError(f"this static file cannot carry a product: {program}: it is older than this diagbundle", HINT)
+    if version != __version__:  # what was checked here might mean something else there
+        raise UsageError(f"the static file is of another version than this diagbundle, {__version__}: {program}: {version}", HINT)
 
 
 def _put(made: Description, part: str) -> None:
@@ -170,10 +172,11 @@ def _kept(part: str, path: str) -> None:
 def _only_what_it_has(folder: str, modules: set[str]) -> None:
     """From here on, only what a kit has can be imported, whatever is installed here; the package lies where it will lie."""
     sys.path.insert(0, folder)
-    sys.meta_path.insert(0, _Guard(INSIDE | modules | set(sys.stdlib_module_names) - ABSENT))
+    there = INSIDE | set(sys.stdlib_module_names) - ABSENT
+    sys.meta_path.insert(0, _Guard(there | modules))
     for name in list(sys.modules):
-        if name.partition(".")[0] in ABSENT | modules:
-            del sys.modules[name]
+        if name.partition(".")[0] not in there and not name.startswith("__"):
+            del sys.modules[name]  # it was imported before
 
 
 class _Guard:
