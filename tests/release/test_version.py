@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 
 import pytest
 
@@ -37,6 +38,15 @@ def test_every_package_that_is_needed_is_listed(words, capsys):
         assert re.search(rf"^{name} +\d[\w.]* +\w+", out, re.MULTILINE), name
     assert re.search(r"^SHA-256 +by ", out, re.MULTILINE)
     assert re.search(r"^redaction +scanner in (C|Python), stand-ins in (C|Python)$", out, re.MULTILINE)
+
+
+def test_out_of_a_folder_of_sources_nothing_is_known_of_what_it_needs(monkeypatch, capsys):
+    def requires(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "requires", requires)
+    assert run(["--version", "--verbose"]) == 0
+    assert "\nSHA-256 " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("words", [["--verbose"], ["--version", "--verbos"]])

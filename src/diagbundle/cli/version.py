@@ -56,8 +56,12 @@ def installed() -> list[Part]:
     """The packages that this installation needs, as they are there."""
     from importlib import metadata
 
-    parts = []
-    for needed in metadata.requires("diagbundle") or ():
+    parts: list[Part] = []
+    try:
+        needs = metadata.requires("diagbundle") or ()
+    except metadata.PackageNotFoundError:  # it runs out of a folder of sources
+        return parts
+    for needed in needs:
         name, _, condition = needed.partition(";")
         if "extra" in condition:
             continue
