@@ -31,12 +31,14 @@ def tell(words: list[str]) -> int:
     if "--verbose" not in words:
         return 0
     rows = [("part", "version", "licence"), *(inside() if is_static() else installed())]
-    names, versions = (max(len(row[column]) for row in rows) + 2 for column in (0, 1))
+    facts = [*used(), *(itself() if is_static() else ())]
+    names = max(len(row[0]) for row in (*rows, *facts)) + 2
+    versions = max(len(version) for _, version, _ in rows) + 2
     print()
     for name, version, licence in rows:
         print(f"{name:{names}}{version:{versions}}{licence}".rstrip())
     print()
-    for name, what in (*used(), *(itself() if is_static() else ())):
+    for name, what in facts:
         print(f"{name:{names}}{what}")
     return 0
 
