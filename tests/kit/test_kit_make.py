@@ -254,6 +254,12 @@ def test_a_wheel_of_many_modules(made, static, tmp_path):
     assert make.make(made(code, offer=OFFER.replace("= acme_live", "= acme_live:acme_live")), static(), str(tmp_path / "kit")).offers
 
 
+def test_a_package_without_an_init(made, static, tmp_path):
+    """Which several wheels may share."""
+    code = {"acme/live/deep.py": PYTHON}
+    assert make.make(made(code, offer=OFFER.replace("= acme_live", "= acme.live.deep")), static(), str(tmp_path / "kit")).offers
+
+
 def test_only_the_kit_carries(static, tmp_path):
     assert carried.read(static()) is None
     assert carried.read(__file__) is None

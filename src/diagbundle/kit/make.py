@@ -121,13 +121,20 @@ def _put(made: Description, part: str) -> None:
         "files": {name: hashing.sha256(data).hexdigest() for name, data in made.files.items()},
     }  # fmt: skip
     files = {HEAD: json.dumps(head, sort_keys=True, indent=1).encode()} | {f"{FOLDER}/{name}": data for name, data in made.files.items()}
+    files |= {f"{above}/": b"" for name in files for above in _above(name)}  # packages without an __init__.py are found by them
     with zipfile.ZipFile(part, "a") as archive:
         archive.comment = seal.UNSEALED
         for name, data in sorted(files.items()):
             entry = zipfile.ZipInfo(name, CHANGED)
-            entry.external_attr, entry.create_system = 0o644 << 16, 3
+            entry.external_attr, entry.create_system = (0o40755 if name.endswith("/") else 0o100644) << 16, 3
             archive.writestr(entry, data)  # not compressed: so few bytes, and the same from every zlib
     seal.seal(part)
+
+
+def _above(name: str) -> Iterator[str]:
+    """The folders below that of the packages in which a file lies."""
+    while (name := os.path.dirname(name)).startswith(f"{FOLDER}/packages/"):
+        yield name
 
 
 def _tried(part: str, made: Description) -> Product:
