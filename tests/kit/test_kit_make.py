@@ -1,9 +1,11 @@
 """A kit is the file it was made of, and behind it the product; what is not whole gets no name."""
 
 import errno
+import importlib
 import os
 import pathlib
 import shutil
+import sys
 import zipfile
 
 import pytest
@@ -61,6 +63,7 @@ def test_the_program_in_front_is_untouched(made, static, tmp_path):
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
         assert archive.namelist()[0] == make.PARTS
+        assert {member.date_time for member in archive.infolist()} == {make.CHANGED}, "the same bytes tomorrow"
         assert len(set(archive.namelist())) == len(archive.namelist())
 
 
@@ -213,7 +216,9 @@ class TestThePackages:
         (tmp_path / "site").mkdir()
         (tmp_path / "site" / "acme_live.py").write_text(PYTHON)
         monkeypatch.syspath_prepend(str(tmp_path / "site"))
-        import acme_live  # noqa: F401
+        monkeypatch.setitem(sys.modules, "acme_live", None)  # whatever is there afterwards goes
+        del sys.modules["acme_live"]
+        importlib.import_module("acme_live")
 
         assert "no licence" in refused(made({"acme_live.py": "raise RuntimeError('no licence')"}), static(), tmp_path / "kit")
 

@@ -114,7 +114,7 @@ def _check(part: str, program: str) -> None:
 
 
 def _put(made: Description, part: str) -> None:
-    """The product, behind what the archive has; then the seal anew."""
+    """The product, behind what the archive has; its comment stays the place of the seal, which is written anew."""
     head = {
         "name": made.name, "title": made.title, "version": made.version, "diagbundle": __version__, "key": made.key, "before": made.before,
         "after": made.after, "defaults": made.defaults, "offers": sorted(made.offers),
@@ -123,7 +123,6 @@ def _put(made: Description, part: str) -> None:
     files = {HEAD: json.dumps(head, sort_keys=True, indent=1).encode()} | {f"{FOLDER}/{name}": data for name, data in made.files.items()}
     files |= {f"{above}/": b"" for name in files for above in _above(name)}  # packages without an __init__.py are found by them
     with zipfile.ZipFile(part, "a") as archive:
-        archive.comment = seal.UNSEALED
         for name, data in sorted(files.items()):
             entry = zipfile.ZipInfo(name, CHANGED)
             entry.external_attr, entry.create_system = (0o40755 if name.endswith("/") else 0o100644) << 16, 3
