@@ -68,6 +68,7 @@ def public_key():
 @pytest.fixture
 def running(monkeypatch):
     """A function: from now on, this program is the kit in a file."""
+    monkeypatch.delenv("DIAGBUNDLE_STATIC", raising=False)  # which names the file for other tests, and would be a setting here
 
     def become(path):
         kit = carried.read(path)
