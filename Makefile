@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PY = .venv/bin/python
 OURS = src collectors tests packaging examples
-TYPED = src/diagbundle collectors packaging/make_docs.py packaging/bench examples/acme/acme_diag
+TYPED = src/diagbundle collectors packaging/make_docs.py packaging/make_man.py packaging/make_completions.py packaging/linux/build.py packaging/bench examples/acme/acme_diag
 
 export PYTHON
 export PYTHONDONTWRITEBYTECODE = 1
@@ -14,16 +14,16 @@ help:  ## show this list
 run: .venv/ready  ## make a bundle of this machine in ./build, show what is in it, and judge it
 	@packaging/first-run build
 
-test: .venv/ready test-packages  ## run the tests, but for the slow ones
-	@$(PY) -m pytest -q -m "not slow"
+test: .venv/ready test-packages  ## run the tests, but for the slow ones and those of the static file
+	@$(PY) -m pytest -q -m "not slow" --ignore tests/static
 
-test-all: .venv/ready test-packages  ## run all tests
-	@$(PY) -m pytest -q
+test-all: .venv/ready test-packages  ## run all tests but those of the static file
+	@$(PY) -m pytest -q --ignore tests/static
 
 check: .venv/ready  ## format, lint and types
 	@$(PY) -m ruff format --check $(OURS)
 	@$(PY) -m ruff check $(OURS)
-	@MYPYPATH=src $(PY) -m mypy --strict $(TYPED)
+	@MYPYPATH=src:packaging $(PY) -m mypy --strict $(TYPED)
 
 format: .venv/ready  ## format the code
 	@$(PY) -m ruff format $(OURS)
@@ -49,6 +49,18 @@ build: .venv/ready  ## make the wheel and the sdist in ./dist
 	@$(PY) -m pip install --quiet --disable-pip-version-check build
 	@$(PY) -m build --outdir dist .
 
+packages: .venv/ready  ## make .deb, .rpm and .apk of the static files, in ./dist
+	@$(PY) packaging/linux/build.py
+
+wheelhouse: .venv/ready  ## make the wheels of diagbundle and of all it needs, for machines without internet, in ./dist
+	@PYTHON=$(CURDIR)/$(PY) packaging/wheelhouse
+
+test-static: .venv/ready static packages wheelhouse test-packages-static  ## try the static file and the packages on many systems (about 15 minutes)
+	@$(PY) -m pytest -q tests/static tests/kit tests/packaging tests/release
+
+test-static-quick: .venv/ready test-packages test-packages-static
+	@$(PY) -m pytest -q -m "not slow" tests/static tests/kit tests/packaging tests/release
+
 static:  ## make the static file for servers, ./dist/diagbundle-linux-*, of pinned sources (ARCH=x86_64 for that alone)
 	@packaging/static/build $(ARCH)
 
@@ -56,10 +68,13 @@ clean:  ## remove what make made, also the bundles in ./build
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .hypothesis
 	find $(OURS) -name __pycache__ -prune -exec rm -rf {} +
 
+test-packages-static: test-packages
+	@packaging/test-packages packaging/test-packages-static.txt
+
 .venv/ready: pyproject.toml packaging/venv $(wildcard src/diagbundle/redact/*.c src/diagbundle/redact/*/*.c)
 	@packaging/venv
 
 test-packages:
 	@packaging/test-packages
 
-.PHONY: help run test test-all check format bench fuzz soak docs build static clean test-packages
+.PHONY: help run test test-all check format bench fuzz soak docs build static packages wheelhouse test-static test-static-quick clean test-packages test-packages-static

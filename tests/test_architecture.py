@@ -30,8 +30,21 @@ MAY_IMPORT = {
     "analyse": GROUND | {"bundle", "resources"},
     "report": GROUND | {"bundle", "analyse"},
     "kit.seal": set(),
-    "kit.carried": {"bundle", "resources"},  # what both wings may ask: what does this program carry?
-    "kit": GROUND | {"analyse", "bundle", "collect", "config", "kit.carried", "kit.seal", "trust"},  # who makes a kit checks for both wings
+    "kit.places": set(),
+    "kit.product": {"bundle", "kit.places"},
+    "kit.carried": {"kit.places", "kit.product", "resources"},  # what both wings may ask: what does this program carry?
+    "kit": GROUND
+    | {
+        "analyse",
+        "bundle",
+        "collect",
+        "config",
+        "kit.carried",
+        "kit.places",
+        "kit.product",
+        "kit.seal",
+        "trust",
+    },  # who makes a kit checks for both wings
     "testing": GROUND | {"bundle", "host", "saved", "collect", "analyse"},
 }
 """Which rooms each room may enter, besides itself. `cli` and `__main__`, the roof, may enter all."""

@@ -51,7 +51,7 @@ step_libraries() {  # zlib, bzip2 and liblzma, static
 step_python() {  # CPython, every module of it inside; without what a collector and a desk in one file have no use for
     local l=$work/$arch/libraries cross=()
     rm -rf "$work/$arch/python"; mkdir -p "$work/$arch/python"; cd "$work/$arch/python"
-    export PKG_CONFIG=/bin/false CFLAGS="-g0 -ffunction-sections -fdata-sections -fno-sanitize=undefined -Wno-date-time -ffile-prefix-map=$work=." LDFLAGS=-static
+    export PKG_CONFIG=/bin/false CFLAGS="-g0 -DMI_NO_GETENV -ffunction-sections -fdata-sections -fno-sanitize=undefined -Wno-date-time -ffile-prefix-map=$work=." LDFLAGS=-static
     export ZLIB_CFLAGS="-I$l/include" ZLIB_LIBS="-L$l/lib -lz" BZIP2_CFLAGS="-I$l/include" BZIP2_LIBS="-L$l/lib -lbz2" LIBLZMA_CFLAGS="-I$l/include" LIBLZMA_LIBS="-L$l/lib -llzma"
     if [ "$arch" != x86_64 ]; then
         cross=(--host="$arch-linux-musl" --build=x86_64-linux-gnu --with-build-python="$work/x86_64/python/python")

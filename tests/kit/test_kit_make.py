@@ -13,6 +13,7 @@ from kit_parts import COLLECTOR, OFFER, PYTHON, RULE
 
 from diagbundle.errors import OutputError, UsageError
 from diagbundle.kit import carried, description, make, seal
+from diagbundle.kit.product import Product
 
 ALL = 'collectors = ["acme.toml"]\nrules = ["ours.toml"]\n'
 
@@ -39,7 +40,7 @@ def test_it_carries_all_of_it(made, static, tmp_path):
     assert not os.path.exists(f"{path}.part")
     assert seal.fault(path) == ""
     again = carried.read(path)
-    assert again == carried.Product(**{**vars(kit), "program": path})
+    assert again == Product(**{**vars(kit), "program": path})
     assert (again.name, again.version, dict(again.defaults), again.offers) == (
         "acme-support",
         "1.0",

@@ -189,7 +189,8 @@ class Stream:
         """What has gathered, and padding behind it, as a frame."""
         plain = self._gathered + pad
         self._buffer[self._gathered : plain] = bytes(pad)  # a full frame ends at a block and needs none
-        packed = self.packer.large.compress(self._buffer[:plain]) if plain else b""
+        # A copy: what compress() gives holds as much memory as the piece might have needed at worst.
+        packed = bytes(memoryview(self.packer.large.compress(self._buffer[:plain]))) if plain else b""
         self._gathered = 0  # only now: where memory is short, compressing may fail and be tried again
         return Frame(packed, plain)
 

@@ -11,7 +11,7 @@ from diagbundle.cli import printing
 @click.argument("bundle", type=click.Path())
 @click.argument("path")
 def command(bundle: str, path: str) -> None:
-    """Print the file PATH out of the file BUNDLE.
+    r"""Print the file PATH out of the file BUNDLE.
 
     With PATH:LINE, as in var/log/messages:18231, print that line, numbered, with three lines around it.
     On a terminal, control characters are shown as \x1b and the like, so that a log cannot do harm;

@@ -7,7 +7,7 @@ import os
 import sys
 
 from diagbundle.bundle.escape import shown
-from diagbundle.cli.talk import give_up_output, say
+from diagbundle.cli.talk import give_up_output, give_up_talk, say
 from diagbundle.errors import DiagbundleError
 from diagbundle.kit import carried
 from diagbundle.resources import is_static
@@ -22,7 +22,9 @@ def main() -> None:
     """Entry point of the program."""
     _stand()
     _begin_clean()
-    sys.exit(run(sys.argv[1:] or (["collect"] if is_static() else [])))
+    code = run(sys.argv[1:] or (["collect"] if is_static() else []))
+    give_up_talk()
+    sys.exit(code)
 
 
 def _stand() -> None:

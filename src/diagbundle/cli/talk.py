@@ -37,3 +37,11 @@ def give_up_output() -> None:
     """Nobody takes our standard output any more: what is left of it goes nowhere, and is not tried again at exit."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def give_up_talk() -> None:
+    """What standard error does not take is not tried again at exit, where that would change the exit status."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

@@ -132,6 +132,8 @@ def meaning(error: Exception) -> tuple[Outcome, str]:
 
 def said(error: Exception) -> str:
     """An error of somebody's code in words; it may not even be able to say what it is."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory"
     try:
         text = str(error)
     except Exception:  # noqa: BLE001  # bulkhead: the error's own code

@@ -25,8 +25,9 @@ from diagbundle.bundle import hashing
 from diagbundle.collect import packages, registry
 from diagbundle.errors import OutputError, UsageError
 from diagbundle.kit import carried, seal
-from diagbundle.kit.carried import FOLDER, HEAD, Product
 from diagbundle.kit.description import Description
+from diagbundle.kit.places import FOLDER, HEAD
+from diagbundle.kit.product import Product
 from diagbundle.kit.wheel import ABSENT, INSIDE
 
 MACHINES = {62: "x86_64", 183: "aarch64"}
