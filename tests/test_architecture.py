@@ -26,25 +26,11 @@ MAY_IMPORT = {
     "config": GROUND,
     "sources": GROUND | {"host", "numbers"},
     "redact": GROUND | {"resources", "trust"},
-    "collect": GROUND | {"bundle", "host", "kit.carried", "numbers", "resources", "sources", "trust"},
+    "collect": GROUND | {"bundle", "host", "carried", "numbers", "resources", "sources", "trust"},
     "analyse": GROUND | {"bundle", "resources"},
     "report": GROUND | {"bundle", "analyse"},
-    "kit.seal": set(),
-    "kit.places": set(),
-    "kit.product": {"bundle", "kit.places"},
-    "kit.carried": {"kit.places", "kit.product", "resources"},  # what both wings may ask: what does this program carry?
-    "kit": GROUND
-    | {
-        "analyse",
-        "bundle",
-        "collect",
-        "config",
-        "kit.carried",
-        "kit.places",
-        "kit.product",
-        "kit.seal",
-        "trust",
-    },  # who makes a kit checks for both wings
+    "carried": {"bundle", "resources"},
+    "kit": GROUND | {"analyse", "bundle", "carried", "collect", "config", "trust"},  # who makes a kit checks for both wings
     "testing": GROUND | {"bundle", "host", "saved", "collect", "analyse"},
 }
 """Which rooms each room may enter, besides itself. `cli` and `__main__`, the roof, may enter all."""

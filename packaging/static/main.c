@@ -22,7 +22,7 @@ extern const struct _frozen diagbundle_frozen[];
 #ifndef INTERPRETER
 #define DAMAGED 4 /* the exit status of a damaged file, as for bundles */
 #define SEAL "diagbundle-seal "
-#define SEAL_SIZE 46 /* SEAL, 20 digits of length, a space, 8 hexadecimal digits, a line feed: written by diagbundle/kit/seal.py */
+#define SEAL_SIZE 46 /* SEAL, 20 digits of length, a space, 8 hexadecimal digits, a line feed: written by diagbundle/carried/seal.py */
 
 static int damaged(const char *what)
 {

@@ -16,7 +16,7 @@ import zipfile
 from collections.abc import Iterator
 from importlib.util import MAGIC_NUMBER, source_hash
 
-from diagbundle.kit.seal import UNSEALED
+from diagbundle.carried.seal import UNSEALED
 from diagbundle.resources import COMPILED, LISTING
 
 HERE = os.path.dirname(os.path.abspath(__file__))

@@ -6,7 +6,7 @@ import zipfile
 import pytest
 from kit_parts import OFFER, PYTHON, TOML, sealed
 
-from diagbundle.kit import carried
+from diagbundle import carried
 from diagbundle.kit.key import LETTERS, PREFIX, expanded, polymod
 
 

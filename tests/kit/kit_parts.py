@@ -7,7 +7,7 @@ import struct
 import zipfile
 
 from diagbundle import __version__
-from diagbundle.kit import seal
+from diagbundle.carried import seal
 
 PARTS = "diagbundle/parts.cdx.json", json.dumps({"metadata": {"component": {"version": __version__}}})
 TOML = 'name = "acme-support"\ntitle = "Acme Server"\nversion = "1.0"\n'

@@ -8,7 +8,7 @@ import sys
 import pytest
 from kit_parts import COLLECTOR, PYTHON, RULE
 
-from diagbundle import __version__
+from diagbundle import __version__, carried
 from diagbundle.bundle.reader import Bundle
 from diagbundle.cli import analysis, group, options, version
 from diagbundle.cli import main as program
@@ -16,7 +16,7 @@ from diagbundle.cli.talk import vendor_says
 from diagbundle.collect import registry
 from diagbundle.errors import UsageError
 from diagbundle.host import Host
-from diagbundle.kit import carried, description, make
+from diagbundle.kit import description, make
 from diagbundle.testing import questions
 
 DESCRIBED = """collectors = ["acme.toml"]
@@ -114,7 +114,7 @@ def test_a_bundle_names_it_and_the_vendor_speaks(kit, capsys, tmp_path, monkeypa
     (tmp_path / "host" / "etc" / "acme.conf").write_text("pools = 2\n")
     (tmp_path / "host" / "acme" / "live").write_text("1\n")
     code = (
-        "import sys; from diagbundle.kit import carried; kit = carried.read(sys.argv.pop(1)); carried.product = lambda: kit\n"
+        "import sys; from diagbundle import carried; kit = carried.read(sys.argv.pop(1)); carried.product = lambda: kit\n"
         "from diagbundle.cli.main import run; sys.exit(run(sys.argv[1:]))"
     )
     words = ["collect", "--yes", "--root", str(tmp_path / "host"), "-o", str(tmp_path), "--only", "acme", "--only", "acme_live"]

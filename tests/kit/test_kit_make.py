@@ -11,9 +11,11 @@ import zipfile
 import pytest
 from kit_parts import COLLECTOR, OFFER, PYTHON, RULE
 
+from diagbundle import carried
+from diagbundle.carried import seal
+from diagbundle.carried.described import Product
 from diagbundle.errors import OutputError, UsageError
-from diagbundle.kit import carried, description, make, seal
-from diagbundle.kit.product import Product
+from diagbundle.kit import description, make
 
 ALL = 'collectors = ["acme.toml"]\nrules = ["ours.toml"]\n'
 

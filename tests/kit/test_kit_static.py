@@ -16,7 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from diagbundle.kit import carried, make, seal
+from diagbundle import carried
+from diagbundle.carried import seal
+from diagbundle.kit import make
 
 TOP = Path(__file__).resolve().parents[2]
 ACME = TOP / "examples" / "acme"

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from diagbundle import carried
 from diagbundle.analyse.claims.reading import read
 from diagbundle.analyse.claims.ticket import of_ticket
 from diagbundle.analyse.diagnosis import Diagnosis, diagnose
@@ -20,7 +21,6 @@ from diagbundle.analyse.log.found import Find
 from diagbundle.analyse.registry import Registry, known, with_rules
 from diagbundle.analyse.verdict import Severity
 from diagbundle.errors import UsageError
-from diagbundle.kit import carried
 from diagbundle.redact.scan import scanner
 from diagbundle.redact.span import Literal
 

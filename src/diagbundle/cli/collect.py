@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from diagbundle import __version__, config
+from diagbundle import __version__, carried, config
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import PARTIAL_SUFFIX, SUFFIX
 from diagbundle.bundle.pack import Member
@@ -29,7 +29,6 @@ from diagbundle.collect.registry import is_ours
 from diagbundle.collect.supervise import NOT_ASKED
 from diagbundle.errors import UsageError
 from diagbundle.host import Host
-from diagbundle.kit import carried
 from diagbundle.model import Collector
 
 LOSSES_SHOWN = 12

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from diagbundle import config
+from diagbundle import carried, config
 from diagbundle.cli import options
 from diagbundle.cli.redaction import Redaction
 from diagbundle.cli.screen import Screen
@@ -18,7 +18,6 @@ from diagbundle.collect.budget import processors
 from diagbundle.collect.engine import Engine, Request, Result, who_is
 from diagbundle.collect.guard import Guard
 from diagbundle.collect.output import FileOutput, PipeOutput
-from diagbundle.kit import carried
 from diagbundle.model import Stage
 from diagbundle.sources.command import MARK
 

@@ -8,10 +8,9 @@ from typing import Any
 
 import click
 
-from diagbundle import __version__
+from diagbundle import __version__, carried
 from diagbundle.cli.talk import named
 from diagbundle.errors import UsageError
-from diagbundle.kit import carried
 
 COMMANDS = {
     "collect": "Collect what an engineer needs to find a fault on this server, into one file",

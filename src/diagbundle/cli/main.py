@@ -6,10 +6,10 @@ import gc
 import os
 import sys
 
+from diagbundle import carried
 from diagbundle.bundle.escape import shown
 from diagbundle.cli.talk import give_up_output, give_up_talk, say
 from diagbundle.errors import DiagbundleError
-from diagbundle.kit import carried
 from diagbundle.resources import is_static
 
 SIGPIPE = 13

@@ -8,11 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
-from diagbundle import config
+from diagbundle import carried, config
 from diagbundle.collect import registry
 from diagbundle.errors import UsageError
 from diagbundle.host import MAGIC, Host
-from diagbundle.kit import carried
 from diagbundle.model import Collector, File, Source, Stage
 
 F = TypeVar("F", bound=Callable[..., Any])

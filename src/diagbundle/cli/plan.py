@@ -7,12 +7,11 @@ from typing import Any
 
 import click
 
-from diagbundle import config
+from diagbundle import carried, config
 from diagbundle.bundle.escape import shown
 from diagbundle.cli import options
 from diagbundle.collect.plan import Planned, plan
 from diagbundle.collect.registry import Registry
-from diagbundle.kit import carried
 from diagbundle.sources.never import NEVER
 
 WORDS = {"file": "reads", "command": "runs", "table": "computes", "probe": "asks the network"}

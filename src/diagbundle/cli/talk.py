@@ -6,8 +6,8 @@ import contextlib
 import os
 import sys
 
+from diagbundle import carried
 from diagbundle.bundle.escape import shown
-from diagbundle.kit import carried
 
 WIDTH = 78
 

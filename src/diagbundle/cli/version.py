@@ -7,7 +7,7 @@ import re
 import sys
 from importlib import import_module
 
-from diagbundle.kit import carried as kit
+from diagbundle import carried as kit
 from diagbundle.resources import is_static
 
 WORDS = {"--version", "-V", "--verbose"}
@@ -112,7 +112,7 @@ def _language(extension: str) -> str:
 def itself() -> list[tuple[str, str]]:
     """The static file: length, its own checksum, and the one that SHA256SUMS tells."""
     from diagbundle.bundle.hashing import sha256
-    from diagbundle.kit.seal import BLOCK, SIZE
+    from diagbundle.carried.seal import BLOCK, SIZE
 
     total = sha256()
     with open(sys.executable, "rb") as file:

@@ -14,10 +14,10 @@ from functools import partial, reduce
 from importlib import import_module
 from typing import Any
 
+from diagbundle import carried
 from diagbundle.collect.declared import NAME, NEEDS, Check, Reader, are_tables, is_flag, is_folder, one_of
 from diagbundle.errors import UsageError
 from diagbundle.host import Host
-from diagbundle.kit import carried
 from diagbundle.model import Collector, Source, Stage, nothing
 from diagbundle.trust import MAX_SIZE
 

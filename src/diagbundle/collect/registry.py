@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 
+from diagbundle import carried
 from diagbundle.collect import declared
 from diagbundle.collect.packages import GROUP, carried_offers, collectors_in, offered
 from diagbundle.errors import UsageError
 from diagbundle.host import Host
-from diagbundle.kit import carried
 from diagbundle.model import Collector, Source, Stage, nothing
 from diagbundle.resources import place, resources
 from diagbundle.trust import trusted_contents

@@ -20,14 +20,14 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from zipimport import zipimporter
 
-from diagbundle import __version__
+from diagbundle import __version__, carried
 from diagbundle.bundle import hashing
+from diagbundle.carried import seal
+from diagbundle.carried.described import Product
+from diagbundle.carried.places import FOLDER, HEAD
 from diagbundle.collect import packages, registry
 from diagbundle.errors import OutputError, UsageError
-from diagbundle.kit import carried, seal
 from diagbundle.kit.description import Description
-from diagbundle.kit.places import FOLDER, HEAD
-from diagbundle.kit.product import Product
 from diagbundle.kit.wheel import ABSENT, INSIDE
 
 MACHINES = {62: "x86_64", 183: "aarch64"}

@@ -10,7 +10,7 @@ from typing import Any
 from zipimport import zipimporter
 
 from diagbundle.bundle import hashing
-from diagbundle.kit.places import FOLDER
+from diagbundle.carried.places import FOLDER
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What this program carries: the product whose name, texts, collectors and rules were put into this copy of the static file.
 
-Only a kit carries something; the static file itself, and what is installed from a wheel, carry nothing: they don't load `product`.
+Only a kit carries something; the static file itself, and what is installed from a wheel, carry nothing: they don't load `described`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from zipimport import ZipImportError, zipimporter
 
 from diagbundle import __version__
-from diagbundle.kit.places import HEAD
+from diagbundle.carried.places import HEAD
 from diagbundle.resources import is_static
 
 if TYPE_CHECKING:
-    from diagbundle.kit.product import Product
+    from diagbundle.carried.described import Product
 
 
 def read(program: str) -> Product | None:
@@ -24,7 +24,7 @@ def read(program: str) -> Product | None:
         head = zipimporter(program).get_data(HEAD)
     except (OSError, ZipImportError):
         return None
-    from diagbundle.kit.product import of  # noqa: PLC0415 - see above
+    from diagbundle.carried.described import of  # noqa: PLC0415 - see above
 
     return of(head, program)
 

@@ -3,4 +3,4 @@
 FOLDER = "diagbundle/kit/product"
 """All of it."""
 HEAD = f"{FOLDER}/product.json"
-"""The fields of `product.Product`, as JSON."""
+"""The fields of `described.Product`, as JSON."""
