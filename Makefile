@@ -61,8 +61,9 @@ test-static: .venv/ready static packages wheelhouse test-packages-static  ## try
 test-static-quick: .venv/ready test-packages test-packages-static
 	@$(PY) -m pytest -q -m "not slow" tests/static tests/kit tests/packaging tests/release
 
-static:  ## make the static file for servers, ./dist/diagbundle-linux-*, of pinned sources (ARCH=x86_64 for that alone)
-	@packaging/static/build $(ARCH)
+static: .venv/ready  ## make the static file for servers, ./dist/diagbundle-linux-*, of pinned sources (ARCH=x86_64 for that alone)
+	@packaging/test-packages packaging/static/tools.txt
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" packaging/static/build $(ARCH)
 
 clean:  ## remove what make made, also the bundles in ./build
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .hypothesis
