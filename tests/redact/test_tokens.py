@@ -1,6 +1,5 @@
 """Tokens with a format of their own go wholly, wherever they stand; what looks like them stays."""
 
-import os
 import random
 import re
 import time
@@ -11,8 +10,9 @@ from made import cases, expand
 
 from diagbundle.errors import UsageError
 from diagbundle.redact.finder import Finder
-from diagbundle.redact.rules import _HOME, built_in, check, load
+from diagbundle.redact.rules import built_in, check, load
 from diagbundle.redact.span import MARKER, joined
+from diagbundle.resources import resources
 
 FILES = ("tokens_cloud", "tokens_code", "tokens_ai", "tokens_services", "tokens_keys", "tokens_infra")
 CASES = cases(*FILES)
@@ -103,9 +103,10 @@ def test_names_are_kinds_and_stand_once():
 
 
 def test_our_own_files_are_sound():
-    for name in os.listdir(_HOME):
-        with open(os.path.join(_HOME, name), encoding="ascii") as file:
-            assert load(file.read(), name)
+    found = list(resources("diagbundle.redact", "patterns"))
+    assert found
+    for name, _, contents in found:
+        assert load(contents().decode("ascii"), name)
 
 
 FILLERS = [
