@@ -52,7 +52,7 @@ def test_every_option_of_help_stands_in_its_page(pages, name):
     records = [one.get_help_record(ctx) for one in ctx.command.get_params(ctx)]
     for flags, told in filter(None, records):
         assert f".TP {flags} {' '.join(told.replace('`', '').split())}" in page
-    assert "-h, --help" in page
+    assert "--help" in page
 
 
 @pytest.mark.parametrize("name", COMMANDS)
