@@ -46,8 +46,8 @@ class Child:
         self.redact, self.since = world.redact, world.since
         self.about = ""
         """What there is to say of it."""
-        self.named: set[str] = set()
-        """Files that were asked for by their names: a pattern that they match does not fetch them again."""
+        self.fetched: set[str] = set()
+        """Files that were asked for: a pattern that matches them, too, does not fetch them again."""
         self.now = ("", 0.0)
         """What it is at, and until when."""
         self.packer = Packer(world.prefix, sender.frame)

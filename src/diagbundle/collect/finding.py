@@ -29,7 +29,7 @@ DEAL_BATCH = 5000
 def find(child: Child, source: File) -> None:
     """Every file behind a path, which may be a pattern."""
     if child.job.dealt or not has_magic(source.path):
-        child.named.add(source.path)
+        child.fetched.add(source.path)
         child.send(source, child.file)
     elif key("glob", source.path) not in child.job.skip:
         Finding(child, source).run()
@@ -63,6 +63,7 @@ class Finding:
         if len(self.found) > DEAL_FILES or sum(size for _, size, _ in self.found) > DEAL_BYTES:
             self._deal()
         for path, _, _ in self.found:
+            child.fetched.add(path)
             child.send(File(path, timeout=source.timeout), child.file)
         for path in self.links:
             self._link(path)
@@ -87,7 +88,7 @@ class Finding:
 
     def _sort_in(self, path: str) -> None:
         """One match of a pattern: to be read, a link, or something that is only named."""
-        if key("file", path) in self.child.job.skip or path in self.child.named:
+        if key("file", path) in self.child.job.skip or path in self.child.fetched:
             return
         self.child.at(key("file", path), OPENING + GRACE)
         try:
