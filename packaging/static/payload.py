@@ -47,7 +47,7 @@ LEFT_OUT = set(listed("left_out.txt"))
 
 
 def main(library: str, packages: str, out: str) -> None:
-    """Write the three files."""
+    """Write the four files."""
     files = dict(found(library)) | dict(found(packages))
     hot = sorted(listed("hot.txt"))
     freeze({name: path for name in hot for path in places(name) if path in files}, files, out)
@@ -102,7 +102,7 @@ def freeze(modules: Files, files: Files, out: str) -> None:
 
 def archive(files: Files, path: str) -> None:
     """A zip archive of the code of all modules, and of the other files as they are."""
-    listed: dict[str, list[str]] = {}
+    contents: dict[str, list[str]] = {}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as rest:
         rest.comment = UNSEALED
         for name, place in files.items():
@@ -113,9 +113,9 @@ def archive(files: Files, path: str) -> None:
                 name, data = name + "c", head + compiled(name, data)  # noqa: PLW2901
             elif name.endswith(".toml") and not name.startswith("diagbundle/collectors/"):  # which are read as those of /etc
                 name, data = name.removesuffix(".toml") + COMPILED, json.dumps(tomllib.loads(data.decode())).encode()  # noqa: PLW2901
-            listed.setdefault(os.path.dirname(name), []).append(os.path.basename(name))
+            contents.setdefault(os.path.dirname(name), []).append(os.path.basename(name))
             add(rest, name, data)
-        for folder, names in listed.items():
+        for folder, names in contents.items():
             if folder.startswith("diagbundle"):
                 add(rest, f"{folder}/{LISTING}", "\n".join(sorted(names)).encode())
 

@@ -35,8 +35,7 @@ def vendor_says(title: str, text: str) -> list[str]:
 
 def give_up_output() -> None:
     """Nobody takes our standard output any more: what is left of it goes nowhere, and is not tried again at exit."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    _to_nowhere(1)
 
 
 def give_up_talk() -> None:
@@ -44,4 +43,10 @@ def give_up_talk() -> None:
     try:
         sys.stderr.flush()
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        _to_nowhere(2)
+
+
+def _to_nowhere(descriptor: int) -> None:
+    """What is written to it from now on is lost; where even /dev/null is missing, it stays as it is."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)

@@ -8,12 +8,11 @@ import sys
 from importlib import import_module
 
 from diagbundle import carried as kit
+from diagbundle.carried.places import PARTS
 from diagbundle.resources import is_static
 
 WORDS = {"--version", "-V", "--verbose"}
 """What is answered here, and not by click: a script that asks for the version would wait longer for click than for the answer."""
-LIST = "parts.cdx.json"
-"""In the static file, the list of what it consists of, written by packaging/static/sbom.py."""
 REVISION = 12
 """Characters that are shown of a revision, which some have instead of a version."""
 Part = tuple[str, str, str]
@@ -49,7 +48,7 @@ def inside() -> list[Part]:
 
     from diagbundle.resources import resources
 
-    found = next((get() for name, _, get in resources("diagbundle") if name == LIST), b'{"components": []}')
+    found = next((get() for name, _, get in resources("diagbundle") if name == os.path.basename(PARTS)), b'{"components": []}')
     parts = [(one["name"], one["version"], one["licenses"][0]["expression"]) for one in json.loads(found)["components"]]
     return [(name, version[:REVISION] if re.fullmatch("[0-9a-f]{40}", version) else version, licence) for name, version, licence in parts]
 

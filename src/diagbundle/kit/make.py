@@ -24,7 +24,7 @@ from diagbundle import __version__, carried
 from diagbundle.bundle import hashing
 from diagbundle.carried import seal
 from diagbundle.carried.described import Product
-from diagbundle.carried.places import FOLDER, HEAD
+from diagbundle.carried.places import FOLDER, HEAD, PARTS
 from diagbundle.collect import packages, registry
 from diagbundle.errors import OutputError, UsageError
 from diagbundle.kit.description import Description
@@ -34,8 +34,6 @@ MACHINES = {62: "x86_64", 183: "aarch64"}
 """As the head of an ELF file numbers them."""
 CHANGED = (2026, 1, 1, 0, 0, 0)
 """The date of all files in the archive: the same input gives the same bytes."""
-PARTS = "diagbundle/parts.cdx.json"
-"""In the archive of each static file, the list of its parts, which tells its version."""
 PART = ".part"
 HINT = "name a static file with --program, as it was released: diagbundle-linux-x86_64"
 
