@@ -28,7 +28,9 @@ MAY_IMPORT = {
     "redact": GROUND | {"resources", "trust"},
     "collect": GROUND | {"bundle", "host", "carried", "numbers", "resources", "sources", "trust"},
     "analyse": GROUND | {"bundle", "resources"},
-    "report": GROUND | {"bundle", "analyse"},
+    "report": GROUND | {"bundle", "analyse", "resources"},
+    "transport": GROUND | {"bundle", "resources", "trust"},  # what a bundle is put into on its way: encryption, signature, parts
+    "view": GROUND | {"bundle", "analyse", "report", "resources"},
     "carried": {"bundle", "resources"},
     "kit": GROUND | {"analyse", "bundle", "carried", "collect", "config", "trust"},  # who makes a kit checks for both wings
     "testing": GROUND | {"bundle", "host", "saved", "collect", "analyse"},
