@@ -38,7 +38,7 @@ def test_what_comes_in_goes_out(run):
     out = run("redact", "-", "-", text=f"Nov 22 login: password={word} kept\n".encode())
     assert out.stdout.startswith(b"Nov 22 login: password=REDACTED_password_")
     assert out.stdout.endswith(b" kept\n")
-    assert b"1 secrets hidden (password 1)" in out.stderr
+    assert b"1 secret hidden (password 1)" in out.stderr
 
 
 def test_a_folder(run, tmp_path):

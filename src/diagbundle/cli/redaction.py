@@ -39,8 +39,12 @@ def told(counts: Mapping[str, int]) -> str:
     kinds = sorted(secrets.items(), key=lambda item: -item[1])
     more = [f"{sum(count for _, count in kinds[TOLD:]):,} others"] * (len(kinds) > TOLD)
     listing = ", ".join([f"{kind.replace('_', ' ')} {count:,}" for kind, count in kinds[:TOLD]] + more)
-    parts = [f"{sum(secrets.values()):,} secrets hidden ({listing})"] * bool(secrets)
-    return "; ".join([*parts, *[f"{names:,} addresses and names replaced"] * bool(names)]) or "nothing had to be hidden"
+    hidden = sum(secrets.values())
+    parts = [f"{hidden:,} secret{'s' * (hidden > 1)} hidden ({listing})"] * bool(secrets)
+    return (
+        "; ".join([*parts, *[f"{names:,} address{'es and names' if names > 1 else ' or name'} replaced"] * bool(names)])
+        or "nothing had to be hidden"
+    )
 
 
 def to_look_at(suspects: Sequence[tuple[str, Mapping[str, Any]]], most: int) -> list[str]:

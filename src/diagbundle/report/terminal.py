@@ -97,7 +97,8 @@ class Terminal:
         for text in (_since(finding, self._now), finding.detail, *(f"after: {change}" for change in verdict.follows)):
             yield from self._indented(shown(text, "\n"))
         yield from self._cited(finding.origins)
-        yield from self._indented(f"Do: {shown(finding.advice.rstrip('.'))}. `diagbundle explain {verdict.code}` tells more.")
+        advice = finding.advice if finding.advice.endswith(("?", ".")) else f"{finding.advice}."
+        yield from self._indented(f"Do: {shown(advice)} `diagbundle explain {verdict.code}` tells more.")
 
     def _indented(self, text: str, hang: str = "") -> Iterator[str]:
         yield from (line + "\n" for line in self._wrapped(text, " " * _INDENT, hang=hang))
@@ -126,7 +127,7 @@ class Terminal:
         """What would be needed to judge more, and how to get it."""
         for number, gap in enumerate(diagnosis.gaps):
             label = f"{'missing' if number == 0 else '':<{_INDENT}}"
-            keeps = f" (keeps {len(gap.suspects)} suspects from being judged)" if gap.suspects else ""
+            keeps = f" (keeps {len(gap.suspects)} suspect{'s' * (len(gap.suspects) > 1)} from being judged)" if gap.suspects else ""
             first, *rest = self._wrapped(shown(f"{gap.what}{keeps}: {gap.fix}"), " " * _INDENT)
             yield self._paint(label, "label") + first.strip() + "\n"
             yield from (line + "\n" for line in rest)
