@@ -375,7 +375,7 @@ def large() -> Composer:
     part = {"source": ["journalctl"], "kind": "command"}
     members = [
         *small(),
-        Member("var/log/big", b"x" * (9 << 20)),
+        Member("var/log/big", b"x" * (9 << 20), {"lines": [0, 0]}),
         Member("sos_commands/logs/journalctl", b"first\n", part | {"part": 1}),
         Member("sos_commands/logs/journalctl.part0002", b"second\n", part | {"part": 2}),
     ]
@@ -431,6 +431,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "forged-prefix": (lambda: good(head={"prefix": "other"}).build(), "integrity", "another directory"),
     "forged-place": (lambda: good(tweak_rows=changed(1, header=-512)).build(), "format", "place"),
     "forged-type": (lambda: good(tweak_rows=changed(1, size="12")).build(), "format", "place"),
+    "forged-lines": (lambda: Composer([Member("var/log/big", b"x" * (9 << 20), {"lines": [0, 1]})]).build(), "integrity", "line feeds"),
     "forged-json": (lambda: refit(b"", b'{"collector": "logs"', b'["collector": "logs"'), "format", "JSON"),
     "sums-forged": (lambda: good(tweak_sums=lambda sums: sums.replace(sums[:8], b"00000000")).build(), "integrity", "SHA256SUMS"),
     "sums-extra": (lambda: good(tweak_sums=lambda sums: sums + sums_line("x", "0" * 64)).build(), "integrity", "a line too many"),

@@ -24,6 +24,8 @@ MAX_DEPTH = 64
 MAX_COMPONENT = 255
 MAX_MEMBERS = 5_000_000
 MAX_MANIFEST = 1 << 30
+MAX_COUNTS = 1 << 17
+"""Frames of a member whose line feeds are told: of a larger one, a TiB, they would not go into a line of the manifest with the rest."""
 ZSTD_MAGIC = 0xFD2FB528
 SKIPPABLE = 0x184D2A5E
 SEEKABLE = 0x8F92EAB1
@@ -34,6 +36,8 @@ SUMS = f"{OWN}/SHA256SUMS"
 SUFFIX = ".tar.zst"
 PARTIAL_SUFFIX = ".partial.tar.zst"
 UNFINISHED_SUFFIX = ".part"
+STRUCK = "struck out before it left: review --remove"
+"""Reason of a row whose member somebody took out of the bundle, who had to approve it."""
 
 _PROGRAM = re.compile(r"^(/usr/libexec|/usr/local/sbin|/usr/local/bin|/usr/sbin|/usr/bin|/sbin|/bin)/")
 _UNSAFE = re.compile(r"[^\w\-./]+", re.ASCII)

@@ -15,12 +15,14 @@ from typing import Any
 import zstandard
 
 from diagbundle.bundle import hashing
-from diagbundle.bundle.format import FRAME, GROUP, LEVEL, bundle_path, header, padding
+from diagbundle.bundle.format import FRAME, GROUP, LEVEL, MAX_COUNTS, bundle_path, header, padding
 
 HELD = 24 << 20
 """Compressed bytes of one answer of unknown length that are held in memory before it is cut into parts."""
 PART = 4 << 30
 """Plain bytes of one part, at most: a flood of zeros compresses to nothing."""
+_STEP = 256 << 10
+"""Bytes in which line feeds are counted at once: a copy that stays in the processor's cache."""
 
 Member = dict[str, Any]
 """A row of the manifest in the making."""
@@ -127,6 +129,8 @@ class Stream:
         """Further names and rows under which a short answer lies again."""
         self._promise = promise if promise is not None and promise >= GROUP else None
         self._sha = hashing.sha256()
+        self._lines: list[int] = []
+        """Line feeds in each frame so far."""
         self._held: list[Frame] = []
         self._held_size = 0
         self._buffer = memoryview(packer.buffer)
@@ -191,6 +195,10 @@ class Stream:
         self._buffer[self._gathered : plain] = bytes(pad)  # a full frame ends at a block and needs none
         # A copy: what compress() gives holds as much memory as the piece might have needed at worst.
         packed = bytes(memoryview(self.packer.large.compress(self._buffer[:plain]))) if plain else b""
+        if self._gathered:
+            self._lines.append(
+                sum(bytes(self._buffer[at : min(at + _STEP, self._gathered)]).count(b"\n") for at in range(0, self._gathered, _STEP))
+            )
         self._gathered = 0  # only now: where memory is short, compressing may fail and be tried again
         return Frame(packed, plain)
 
@@ -203,6 +211,8 @@ class Stream:
         if self.part:
             row["part"] = self.part
         last = self._pack(padding(size))
+        if 0 < len(self._lines) <= MAX_COUNTS:
+            row["lines"] = self._lines
         last.rows.append(row)
         if self._promise is None:
             self.packer.flush()
@@ -216,7 +226,7 @@ class Stream:
         self.part = self.part or 1
         self._end()
         self.part += 1
-        self.size, self._held, self._held_size, self._sha = 0, [], 0, hashing.sha256()
+        self.size, self._held, self._held_size, self._sha, self._lines = 0, [], 0, hashing.sha256(), []
 
     def _name(self) -> str:
         return self.name if self.part <= 1 else bundle_path(f"{self.name}.part{self.part:04d}")

@@ -78,7 +78,7 @@ class Bundle:
         self.fd = fd
         self.path = path
         self.name = shown(os.path.basename(path))
-        with self._named():
+        with self.named():
             self.frames = open_frames(fd)
             self._manifest = self._find_manifest()
             self.head = self._head()
@@ -108,18 +108,18 @@ class Bundle:
 
     def rows(self) -> Iterator[Row]:
         """The rows of the manifest, in its order; those with `header` are in the order of the stream."""
-        with self._named():
+        with self.named():
             yield from self._rows()
 
     def listing(self) -> Iterator[list[tuple[str, int, int]]]:
         """Path, size and time of change of the members, many at a time. Of lines as our writer makes them, only that is read."""
-        with self._named():
+        with self.named():
             for number, block in enumerate(self._blocks()):
                 yield members_of(block, first=number == 0)
 
     def find(self, name: str) -> Row | None:
         """The row of the member that lies at this path below PREFIX. Searches bytes first: JSON is slow to read."""
-        with self._named():
+        with self.named():
             if name in (SUMS, MANIFEST):
                 return self._own_row(name)
             for block in self._blocks():
@@ -137,7 +137,7 @@ class Bundle:
 
     def own_rows(self) -> tuple[Row, Row]:
         """Where SHA256SUMS and the manifest lie, which have no rows of their own."""
-        with self._named():
+        with self.named():
             return self._own_row(SUMS), self._own_row(MANIFEST)
 
     def _own_row(self, name: str) -> Row:
@@ -151,7 +151,7 @@ class Bundle:
 
     def content(self, row: Row) -> Iterator[bytes]:
         """The data of a row, in pieces. The last piece is given only when the checksum of all has been found right."""
-        with self._named():
+        with self.named():
             if isinstance(row.get("link"), str):
                 row = self.find(row["link"]) or row
             if "header" not in row:
@@ -163,7 +163,7 @@ class Bundle:
 
     def header(self, row: Row) -> Header:
         """The tar header of a row, which must agree with it."""
-        with self._named():
+        with self.named():
             try:
                 header = self._header(row["header"])
                 self._agree(row, header)
@@ -220,7 +220,7 @@ class Bundle:
 
     def survey(self, progress: Progress = no_progress) -> Report:
         """The same in one pass, but damaged members are listed; raises only where the parts of the file contradict each other."""
-        with self._named():
+        with self.named():
             head = self.head
             report = Report(self.frames.plain[-1], len(self.frames), complete=head["complete"], reason=str(head.get("reason") or ""))
             names = Names()
@@ -255,8 +255,9 @@ class Bundle:
         """Header, data, padding and the line of SHA256SUMS of one member."""
         before = report.broken
         try:
-            for _ in self._data(row):
-                pass
+            feeds = [piece.count(b"\n") for piece in self._data(row)]
+            if row.get("lines") not in (None, feeds):
+                raise IntegrityError("the manifest says that other numbers of line feeds lie in its frames")
             self._zeros(row["offset"] + row["size"], padding(row["size"]))
         except FormatError as error:
             raise FormatError(f"member {report.members:,} of {self.head['members']:,} ({shown(row['path'])}): {error}") from None
@@ -365,7 +366,7 @@ class Bundle:
         return blocks(self.frames, start + header.length, header.size)
 
     @contextmanager
-    def _named(self) -> Iterator[None]:
+    def named(self) -> Iterator[None]:
         """Errors from within name the file, once."""
         try:
             yield

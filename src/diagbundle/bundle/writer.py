@@ -28,6 +28,8 @@ PLACE = ("path", "header", "offset", "size", "sha256", "mtime")
 SEEK_ENTRY = 12
 FILLING = 384
 """Bytes of the bundle for a frame of zeros, at most."""
+COUNT = 8
+"""Bytes that the number of line feeds in a frame takes in a row, at most."""
 
 
 class NoRoom(OSError):
@@ -248,7 +250,7 @@ class BundleWriter:
         filling = 0
         if row := begins or self._open:
             have = 0 if begins else self.plain - self._begun - row["offset"]
-            filling = FILLING * (2 + (row["size"] - have) // FRAME)
+            filling = FILLING * (2 + (row["size"] - have) // FRAME) + COUNT * (row["size"] // FRAME)
         return sum(page.packed + page.gathered // 2 for page in pages) + SEEK_ENTRY * len(self.frames) + OWN_SIZE + filling
 
     def _room(self, wanted: int, begins: Member | None = None) -> float:
