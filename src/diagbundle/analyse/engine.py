@@ -13,6 +13,7 @@ from diagbundle.analyse.facts.about import About
 from diagbundle.analyse.facts.others import OtherHost
 from diagbundle.analyse.facts.unanswered import Unanswered
 from diagbundle.analyse.host import about_of, clock_of
+from diagbundle.analyse.log.files import was_log
 from diagbundle.analyse.log.found import Finder
 from diagbundle.analyse.log.hearing import Ears, Heard
 from diagbundle.analyse.missing.gathered import gatherers
@@ -52,6 +53,8 @@ class _Known:
     reasons: list[str] = field(default_factory=list)
     """Why a piece that tells of them was not had."""
     all_absent: bool = True
+    struck: list[str] = field(default_factory=list)
+    """Pieces that tell of them and were taken out before the bundle left: what they said, nobody here knows."""
 
 
 def analyse(evidence: Evidence, registry: Registry, finder: Finder) -> Analysis:
@@ -77,10 +80,13 @@ class Engine:
         for parser in self._registry.parsers:
             self._parse(parser)
         heard = Ears(self._evidence, self._index, self._about, self._finder).hear(self._registry.log_parsers)
-        self._take(heard)
+        struck = [_why(entry) for entry in self._evidence.entries if was_log(entry)]
+        self._take(heard, struck)
         self._known[About] = _Known([self._about], 1)
         others: list[Fact] = [OtherHost(name, len(lines), origin=lines[0]) for name, lines in heard.others.items()]
-        self._known[OtherHost] = _Known(others, len(heard.logs), [] if heard.logs else ["there are no logs"], all_absent=False)
+        self._known[OtherHost] = _Known(
+            others, len(heard.logs), [] if heard.logs else ["there are no logs"], all_absent=False, struck=struck
+        )
         self._known[Unanswered] = _Known(list(_unanswered(self._evidence.entries)), 1)
         verdicts = [verdict for rule in self._registry.rules for verdict in self._judge(rule)]
         return Analysis(self._about, verdicts, self._unparsed, {kind: known.facts for kind, known in self._known.items()}, heard)
@@ -95,6 +101,8 @@ class Engine:
         for entry in entries:
             if not entry.there:
                 _note(known, _why(entry), absent=_is_absent(entry))
+                for each in known if entry.is_struck else ():
+                    each.struck.append(_why(entry))
             elif facts := self._read(parser, entry, known):
                 for fact in facts:
                     self._known.setdefault(type(fact), _Known()).facts.append(fact)
@@ -115,10 +123,11 @@ class Engine:
         _note(known, f"{entry.path} could not be read: {why}", absent=False)
         return []
 
-    def _take(self, heard: Heard) -> None:
+    def _take(self, heard: Heard, struck: list[str]) -> None:
         for parser in self._registry.log_parsers:
             for kind in parser.gives:
                 known = self._known.setdefault(kind, _Known())
+                known.struck += struck
                 known.read += len(heard.kernel if parser.kernel else heard.logs)
                 if not known.read:
                     known.all_absent = False
@@ -133,17 +142,20 @@ class Engine:
             known = [self._known[kind] for kind in missing]
             if rule.absent and all(each.all_absent for each in known):
                 return [Verdict(rule.code, rule.suspect, Status.CLEAR, because=rule.absent)]
-            reasons = _once(reason for each in known for reason in each.reasons) or ["nothing that tells of it was collected"]
-            return [Verdict(rule.code, rule.suspect, Status.UNDECIDED, because="; ".join(reasons[:MAX_REASONS]))]
+            reasons = [reason for each in known for reason in (*each.struck, *each.reasons)] or ["nothing that tells of it was collected"]
+            return [_undecided(rule, reasons)]
         facts = [self._known.setdefault(kind, _Known()).facts for kind in (*rule.needs, *rule.uses)]
+        struck = [reason for kind in (*rule.needs, *rule.uses) for reason in self._known[kind].struck]
         try:
             found = list(rule.judge(*[list(each) for each in facts]))
         except Undecided as reason:
-            return [Verdict(rule.code, rule.suspect, Status.UNDECIDED, because=str(reason))]
+            return [_undecided(rule, [*struck[: MAX_REASONS - 1], str(reason)])]
         except Exception as error:  # noqa: BLE001  # a rule that fails costs only itself
             why = f"the rule failed: {type(error).__name__}: {error}"
             self._unparsed[f"rule {rule.code}"] = why
             return [Verdict(rule.code, rule.suspect, Status.UNDECIDED, because=why)]
+        if struck and not found:
+            return [_undecided(rule, struck)]
         return [Verdict(rule.code, rule.suspect, Status.FOUND, finding) for finding in found] or [
             Verdict(rule.code, rule.suspect, Status.CLEAR)
         ]
@@ -154,6 +166,10 @@ def _unanswered(entries: Iterable[Entry]) -> Iterator[Unanswered]:
         if entry.outcome in NO_ANSWER:
             origin = Origin(MANIFEST, 0, f"{entry.source}: {entry.outcome}: {entry.reason}", entry.started)
             yield Unanswered(entry.source, entry.outcome, entry.reason, entry.kind, entry.seconds, origin=origin)
+
+
+def _undecided(rule: Rule, reasons: Iterable[str]) -> Verdict:
+    return Verdict(rule.code, rule.suspect, Status.UNDECIDED, because="; ".join(_once(reasons)[:MAX_REASONS]))
 
 
 def _once(reasons: Iterable[str]) -> list[str]:
@@ -176,6 +192,8 @@ def _is_absent(entry: Entry) -> bool:
 
 
 def _why(entry: Entry) -> str:
+    if entry.is_struck:
+        return f"{entry.source or entry.path} was struck out before it left"
     reason = f": {entry.reason}" if entry.reason else ""
     words = {
         "absent": "is not on this host",

@@ -95,6 +95,8 @@ class Desk:
     def why(self, what: str, *patterns: str) -> str:
         """Why nothing is known: what was asked for, and what came of it."""
         for entry in self.entries(*patterns):
+            if entry.is_struck:
+                return f"nothing tells {what}: {entry.source or entry.path} was struck out before it left"
             if not entry.there and entry.outcome not in ("absent", "skipped", ""):
                 words = {"denied": "was denied", "timeout": "did not answer in time", "failed": "failed"}.get(entry.outcome, entry.outcome)
                 return f"nothing tells {what}: {entry.source or entry.path} {words}"

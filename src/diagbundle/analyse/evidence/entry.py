@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from diagbundle.bundle.format import OWN, bundle_path, mangle
+from diagbundle.bundle.format import OWN, STRUCK, bundle_path, mangle
 
 START = f"{OWN}/start/"
 """Where the first readings of samples lie."""
@@ -47,6 +47,13 @@ class Entry:
     """Where the further parts of a long answer lie."""
     short: int | None = None
     """Bytes that are true; what follows is filling."""
+    redacted: tuple[tuple[str, int], ...] = ()
+    """How many secrets were hidden in it, by kind."""
+
+    @property
+    def is_struck(self) -> bool:
+        """Whether it was had, and somebody took it out before it left."""
+        return self.outcome == "skipped" and self.reason == STRUCK
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,12 @@ class Head:
     reason: str = ""
     tool: str = ""
     """The program and version that collected it."""
+    machine: str = ""
+    case: str = ""
+    kit: str = ""
+    """Name of the vendor's kit that collected it; '' where it was none."""
+    made_for: str = ""
+    """The kit's product and version, for people."""
 
 
 class Evidence(Protocol):
@@ -137,6 +150,8 @@ def entries_of(rows: Iterator[Mapping[str, Any]]) -> list[Entry]:
 
 def _entry(row: Mapping[str, Any], source: str, sample: str) -> Entry:
     path, link = row.get("path"), row.get("link")
+    struck = row.get("struck")
+    path = path if isinstance(path, str) else struck
     natural = path if isinstance(path, str) else _natural(row, source, sample)
     return Entry(
         path=natural, there=_is_there(row), source=source,
@@ -145,7 +160,14 @@ def _entry(row: Mapping[str, Any], source: str, sample: str) -> Entry:
         started=_number(row.get("started")), seconds=_number(row.get("seconds")), mtime=_number(row.get("mtime")),
         size=int(_number(row.get("size"))), collector=str(row.get("collector") or ""),
         key=link if isinstance(link, str) else natural, short=row["short"] if isinstance(row.get("short"), int) else None,
+        redacted=_counts(row.get("redacted")),
     )  # fmt: skip
+
+
+def _counts(value: object) -> tuple[tuple[str, int], ...]:
+    """Kinds and how many of each, of a row that says it as it should."""
+    pairs = value.items() if isinstance(value, dict) else ()
+    return tuple((str(kind), count) for kind, count in pairs if type(count) is int and 0 < count < 1 << 62)
 
 
 def _is_there(row: Mapping[str, Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from diagbundle.analyse.evidence.entry import START, Entry
 
@@ -33,6 +34,11 @@ def is_log(entry: Entry) -> bool:
     return _DIRECTORY.match(path) is not None or (
         entry.collector in ("logs", "product") and entry.kind == "file" and path.startswith(("opt/", "srv/", "home/", "var/"))
     )
+
+
+def was_log(entry: Entry) -> bool:
+    """Whether a piece that was struck out was a log, or may have been one."""
+    return entry.is_struck and is_log(replace(entry, there=True, size=1))
 
 
 def logs_of(entries: Sequence[Entry]) -> list[Entry]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -17,6 +18,8 @@ from diagbundle.bundle.format import MANIFEST
 
 _LOST = ("denied", "timeout", "failed", "partial")
 _CITED = 5
+_CASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""What may stand in a command that is to be pasted into a shell, although it comes from a bundle."""
 _FOREIGN = (
     "another tool collected this: counters were read once, the network was not asked, and why something is missing is not written down"
 )
@@ -49,8 +52,8 @@ def gaps(analysis: Analysis, evidence: Evidence, registry: Registry) -> list[Gap
     return sorted(found, key=lambda gap: (-len(gap.codes), gap.what))
 
 
-def command(found: Iterable[Gap], analysis: Analysis) -> str:
-    """One line that fetches all that can be fetched; '' where nothing is missing."""
+def command(found: Iterable[Gap], analysis: Analysis, *, program: str = "diagbundle", case: str = "") -> str:
+    """One line that fetches all that can be fetched; '' where nothing is missing. It names the case, where there was one."""
     those = [gap for gap in found if gap.collectors]
     if not those:
         return ""
@@ -58,7 +61,8 @@ def command(found: Iterable[Gap], analysis: Analysis) -> str:
     names = sorted({name for gap in those for name in gap.collectors})
     only = "" if len(names) > len(EVERY) // 2 else "".join(f" --only {name}" for name in names)
     install = f"sudo {installer(analysis.about.os)} {' '.join(packages)} && " if packages else ""
-    return f"{install}sudo diagbundle collect{only}"
+    of_case = f" --case {case}" if _CASE.fullmatch(case) else ""
+    return f"{install}sudo {program if _CASE.fullmatch(program) else 'diagbundle'} collect{only}{of_case}"
 
 
 # -- what the run as a whole left out
@@ -74,6 +78,16 @@ def _of_the_run(how: Circumstances) -> Iterator[Gap]:
         yield from _old_logs(how)
         yield from _read_once(how)
     yield from _no_logs(how)
+    yield from _struck(how)
+
+
+def _struck(how: Circumstances) -> Iterator[Gap]:
+    """What the customer did not let out: collecting again would not change his mind."""
+    struck = [entry for entry in how.evidence.entries if entry.is_struck]
+    if struck:
+        names = ", ".join(dict.fromkeys(entry.source or entry.path for entry in struck[:_CITED])) + (" …" if len(struck) > _CITED else "")
+        what = f"{len(struck):,} item{' was' if len(struck) == 1 else 's were'} struck out before the bundle left: {names}"
+        yield Gap(what, "ask for what is needed of it, and say what for", tuple(map(_origin, struck[:_CITED])))
 
 
 def _cut_short(how: Circumstances) -> Iterator[Gap]:
@@ -197,16 +211,16 @@ def _of_rule(how: Circumstances, registry: Registry, rule: Rule) -> Iterator[Gap
         patterns = _patterns(registry, kind)
         entries = how.index.matching([each for pattern in patterns for each in (pattern, START + pattern)])
         for entry in entries:
-            yield from _of_entry(how, entry)
+            yield from of_entry(how, entry)
         if not entries:
-            yield from _never_asked(how, patterns)
+            yield from never_asked(how, patterns)
 
 
 def _patterns(registry: Registry, kind: type[Fact]) -> list[str]:
     return [pattern for parser in registry.parsers if kind in parser.gives for pattern in parser.patterns]
 
 
-def _never_asked(how: Circumstances, patterns: Sequence[str]) -> Iterator[Gap]:
+def never_asked(how: Circumstances, patterns: Sequence[str]) -> Iterator[Gap]:
     """What no collector was asked for; where one that would gather it ran, the host has no such thing."""
     names = [names for pattern in patterns if (names := gatherers(pattern))]
     if not names or any(how.did_run(name) for each in names for name in each):
@@ -233,11 +247,11 @@ def _of_broken(how: Circumstances, entry: Entry, name: str) -> Gap:
     )
 
 
-def _of_entry(how: Circumstances, entry: Entry) -> Iterator[Gap]:
+def of_entry(how: Circumstances, entry: Entry) -> Iterator[Gap]:
     """Why one answer is missing; nothing is said of what was had, and of what the host does not have."""
     where = (entry.collector,) if entry.collector in EVERY else gatherers(entry.path)
     name, head = entry.source or entry.path, how.evidence.head
-    if entry.outcome in _LOST and how.is_cut and ("run was ended" in entry.reason or (head.reason and head.reason in entry.reason)):
+    if entry.outcome in (*_LOST, "skipped") and how.is_cut and ("run was ended" in entry.reason or (head.reason and head.reason in entry.reason)):
         yield Gap(_cut(head.reason), _more(head.reason), (_origin(entry),), collectors=where)
     elif entry.outcome == "denied" and how.uid:
         yield Gap(f"{name} was denied", "run it as root", (_origin(entry),), collectors=where)
