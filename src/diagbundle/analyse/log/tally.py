@@ -190,10 +190,8 @@ class _Log:
             self._whole.keep(replace(event, time=time, origin=Origin(self._entry.path, number, event.text[:LONGEST])))
 
     def _event(self, data: bytes, start: int, stop: int) -> Event:
-        line = data[start : min(stop, start + LINE)]
-        return (
-            of_journal(fields(line), self._origin) if self._is_export else self._reader.event(line.decode("utf-8", "replace"), self._origin)
-        )
+        line, origin = data[start : min(stop, start + LINE)], Origin(self._entry.path, self._number)
+        return of_journal(fields(line), origin) if self._is_export else self._reader.event(line.decode("utf-8", "replace"), origin)
 
     def _settle(self, time: float) -> None:
         """A time was read: what was said since the one before lies between them."""
