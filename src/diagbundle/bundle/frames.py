@@ -7,7 +7,7 @@ import stat
 import struct
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import accumulate
 
 import zstandard
@@ -23,6 +23,9 @@ MAX_PACKED = FRAME + (1 << 20)
 MAGIC = struct.pack("<I", ZSTD_MAGIC)
 _OTHERS = {b"\x1f\x8b": "a gzip file", b"\xfd7zXZ": "an xz file", b"BZh": "a bzip2 file", b"PK\x03\x04": "a zip file"}
 _DECODER = zstandard.ZstdDecompressor()
+ARMOR = b"-----BEGIN AGE "
+ENCRYPTED = (b"age-encryption.org/", ARMOR)
+"""What a file begins with that `age` has encrypted."""
 
 
 def frame_content(packed: bytes, want: int | None = None) -> bytes:
@@ -74,7 +77,8 @@ class Frames:
         self.packed = array("Q", accumulate(packed, initial=0))
         self.plain = array("Q", accumulate(plain, initial=0))
         if self.packed[-1] != self._data_end:
-            raise IntegrityError("the seek table does not add up to the size of the file")
+            hint = "if it is the last of several parts, `diagbundle join` puts them together" if self.packed[-1] > self._data_end else ""
+            raise IntegrityError("the seek table does not add up to the size of the file", hint)
         if not len(plain) or min(plain) == 0 or max(plain) > FRAME:
             raise FormatError(f"the seek table lists a frame without content, or of more than {FRAME:,} bytes")
         if max(packed) > MAX_PACKED:
@@ -93,20 +97,8 @@ class Frames:
 
     def _table(self) -> tuple[array[int], array[int]]:
         """Compressed and uncompressed sizes of all frames."""
-        footer = struct.calcsize("<IBI")
-        count, flags, magic = struct.unpack("<IBI", self.pread(footer, max(0, self.file_size - footer)))
-        if magic != SEEKABLE or flags & 0x7F:
-            raise IntegrityError("it has no seek table at its end: it is cut short")
-        words = 3 if flags & 0x80 else 2
-        length = count * words * 4 + footer
-        if count > MAX_FRAMES or length + 8 > self.file_size:
-            raise IntegrityError("the seek table is longer than the file")
-        self._data_end = self.file_size - length - 8
-        table = self.pread(length + 8, self._data_end)
-        if table[:8] != struct.pack("<II", SKIPPABLE, length):
-            raise IntegrityError("the seek table is damaged")
-        numbers = array("I", table[8 : 8 + count * words * 4])
-        return numbers[0::words], numbers[1::words]
+        self._data_end, packed, plain = read_table(self.pread, self.file_size)
+        return packed, plain
 
     def __len__(self) -> int:
         return len(self.plain) - 1
@@ -146,6 +138,24 @@ class Frames:
             start, size, index = start + len(piece), size - len(piece), index + 1
 
 
+def read_table(pread: Callable[[int, int], bytes], file_size: int) -> tuple[int, array[int], array[int]]:
+    """The seek table that a file ends with: where it begins, compressed and uncompressed sizes of all frames."""
+    footer = struct.calcsize("<IBI")
+    count, flags, magic = struct.unpack("<IBI", pread(footer, max(0, file_size - footer)))
+    if magic != SEEKABLE or flags & 0x7F:
+        raise IntegrityError("it has no seek table at its end: it is cut short")
+    words = 3 if flags & 0x80 else 2
+    length = count * words * 4 + footer
+    if count > MAX_FRAMES or length + 8 > file_size:
+        raise IntegrityError("the seek table is longer than the file")
+    start = file_size - length - 8
+    table = pread(length + 8, start)
+    if table[:8] != struct.pack("<II", SKIPPABLE, length):
+        raise IntegrityError("the seek table is damaged")
+    numbers = array("I", table[8 : 8 + count * words * 4])
+    return start, numbers[0::words], numbers[1::words]
+
+
 def open_file(path: str) -> int:
     """A descriptor of a regular file; a FIFO must not hang us."""
     try:
@@ -159,9 +169,21 @@ def open_file(path: str) -> int:
     return fd
 
 
+def is_encrypted(start: bytes) -> bool:
+    """Whether a file that begins so is encrypted."""
+    return start.startswith(ENCRYPTED)
+
+
+def refuse_encrypted(start: bytes) -> None:
+    """Raises `FormatError` where only whoever has the key sees what it is."""
+    if is_encrypted(start):
+        raise FormatError("it is encrypted", "`diagbundle open FILE -i KEYFILE` makes a bundle of it that can be read")
+
+
 def open_frames(fd: int) -> Frames:
     """The frames, or an error that tells a cut bundle from a file that never was one."""
     start = os.pread(fd, 1 << 18, 0)
+    refuse_encrypted(start)
     if not start.startswith(MAGIC):
         what = next((what for magic, what in _OTHERS.items() if start.startswith(magic)), "")
         what = what or ("a tar archive that is not compressed" if start[257:262] == b"ustar" else "no zstd file")

@@ -18,6 +18,7 @@ from diagbundle.bundle.frames import open_file, open_frames
 from diagbundle.bundle.headers import Header, header_length, parse_header
 from diagbundle.bundle.manifest import Row, blocks, is_odd, lines_with, members_of, parse_object, parse_row, split
 from diagbundle.bundle.names import Names
+from diagbundle.bundle.part import part_of
 from diagbundle.errors import BundleError, FormatError, IntegrityError
 from diagbundle.outcome import Outcome
 
@@ -29,6 +30,7 @@ MAX_WALK = 4096
 MAX_LISTED = 1000
 """Damages that are named one by one; further ones are counted."""
 SALVAGE = "`diagbundle salvage` gets out what is whole; or ask for the file again"
+JOIN = "`diagbundle join FOLDER` puts the parts together that lie in a folder; `diagbundle salvage` gets out of one what is whole in it"
 FOREIGN = "`tar -tf` shows what is in it, if it is an archive"
 
 OUTCOMES = tuple(Outcome)  # no set: a row may hold a list there, which has no hash
@@ -90,6 +92,11 @@ class Bundle:
         fd = open_file(path)
         try:
             return cls(fd, path)
+        except BundleError:
+            os.close(fd)
+            if part := part_of(path):
+                raise IntegrityError(f"{shown(os.path.basename(path))} is {part}, and no bundle by itself", JOIN) from None
+            raise
         except BaseException:
             os.close(fd)
             raise

@@ -10,6 +10,7 @@ from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import BLOCK, FRAME, MAX_MEMBERS, SKIPPABLE, padding
 from diagbundle.bundle.frames import MAGIC, MAX_PACKED, beginning, foreign_start, frame_content, open_file
 from diagbundle.bundle.headers import Header, header_length, parse_header
+from diagbundle.bundle.part import part_of
 from diagbundle.bundle.reader import Progress, no_progress
 from diagbundle.errors import BundleError, FormatError, IntegrityError
 
@@ -56,6 +57,8 @@ class Salvaged:
     broken: list[str] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
     cut: int = -1
+    before: int = 0
+    """Bytes at the beginning of the file in which a member goes on that begins in an earlier part."""
     ended: bool = False
     """Whether the end of the tar archive was seen."""
     sealed: bool = False
@@ -64,7 +67,7 @@ class Salvaged:
     @property
     def whole(self) -> bool:
         """Whether nothing is missing."""
-        return self.ended and self.sealed and not self.losses and not self.broken and self.cut < 0
+        return self.ended and self.sealed and not self.losses and not self.broken and self.cut < 0 and not self.before
 
 
 class _Walker:
@@ -80,12 +83,15 @@ class _Walker:
         self._header: Header | None = None
         self._wanted = False
         self._astray = False
+        self.begun = False
+        """Whether a member has begun."""
 
     def feed(self, content: bytes) -> None:
         """The next frame. After `lose`, frames are passed over until one begins with a header. Raises where headers are wrong."""
         if self._astray and not self._begins_member(content):
             return
         self._astray = False
+        self.begun = True
         content = self._rest + content
         self._rest = b""
         at = 0
@@ -163,7 +169,7 @@ class _Walker:
         self._header = None
 
 
-class _File:
+class Loose:
     """Frames of a file, found without a table."""
 
     def __init__(self, fd: int) -> None:
@@ -193,6 +199,16 @@ class _File:
                 raise FormatError("a frame that is larger than a bundle's frames can be")
             packed += more
         return packed[:length], at + length
+
+    def skippable(self, at: int) -> int:
+        """The byte behind a skippable frame, 0 where there is none. Raises `EOFError` where the file ends first."""
+        start = self.read(at, 8)
+        if start[:4] != _SKIPPABLE[: len(start)]:
+            return 0
+        end = at + 8 + int.from_bytes(start[4:], "little")
+        if len(start) < 8 or end > self.size:  # noqa: PLR2004 - magic and length
+            raise EOFError
+        return end
 
     def next_frame(self, at: int) -> int:
         """The next byte at which a sound frame begins; the size of the file if there is none."""
@@ -226,35 +242,52 @@ def salvage(path: str, sink: Sink, progress: Progress = no_progress) -> Salvaged
     """Give every whole member of a file to the sink. Raises `FormatError` for what was never a bundle."""
     fd = open_file(path)
     try:
-        file = _File(fd)
-        _refuse_foreign(path, file.read(0, STEP))
-        return _walk(file, sink, progress)
+        file = Loose(fd)
+        foreign = _foreign(path, file.read(0, STEP))
+        found = _walk(file, sink, progress, in_middle=bool(foreign))
+        if foreign and not found.members and not part_of(path):
+            raise FormatError(foreign)
+        return found
     finally:
         os.close(fd)
 
 
-def _refuse_foreign(path: str, start: bytes) -> None:
+def _foreign(path: str, start: bytes) -> str:
+    """Why this cannot be a bundle, or ''; it may be a part that begins in the middle of a member. Raises `FormatError` for no zstd file."""
+    name = shown(os.path.basename(path))
     if MAGIC not in start and _SKIPPABLE not in start:
-        raise FormatError(f"{shown(os.path.basename(path))} is refused: it is no zstd file, so it is no bundle")
+        raise FormatError(f"{name} is refused: it is no zstd file, so it is no bundle")
     why = foreign_start(start) if start.startswith(MAGIC) else ""
-    if why:
-        raise FormatError(f"{shown(os.path.basename(path))} is refused: it is a zstd file, but no bundle: {why}")
+    if why and not _may_be_ours(start):
+        raise FormatError(f"{name} is refused: it is a zstd file, but no bundle: {why}")
+    return f"{name} is refused: it is a zstd file, but no bundle: {why}" if why else ""
 
 
-def _walk(file: _File, sink: Sink, progress: Progress) -> Salvaged:
+def _may_be_ours(start: bytes) -> bool:
+    try:
+        return bool(beginning(start, 1))
+    except FormatError:
+        return False
+
+
+def _walk(file: Loose, sink: Sink, progress: Progress, *, in_middle: bool) -> Salvaged:
     found = Salvaged(file.size)
     walker = _Walker(sink, found)
+    if in_middle:
+        walker.lose()
     at = 0
     while at < file.size:
         progress(at, file.size)
         start, end = at, -1
         try:
-            if end := _skippable(file, at):
+            if end := file.skippable(at):
                 found.sealed = end == file.size
                 at = end
                 continue
             packed, end = file.frame(at)
             walker.feed(frame_content(packed))
+            if in_middle and not walker.begun:
+                found.before = end
             at = end
         except EOFError:
             at = file.next_frame(start + 1)
@@ -269,7 +302,7 @@ def _walk(file: _File, sink: Sink, progress: Progress) -> Salvaged:
     return found
 
 
-def _end_of_file(file: _File, walker: _Walker, start: int, following: int) -> None:
+def _end_of_file(file: Loose, walker: _Walker, start: int, following: int) -> None:
     """The frame at `start` ends behind the file. If another one follows it, its lengths are damaged; if not, here is the cut."""
     if following < file.size:
         walker.lose()
@@ -289,19 +322,8 @@ def _note(found: Salvaged, start: int, end: int, why: str) -> None:
         found.losses.append(Loss(start, end, why))
 
 
-def _frame_at(file: _File, at: int) -> bool:
+def _frame_at(file: Loose, at: int) -> bool:
     return at == file.size or file.read(at, 4) in (MAGIC, _SKIPPABLE)
-
-
-def _skippable(file: _File, at: int) -> int:
-    """The byte behind a skippable frame, 0 where there is none."""
-    start = file.read(at, 8)
-    if start[:4] != _SKIPPABLE[: len(start)]:
-        return 0
-    end = at + 8 + int.from_bytes(start[4:], "little")
-    if len(start) < 8 or end > file.size:  # noqa: PLR2004 - magic and length
-        raise EOFError
-    return end
 
 
 def _frame_length(packed: bytes) -> int:

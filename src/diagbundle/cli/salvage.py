@@ -25,13 +25,14 @@ TOLD = 10
 def command(ctx: click.Context, bundle: str, output: str) -> None:
     """Look through the file BUNDLE, damaged or cut short, and name every file in it that is whole.
 
-    This is for a bundle whose writing was interrupted (power, a full disk) or that was damaged on its way.
-    It needs neither the list of contents nor the end of the file. With -o the whole files are written into a folder.
+    This is for a bundle whose writing was interrupted (power, a full disk) or that was damaged on its way, and for one of
+    several parts. It needs neither the list of contents nor the end of the file. With -o the whole files are written into a folder.
 
     \b
     Exit status: 0 nothing is missing after all; 4 something is missing, as told.
     """
     from diagbundle.bundle.escape import shown
+    from diagbundle.bundle.part import part_of
     from diagbundle.bundle.salvage import salvage
     from diagbundle.bundle.unpack import unpack_damaged
     from diagbundle.cli.verify import watched
@@ -44,6 +45,8 @@ def command(ctx: click.Context, bundle: str, output: str) -> None:
     else:
         found, broken = salvage(bundle, Names(), watched("looking")), 0
     tell_losses(found)
+    if part := part_of(bundle):
+        click.echo(f"this is {part}", err=True)
     if output:
         click.echo(shown(output))
     ctx.exit(0 if found.whole and not broken else DAMAGED)
@@ -76,6 +79,8 @@ class Names:
 def tell_losses(found: Salvaged) -> None:
     """What is whole, and where what is missing was."""
     lines = [f"{found.members:,} whole files, {found.bytes:,} bytes"]
+    if found.before:
+        lines.append(f"bytes 0 to {found.before:,} of the file belong to a file that begins in an earlier part: `diagbundle join`")
     lines += [f"lost: bytes {loss.start:,} to {loss.end:,} of the file: {loss.why}" for loss in found.losses[:TOLD]]
     if len(found.losses) > TOLD:
         lines.append(f"... and {len(found.losses) - TOLD:,} more such places")

@@ -1,0 +1,1 @@
+"""What a bundle is put into on its way to whoever reads it: encryption, a signature, parts."""

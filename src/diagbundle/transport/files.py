@@ -1,0 +1,111 @@
+"""Files that have their name only when they are whole, and take no other file's."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from diagbundle.bundle.escape import shown
+from diagbundle.bundle.format import UNFINISHED_SUFFIX
+from diagbundle.errors import OutputError
+
+STEP = 1 << 20
+_SYNC_EVERY = 64 << 20
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+
+Alive = Callable[[], None]
+"""Called for every MiB that is read or written. May raise, which ends the work as a full disk would."""
+
+
+def nobody() -> None:
+    """Nobody waits for a sign of life."""
+
+
+class NewFile:
+    """A file that is called `PATH.part` until `keep`; without that it goes away at the end of the `with`. Raises `OutputError`."""
+
+    def __init__(self, path: str) -> None:
+        self.path, self.unfinished = path, path + UNFINISHED_SUFFIX
+        self._unsynced = 0
+        refuse_taken(path)
+        try:
+            self.fd = os.open(self.unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except FileExistsError:
+            raise OutputError(
+                f"an unfinished file is there already: {shown(self.unfinished)}", "remove it, or name another place"
+            ) from None
+        except OSError as error:
+            raise self._fault(error) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        os.close(self.fd)
+        with contextlib.suppress(FileNotFoundError):  # it has its name
+            os.unlink(self.unfinished)
+
+    def write(self, data: bytes | memoryview) -> None:
+        """All of it."""
+        view = memoryview(data)
+        self._unsynced += len(view)
+        try:
+            while view:
+                view = view[os.write(self.fd, view) :]
+            if self._unsynced >= _SYNC_EVERY:  # a slow stick would fall minutes behind, and fill the memory
+                self._unsynced = 0
+                os.fdatasync(self.fd)
+        except OSError as error:
+            raise self._fault(error) from None
+
+    def sync(self) -> None:
+        """To the disk, and out of memory, so that what is read then is what the disk holds."""
+        try:
+            os.fsync(self.fd)
+            os.posix_fadvise(self.fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        except OSError as error:
+            raise self._fault(error) from None
+
+    def keep(self) -> None:
+        """It is whole: from now on it has its name."""
+        self.sync()
+        rename(self.unfinished, self.path)
+
+    def _fault(self, error: OSError) -> OutputError:
+        return OutputError(f"the file cannot be written: {shown(self.path)}: {error.strerror}", "name another place")
+
+
+def write_new(path: str, data: bytes) -> None:
+    """A small file of this content. Raises `OutputError`."""
+    with NewFile(path) as file:
+        file.write(data)
+        file.keep()
+
+
+def refuse_taken(path: str) -> None:
+    """Raises `OutputError` if there is something of this name."""
+    if os.path.lexists(path):
+        raise OutputError(f"the file is there already, and is not overwritten: {shown(path)}", "name another place, or move it away")
+
+
+def rename(before: str, after: str) -> None:
+    """Without overwriting: a hard link fails where the name is taken. File systems without hard links get a plain rename."""
+    try:
+        try:
+            os.link(before, after)
+            os.unlink(before)
+        except OSError as error:
+            if error.errno not in _NO_LINKS or os.path.lexists(after):
+                raise
+            os.rename(before, after)
+        folder = os.open(os.path.dirname(after) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise OutputError(f"the file cannot be given its name: {shown(after)}: {error.strerror}") from None
