@@ -1,0 +1,67 @@
+"""`diagbundle report`: a bundle as one page to look at."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import click
+
+from diagbundle.cli.analysis import claimed
+
+SUFFIX = re.compile(r"(?:\.partial)?(?:\.tar(?:\.\w+)?|\.tgz|\.txz)?\Z")
+_STEP = 1 << 20
+
+
+@click.command
+@click.argument("bundle", type=click.Path())
+@click.option(
+    "-o", "--output", default="", metavar="FILE", type=click.Path(), help="Write the page here. Default: beside the bundle, NAME.html."
+)
+@claimed
+def command(bundle: str, output: str, **flags: object) -> None:
+    """Write one page of HTML about BUNDLE: what is wrong, with the lines that show it; the host, its load, what its logs say over
+    time, what changed, and everything that was asked for.
+
+    The page is one file without scripts; it fetches nothing and can be read offline, on a phone, and printed. It holds lines of the
+    bundle's logs: treat it as you treat the bundle.
+
+    BUNDLE is a bundle, a folder into which one was unpacked, or another tool's report.
+    """
+    from diagbundle.analyse.evidence.opened import open_evidence
+    from diagbundle.analyse.log.tally import Overheard
+    from diagbundle.bundle.escape import shown
+    from diagbundle.cli.analysis import diagnosed, finder, registry
+    from diagbundle.report.html import as_html
+    from diagbundle.transport.files import refuse_taken, write_new
+
+    path = output or default_name(bundle)
+    refuse_taken(path)
+    evidence = Overheard(open_evidence(bundle), finder)
+    diagnosis = diagnosed(evidence, flags)
+    page = as_html(evidence, diagnosis, registry(flags["rules"]), about_file(bundle))  # type: ignore[arg-type]
+    write_new(path, page.encode())
+    click.echo(shown(path))
+
+
+def default_name(bundle: str) -> str:
+    """NAME.html beside NAME.tar.zst."""
+    return SUFFIX.sub("", os.path.normpath(bundle)) + ".html"
+
+
+def about_file(bundle: str) -> dict[str, str]:
+    """Size and SHA-256 of a bundle; nothing of a folder."""
+    from diagbundle.bundle import hashing
+    from diagbundle.errors import UsageError
+
+    if os.path.isdir(bundle):
+        return {}
+    sha, size = hashing.sha256(), 0
+    try:
+        with open(bundle, "rb") as file:
+            while piece := file.read(_STEP):
+                sha.update(piece)
+                size += len(piece)
+    except OSError as error:
+        raise UsageError(f"the file cannot be read: {bundle}: {error.strerror}") from None
+    return {"size": f"{size:,} bytes", "SHA-256": sha.hexdigest()}
