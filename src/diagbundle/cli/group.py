@@ -22,6 +22,7 @@ COMMANDS = {
     "rules": "List what is judged, and test rules of your own",
     "changes": "Show what changed lately on the host a bundle comes from",
     "timeline": "Show the events of all logs of a bundle in one list, in UTC",
+    "report": "Write one page of HTML about a bundle: what is wrong, the host, its load, its logs over time",
     "list": "Show what is in a bundle",
     "cat": "Print one file out of a bundle",
     "verify": "Check that a bundle is whole and unchanged",
