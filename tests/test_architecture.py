@@ -26,13 +26,13 @@ MAY_IMPORT = {
     "config": GROUND,
     "sources": GROUND | {"host", "numbers"},
     "redact": GROUND | {"resources", "trust"},
-    "collect": GROUND | {"bundle", "host", "carried", "numbers", "resources", "sources", "trust"},
+    "collect": GROUND | {"bundle", "host", "carried", "numbers", "resources", "sources", "transport", "trust"},
     "analyse": GROUND | {"bundle", "resources"},
     "report": GROUND | {"bundle", "analyse", "resources"},
     "transport": GROUND | {"bundle", "resources", "trust"},  # what a bundle is put into on its way: encryption, signature, parts
     "view": GROUND | {"bundle", "analyse", "report", "resources"},
     "carried": {"bundle", "resources"},
-    "kit": GROUND | {"analyse", "bundle", "carried", "collect", "config", "trust"},  # who makes a kit checks for both wings
+    "kit": GROUND | {"analyse", "bundle", "carried", "collect", "config", "transport", "trust"},  # who makes a kit checks for both wings
     "testing": GROUND | {"bundle", "host", "saved", "collect", "analyse"},
 }
 """Which rooms each room may enter, besides itself. `cli` and `__main__`, the roof, may enter all."""
@@ -48,6 +48,7 @@ BULKHEADS = {
     ("analyse.engine", "_read"): "a parser that fails leaves its piece unparsed",
     ("analyse.engine", "_judge"): "a rule that fails is undecided",
     ("analyse.log.hearing", "_tell"): "a parser of logs that fails is named",
+    ("view.child", "_answer"): "a question of a page that fails costs that page",
     ("redact.stream", "_hide"): "what cannot be redacted does not leave",
     ("collect.rows", "said"): "an error that cannot say what it is",
     ("collect.packages", "_told"): "a package of a vendor that fails says why",

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from diagbundle.analyse.evidence.entry import Evidence
     from diagbundle.analyse.facts.about import About
     from diagbundle.analyse.history.timeline import Timeline, Told, Wanted
 
@@ -46,14 +49,9 @@ def command(bundle: str, since: str | None, until: str | None, limit: int | None
     BUNDLE is a bundle, a folder that one was unpacked into, or a report of sos.
     """
     from diagbundle.analyse.evidence.opened import open_evidence
-    from diagbundle.analyse.history.timeline import Timeline
     from diagbundle.cli.talk import say
 
-    timeline = Timeline(open_evidence(bundle))
-    timeline.since = _moment(since, timeline.about) if since else 0.0
-    timeline.until = _moment(until, timeline.about) if until else timeline.until
-    timeline.grep = str(choice["grep"] or "").lower()
-    timeline.wanted = _wanted(choice)
+    timeline = chosen(open_evidence(bundle), since, until, choice)
     write = _json if form == "json" else _text
     for number, told in enumerate(timeline.events()):
         if limit is not None and number >= limit:
@@ -63,7 +61,19 @@ def command(bundle: str, since: str | None, until: str | None, limit: int | None
     _say_rest(timeline)
 
 
-def _wanted(choice: dict[str, object]) -> Wanted:
+def chosen(evidence: Evidence, since: str | None, until: str | None, choice: Mapping[str, object]) -> Timeline:
+    """The events that are asked for. Raises `UsageError` for a time that is none."""
+    from diagbundle.analyse.history.timeline import Timeline
+
+    timeline = Timeline(evidence)
+    timeline.since = _moment(since, timeline.about) if since else 0.0
+    timeline.until = _moment(until, timeline.about) if until else timeline.until
+    timeline.grep = str(choice["grep"] or "").lower()
+    timeline.wanted = _wanted(choice)
+    return timeline
+
+
+def _wanted(choice: Mapping[str, object]) -> Wanted:
     from fnmatch import fnmatchcase
 
     facilities = [str(name).lower() for name in choice["facilities"]]  # type: ignore[attr-defined]

@@ -1,0 +1,1 @@
+"""The desk in a browser: a server on loopback that shows one bundle to one person."""
