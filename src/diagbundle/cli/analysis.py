@@ -18,6 +18,8 @@ from diagbundle.analyse.engine import Analysis
 from diagbundle.analyse.evidence.entry import Evidence
 from diagbundle.analyse.knowledge import LogRule, built_in, parse
 from diagbundle.analyse.log.found import Find
+from diagbundle.analyse.missing.kinds import Kinds
+from diagbundle.analyse.missing.kinds import known as known_kinds
 from diagbundle.analyse.registry import Registry, known, with_rules
 from diagbundle.analyse.verdict import Severity
 from diagbundle.errors import UsageError
@@ -43,6 +45,15 @@ def options(command: F) -> F:
         click.option("--format", "form", type=click.Choice(("text", "json")), default="text", help="For people or for programs."),
         click.option("--all", "everything", is_flag=True, help="Show notes with their lines, too."),
         click.option("--fail-on", type=click.Choice(levels), help="End with 5 if a verdict so severe, or worse, is found."),
+        claimed,
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def claimed(command: F) -> F:
+    """The flags that say what is held against the evidence, and by which further rules."""
+    for option in reversed((
         click.option("--claim", multiple=True, metavar="KEY=VALUE", help="Hold this against the evidence: kernel=4.6.2, selinux=disabled."),
         click.option("--ticket", multiple=True, metavar="FILE", type=click.Path(), help="The same for what a text says of the host."),
         click.option("--rules", multiple=True, metavar="PATH", type=click.Path(), help="Rules of your own: a TOML file, or a folder."),
@@ -58,21 +69,37 @@ def finder(words: Sequence[bytes]) -> Find:
 
 def log_rules(paths: Sequence[str] = ()) -> list[LogRule]:
     """The rules for logs: ours, the kit's, those of this machine, and those that are named. Raises `UsageError`."""
-    kit = carried.product()
-    of_kit = [rule for _, origin, data in (kit.contents("rules") if kit else ()) for rule in parse(data.decode(), origin)]
+    of_kit = [rule for text, origin in _texts_of_kit() for rule in parse(text, origin)]
     taken = {rule.code for rule in of_kit}  # the vendor's older file may lie on this machine
     of_machine = [rule for rule in _rules_in(OWN_RULES) if rule.code not in taken] if os.path.isdir(OWN_RULES) else []
     return [*built_in(), *of_kit, *of_machine, *(rule for path in paths for rule in _rules_in(path))]
 
 
+def kinds(paths: Sequence[str] = ()) -> Kinds:
+    """The kinds of problem: ours, and those that stand beside the same rules. Raises `UsageError`."""
+    of_machine = _texts_in(OWN_RULES) if os.path.isdir(OWN_RULES) else ()
+    return known_kinds([*of_machine, *_texts_of_kit(), *(text for path in paths for text in _texts_in(path))])
+
+
+def _texts_of_kit() -> Iterator[tuple[str, str]]:
+    kit = carried.product()
+    yield from ((data.decode(), origin) for _, origin, data in (kit.contents("rules") if kit else ()))
+
+
 def _rules_in(path: str) -> Iterator[LogRule]:
-    """The rules of a file, or of all files in a folder."""
+    for text, origin in _texts_in(path):
+        yield from parse(text, origin)
+
+
+def _texts_in(path: str) -> Iterator[tuple[str, str]]:
+    """What a file says, or each file in a folder, and its name."""
     is_folder = os.path.isdir(path)
     for file in sorted(os.path.join(path, name) for name in os.listdir(path) if name.endswith(".toml")) if is_folder else [path]:
-        yield from parse(_read(file), file)
+        yield read_text(file), file
 
 
-def _read(path: str) -> str:
+def read_text(path: str) -> str:
+    """What a file of the user's says. Raises `UsageError`."""
     try:
         with open(path, encoding="utf-8") as file:
             return file.read()
@@ -92,7 +119,7 @@ def diagnosed(evidence: Evidence, flags: Mapping[str, Any]) -> Diagnosis:
     """All that is said of what lies on the desk, the most important first. Raises `UsageError` for claims that are none."""
     claims = read(flags.get("claim", ()))
     for path in flags.get("ticket", ()):
-        claims += of_ticket(_read(path), os.path.basename(path))
+        claims += of_ticket(read_text(path), os.path.basename(path))
     return diagnose(evidence, registry(flags.get("rules", ())), finder, claims)
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import time
+from functools import cache
 from typing import TYPE_CHECKING
 
 import click
@@ -38,16 +39,16 @@ def command(ctx: click.Context, bundle: str, *, as_json: bool) -> None:
             report = opened.survey(watched(f"checking {opened.name}"))
             if report.broken and not as_json:
                 raise opened.broken(report)
-            sidecar = "" if report.broken else _sidecar(opened)
+            beside = "" if report.broken else sidecar(opened)
     except BundleError as error:
         if not as_json:
             raise
         _print_json({"file": bundle, "status": "damaged", "error": str(error), "hint": error.hint, "damaged": []})
         ctx.exit(DAMAGED)
     if as_json:
-        _print_json(_object(bundle, report, sidecar))
+        _print_json(_object(bundle, report, beside))
     else:
-        _print(opened.name, report, sidecar)
+        _print(opened.name, report, beside)
     ctx.exit(DAMAGED if report.broken else 0 if report.complete else PARTIAL)
 
 
@@ -101,7 +102,7 @@ def _print_json(answer: dict[str, object]) -> None:
     click.echo(json.dumps(answer))
 
 
-def _sidecar(bundle: Bundle) -> str:
+def sidecar(bundle: Bundle) -> str:
     """Name of the checksum file that lies beside the bundle and agrees with it, '' where there is none. Raises where it does not."""
     from diagbundle.bundle.escape import shown
     from diagbundle.bundle.format import PARTIAL_SUFFIX, SUFFIX
@@ -113,7 +114,7 @@ def _sidecar(bundle: Bundle) -> str:
         if not line:  # there is none, or whoever wrote it was killed before anything was in it
             continue
         match = re.match(rb"\\?([0-9a-f]{64}) [ *]", line)
-        if not match or match[1].decode() != _sha256(bundle):
+        if not match or match[1].decode() != sha256_of(bundle):
             raise IntegrityError(
                 f"{bundle.name} is damaged: it does not match the checksum in {shown(os.path.basename(path))}",
                 "it agrees with itself, so it may be another bundle than the one that this checksum was written for",
@@ -130,7 +131,9 @@ def _first_bytes(path: str) -> bytes | None:
         return None
 
 
-def _sha256(bundle: Bundle) -> str:
+@cache
+def sha256_of(bundle: Bundle) -> str:
+    """Of the file as it is; it is read once."""
     from diagbundle.bundle import hashing
 
     sha, at = hashing.sha256(), 0

@@ -16,23 +16,30 @@ from diagbundle.analyse.verdict import Origin, Verdict
 
 def as_json(name: str, diagnosis: Diagnosis) -> str:
     """The whole answer."""
+    return written(as_object(name, diagnosis))
+
+
+def written(answer: dict[str, Any]) -> str:
+    """An answer as text."""
+    return json.dumps(answer, indent=1, ensure_ascii=True)
+
+
+def as_object(name: str, diagnosis: Diagnosis) -> dict[str, Any]:
+    """The whole answer, for whoever adds to it."""
     analysis, about = diagnosis.analysis, diagnosis.analysis.about
-    return json.dumps(
-        {
-            "bundle": name,
-            "host": {
-                "name": about.name, "os": about.os, "kernel": about.kernel, "zone": about.zone,
-                "incomplete": about.incomplete or None,
-                "collected": moment(about.now), "booted": moment(about.booted), "seconds_between_readings": round(about.seconds, 3),
-            },
-            "verdicts": [_verdict(each) for each in analysis.verdicts],
-            "changes": [_change(each) for each in diagnosis.changed],
-            "claims": [_claim(each) for each in diagnosis.claims],
-            "missing": [_gap(each) for each in diagnosis.gaps], "fetch": diagnosis.fetch or None,
-            "unparsed": [{"path": path, "because": why} for path, why in analysis.unparsed.items()],
+    return {
+        "bundle": name,
+        "host": {
+            "name": about.name, "os": about.os, "kernel": about.kernel, "zone": about.zone,
+            "incomplete": about.incomplete or None,
+            "collected": moment(about.now), "booted": moment(about.booted), "seconds_between_readings": round(about.seconds, 3),
         },
-        indent=1, ensure_ascii=True,
-    )  # fmt: skip
+        "verdicts": [_verdict(each) for each in analysis.verdicts],
+        "changes": [_change(each) for each in diagnosis.changed],
+        "claims": [_claim(each) for each in diagnosis.claims],
+        "missing": [_gap(each) for each in diagnosis.gaps], "fetch": diagnosis.fetch or None,
+        "unparsed": [{"path": path, "because": why} for path, why in analysis.unparsed.items()],
+    }  # fmt: skip
 
 
 def moment(time: float) -> str | None:

@@ -94,7 +94,7 @@ class Terminal:
         yield self._paint(f"{label:<{_INDENT}}", str(finding.severity)) + self._paint(head, "title") + gap + verdict.code + "\n"
         for line in rest:
             yield self._paint(line, "title") + "\n"
-        for text in (_since(finding, self._now), finding.detail, *(f"after: {change}" for change in verdict.follows)):
+        for text in (since(finding, self._now), finding.detail, *(f"after: {change}" for change in verdict.follows)):
             yield from self._indented(shown(text, "\n"))
         yield from self._cited(finding.origins)
         advice = finding.advice if finding.advice.endswith(("?", ".")) else f"{finding.advice}."
@@ -108,7 +108,7 @@ class Terminal:
             yield " " * _INDENT + self._paint(shown(path), "path") + "\n"
             for origin in those:
                 mark = f"{origin.line:>7}  " if origin.line else " " * 9
-                lines = textwrap.wrap(shown(_readable(origin.text))[:_LONGEST_LINE], self.width - _INDENT - 9) or [
+                lines = textwrap.wrap(shown(readable(origin.text))[:_LONGEST_LINE], self.width - _INDENT - 9) or [
                     "(the whole)" if not origin.line else ""
                 ]
                 for number, line in enumerate(lines):
@@ -184,12 +184,12 @@ def _by_name(item: tuple[str, int]) -> str:
     return item[0].lower()
 
 
-def _readable(text: str) -> str:
+def readable(text: str) -> str:
     """A line of a table, which is JSON, as words."""
     return re.sub(r'[{}\[\]"]', "", text) if text.startswith("{") else text
 
 
-def _since(finding: Finding, now: float) -> str:
+def since(finding: Finding, now: float) -> str:
     """When it began; where the sentence says it already, only if it was so long ago that it wants its year."""
     told = finding.since and f"{datetime.fromtimestamp(finding.since, UTC):%b %d %H:%M}" in finding.title + finding.detail
     if not finding.since or (told and now - finding.since < _LONG_AGO):

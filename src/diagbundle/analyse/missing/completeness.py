@@ -62,7 +62,8 @@ def command(found: Iterable[Gap], analysis: Analysis, *, program: str = "diagbun
     only = "" if len(names) > len(EVERY) // 2 else "".join(f" --only {name}" for name in names)
     install = f"sudo {installer(analysis.about.os)} {' '.join(packages)} && " if packages else ""
     of_case = f" --case {case}" if _CASE.fullmatch(case) else ""
-    return f"{install}sudo {program if _CASE.fullmatch(program) else 'diagbundle'} collect{only}{of_case}"
+    who = program if _CASE.fullmatch(program.removeprefix("./")) else "diagbundle"
+    return f"{install}sudo {who} collect{only}{of_case}"
 
 
 # -- what the run as a whole left out
@@ -251,7 +252,11 @@ def of_entry(how: Circumstances, entry: Entry) -> Iterator[Gap]:
     """Why one answer is missing; nothing is said of what was had, and of what the host does not have."""
     where = (entry.collector,) if entry.collector in EVERY else gatherers(entry.path)
     name, head = entry.source or entry.path, how.evidence.head
-    if entry.outcome in (*_LOST, "skipped") and how.is_cut and ("run was ended" in entry.reason or (head.reason and head.reason in entry.reason)):
+    if (
+        entry.outcome in (*_LOST, "skipped")
+        and how.is_cut
+        and ("run was ended" in entry.reason or (head.reason and head.reason in entry.reason))
+    ):
         yield Gap(_cut(head.reason), _more(head.reason), (_origin(entry),), collectors=where)
     elif entry.outcome == "denied" and how.uid:
         yield Gap(f"{name} was denied", "run it as root", (_origin(entry),), collectors=where)
