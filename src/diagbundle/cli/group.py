@@ -19,7 +19,6 @@ COMMANDS = {
     "check": "Say what is wrong with this host, now; nothing stays on it",
     "analyze": "Say what is wrong with the host a bundle comes from, and how that is known",
     "ticket": "Write what support needs to know of a bundle, as Markdown to paste into a ticket",
-    "ticket": "Write what support needs to know of a bundle, as Markdown to paste into a ticket",
     "explain": "Explain a verdict: what it means, how it is reached, what to do",
     "rules": "List what is judged, and test rules of your own",
     "changes": "Show what changed lately on the host a bundle comes from",
