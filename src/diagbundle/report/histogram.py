@@ -30,10 +30,9 @@ class Histogram:
     before: float = 0.0
     """Lines before the first column."""
 
-    @property
-    def highest(self) -> float:
+    def top(self, only: Sequence[str] = STACK) -> float:
         """Lines of the highest column."""
-        return max((sum(column.values()) for column in self.columns), default=0.0)
+        return max((sum(column.get(each, 0.0) for each in only) for column in self.columns), default=0.0)
 
     def total(self, severity: str) -> float:
         """All lines of a severity."""
@@ -41,7 +40,7 @@ class Histogram:
 
     def paths(self, only: Sequence[str] = STACK) -> list[tuple[str, str]]:
         """Severity and outline of its part of all columns, in a box as wide as there are columns and `HEIGHT` high."""
-        top = max((sum(column.get(each, 0.0) for each in only) for column in self.columns), default=0.0) or 1.0
+        top = self.top(only) or 1.0
         floors = [0.0] * len(self.columns)
         found = []
         for severity in only:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from functools import cache
 from typing import Any
 
 from jinja2 import DictLoader, Environment, StrictUndefined, Undefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from diagbundle.bundle import hashing
 from diagbundle.bundle.escape import shown
@@ -31,13 +32,20 @@ def _environment() -> Environment:
     )
     digest = hashing.sha256(style.encode()).digest()
     made.globals |= {"style": Markup(style), "style_hash": f"sha256-{b64encode(digest).decode()}"}  # noqa: S704  # ours
-    made.filters["count"] = count
+    made.filters |= {"count": count, "prose": prose}
     return made
 
 
 def count(number: float) -> str:
     """A number with its thousands set off: `1,234`."""
     return f"{number:,}"
+
+
+def prose(text: str) -> Markup:
+    """A sentence of ours, in which what stands between two backticks is to be typed, or is a name."""
+    parts = re.split(r"`([^`]+)`", text)
+    marked = (Markup("<code>{}</code>").format(shown(part)) if odd % 2 else escape(shown(part)) for odd, part in enumerate(parts))
+    return Markup("").join(marked)
 
 
 def _visible(value: Any) -> Any:
