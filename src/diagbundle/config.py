@@ -48,6 +48,8 @@ class Config:
     """Time that lies at least between the two readings of counters."""
     max_size: str = "0"
     """Bytes that the bundle may have, `0` for no limit: `500M`, `2G`."""
+    encrypt_to: tuple[str, ...] = ()
+    """Public keys of age to which the bundle is encrypted, files of such, `vendor` for the one that a kit carries; `nobody`."""
     width: int = 0
     """Readers at once; 0: one a processor, at most 4."""
     redact: bool = True
@@ -111,7 +113,8 @@ def _from_file(path: str, *, required: bool) -> dict[str, Any]:
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     given = {key.removeprefix(PREFIX).lower(): value for key, value in environment.items() if key.startswith(PREFIX)}
-    given.pop("run", None)  # what we mark the processes with that we start
+    for ours in ("run", "identity"):  # what we mark the processes with that we start; the key file of `open`
+        given.pop(ours, None)
     return {key: _typed(key, _words(key, value), f"{PREFIX}{key.upper()}") for key, value in given.items()}
 
 

@@ -5,7 +5,8 @@ DiagbundleError                                              exit
 ├─ UsageError       wrong flag, key, name                       2
 ├─ BundleError      damaged or refused bundle                   4
 │  ├─ FormatError      not a bundle of a version we know
-│  └─ IntegrityError   it does not agree with itself
+│  ├─ IntegrityError   it does not agree with itself
+│  └─ WrongKeyError    encrypted to another key
 └─ SourceError      becomes an outcome, never an exit           -
    ├─ SourceAbsent  SourceDenied  SourceTimeout  SourceFailed  SourceSkipped
 """
@@ -51,6 +52,10 @@ class FormatError(BundleError):
 
 class IntegrityError(BundleError):
     """A bundle that does not agree with itself."""
+
+
+class WrongKeyError(BundleError):
+    """A bundle that none of the keys opens."""
 
 
 class SourceError(DiagbundleError):

@@ -7,7 +7,7 @@ import pytest
 from kit_parts import OFFER, PYTHON, TOML, sealed
 
 from diagbundle import carried
-from diagbundle.kit.key import LETTERS, PREFIX, expanded, polymod
+from diagbundle.transport.key import LETTERS, PUBLIC, expanded, polymod
 
 
 @pytest.fixture
@@ -61,8 +61,8 @@ def public_key():
     """A public key as age writes it, of bytes that were drawn now."""
     bits = f"{int.from_bytes(os.urandom(32)):0256b}0000"
     values = [int(bits[at : at + 5], 2) for at in range(0, 260, 5)]
-    rest = polymod([*expanded(PREFIX), *values, *[0] * 6]) ^ 1
-    return f"{PREFIX}1" + "".join(LETTERS[value] for value in [*values, *(rest >> 5 * (5 - at) & 31 for at in range(6))])
+    rest = polymod([*expanded(PUBLIC), *values, *[0] * 6]) ^ 1
+    return f"{PUBLIC}1" + "".join(LETTERS[value] for value in [*values, *(rest >> 5 * (5 - at) & 31 for at in range(6))])
 
 
 @pytest.fixture

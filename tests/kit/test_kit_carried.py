@@ -100,7 +100,7 @@ def test_the_plan_says_whose_settings_they_are(kit, capsys, monkeypatch, public_
     assert '  timeout = "3m"   as acme-support has it\n' in out
     assert '  collector_timeout = "5m"\n' in out
     assert kit.checksum in out
-    assert f"nothing is encrypted yet: {kit.key}" in out
+    assert f"`--encrypt-to vendor`: {kit.key}" in out
     monkeypatch.setenv("DIAGBUNDLE_TIMEOUT", "5m")
     assert '  timeout = "5m"\n' in said(capsys, "plan", "--only", "acme")[1]
     told = json.loads(said(capsys, "plan", "--only", "acme", "--json")[1])

@@ -6,7 +6,8 @@ import pytest
 from kit_parts import COLLECTOR, RULE
 
 from diagbundle.errors import UsageError
-from diagbundle.kit import description, key
+from diagbundle.kit import description
+from diagbundle.transport import key
 
 
 def refused(path):
@@ -106,6 +107,14 @@ def test_a_key_is_held_to_its_checksum(described, public_key):
     assert "age1 and 58" in refused(described(f'key = "{public_key[:-1]}"\n'))
     assert "age1 and 58" in refused(described('key = "ssh-ed25519"\n'))
     assert "it is the secret key" in refused(described(f'key = "AGE-SECRET-KEY-1{os.urandom(4).hex()}"\n'))
+
+
+def test_a_kit_encrypts_to_its_own_key_or_to_none(described, public_key):
+    ours = '[defaults]\nencrypt_to = ["vendor"]\n'
+    assert description.read(described(f'key = "{public_key}"\n{ours}')).defaults == {"encrypt_to": ["vendor"]}
+    assert "needs a key" in refused(described(ours))
+    for other in (public_key, "/root/keys", "nobody"):
+        assert "to its own key or to none" in refused(described(f'key = "{public_key}"\n[defaults]\nencrypt_to = ["{other}"]\n'))
 
 
 def test_it_must_be_a_file(tmp_path):

@@ -36,6 +36,7 @@ SUMS = f"{OWN}/SHA256SUMS"
 SUFFIX = ".tar.zst"
 PARTIAL_SUFFIX = ".partial.tar.zst"
 UNFINISHED_SUFFIX = ".part"
+ENCRYPTED_SUFFIX = ".age"
 STRUCK = "struck out before it left: review --remove"
 """Reason of a row whose member somebody took out of the bundle, who had to approve it."""
 

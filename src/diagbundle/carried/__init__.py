@@ -36,7 +36,7 @@ def product() -> Product | None:
 
 
 def public_key() -> str:
-    """The vendor's public key (`age1…`), or ''. Nothing is encrypted to it yet."""
+    """The vendor's public key (`age1…`), or ''."""
     this = product()
     return this.key if this else ""
 

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -13,10 +14,10 @@ import click
 
 from diagbundle import __version__, carried, config
 from diagbundle.bundle.escape import shown
-from diagbundle.bundle.format import PARTIAL_SUFFIX, SUFFIX
+from diagbundle.bundle.format import ENCRYPTED_SUFFIX, PARTIAL_SUFFIX, SUFFIX
 from diagbundle.bundle.pack import Member
-from diagbundle.cli import options
-from diagbundle.cli.collection import RATIONED_TIME, Collection
+from diagbundle.cli import encryption, options
+from diagbundle.cli.collection import RATIONED_TIME, Collection, Output
 from diagbundle.cli.redaction import Redaction, to_look_at, told
 from diagbundle.cli.screen import Screen, amount, is_terminal
 from diagbundle.cli.talk import give_up_output, say, vendor_says
@@ -39,6 +40,7 @@ EXIT_PARTIAL = 3
 @click.command
 @options.choice_options
 @options.redaction_options
+@options.encryption_option
 @click.option(
     "-o", "--output", metavar="PLACE", help="File or folder for the bundle; `-` writes it to standard output. Default: the current folder."
 )
@@ -60,28 +62,38 @@ def command(*, yes: bool, quiet: bool, as_json: bool, **flags: Any) -> int:
     screen = Screen(quiet=quiet)
     collection = Collection(flags, screen)
     settings, redaction = collection.settings, collection.redaction
-    place = _place(settings, collection.who | {"name": redaction.host_name(collection.who["name"])})
+    to = encryption.recipients(settings.encrypt_to)
+    place = _place(settings, collection.who | {"name": redaction.host_name(collection.who["name"])}, SUFFIX + ENCRYPTED_SUFFIX * bool(to))
     redaction.keep(place)
     if collection.rationed:
         screen.say(
             f"This host gives us {collection.share:.0%} of a processor: the run ends after {RATIONED_TIME}. `--timeout 30m` waits longer.\n"
         )
     if not quiet:  # it looks at the logs first, to tell their size
-        _statement(screen, settings, collection.collectors, collection.host, place, redaction)
+        _statement(screen, settings, collection.collectors, collection.host, place, redaction, to)
     if not yes and not quiet and is_terminal(0) and is_terminal(2) and not _agreed():
         say("Nothing was collected.")
         return 1
-    return collection.run(place, lambda: PipeOutput(os.dup(1)) if place == "-" else FileOutput(place), partial(_conclude, screen, as_json))
+    return collection.run(place, lambda: _output(place, to), partial(_conclude, screen, as_json, to))
 
 
-def _conclude(screen: Screen, as_json: bool, result: Result) -> int:  # noqa: FBT001  # bound, not called by hand
+def _output(place: str, to: list[str]) -> Output:
+    below = PipeOutput(os.dup(1)) if place == "-" else FileOutput(place)
+    if not to:
+        return below
+    from diagbundle.collect.encrypted import EncryptedOutput
+
+    return EncryptedOutput(below, to)
+
+
+def _conclude(screen: Screen, as_json: bool, to: list[str], result: Result) -> int:  # noqa: FBT001  # bound, not called by hand
     """What is said when it is sealed. Returns the exit code."""
-    _summary(screen, result)
-    _tell(result, as_json=as_json)
+    _summary(screen, result, to)
+    _tell(result, to, as_json=as_json)
     return 0 if result.complete else EXIT_PARTIAL
 
 
-def _place(settings: config.Config, who: dict[str, Any]) -> str:
+def _place(settings: config.Config, who: dict[str, Any], suffix: str) -> str:
     """The file to write, or `-`: decided and tried before anything is collected."""
     place = settings.output
     if place == "-":
@@ -90,16 +102,16 @@ def _place(settings: config.Config, who: dict[str, Any]) -> str:
         return place
     is_folder = ask_or_do(lambda: os.path.isdir(place), ANSWER_WITHIN) is not False
     if place and not is_folder and not place.endswith("/"):
-        if not place.endswith(SUFFIX) or place.endswith(PARTIAL_SUFFIX):
+        if not place.endswith(suffix) or place.endswith(PARTIAL_SUFFIX + suffix.removeprefix(SUFFIX)):
             missing = "" if os.path.isdir(os.path.dirname(os.path.abspath(place))) else "the folder does not exist, and "
             raise UsageError(
-                f"{missing}the name of a bundle ends in {SUFFIX}: {place}",
-                f"name an existing folder, or a file like {_stem(place)}{SUFFIX}",
+                f"{missing}the name of {'an encrypted' if suffix != SUFFIX else 'a'} bundle ends in {suffix}: {place}",
+                f"name an existing folder, or a file like {_stem(place)}{suffix}",
             )
         choose_folder((os.path.dirname(place) or ".",), FOLDERS[1:])
         return not_taken(os.path.abspath(place))
     folder = os.path.abspath(choose_folder((place,) if place else FOLDERS, FOLDERS[1:]))
-    return free_place(folder, bundle_name(who["name"], settings.case, time.time()))
+    return free_place(folder, bundle_name(who["name"], settings.case, time.time()), suffix)
 
 
 def _stem(place: str) -> str:
@@ -107,7 +119,7 @@ def _stem(place: str) -> str:
 
 
 def _statement(  # noqa: PLR0913, PLR0917  # all that is to be said
-    screen: Screen, settings: config.Config, collectors: list[Collector], host: Host, place: str, redaction: Redaction
+    screen: Screen, settings: config.Config, collectors: list[Collector], host: Host, place: str, redaction: Redaction, to: list[str]
 ) -> None:
     """What will be read, what never, where it goes: before anything is collected."""
     names = {collector.name for collector in collectors}
@@ -124,12 +136,12 @@ def _statement(  # noqa: PLR0913, PLR0917  # all that is to be said
         f"  probes   {probes or 'nothing over the network'}", *["           `--without reachability` leaves them out"] * bool(probes),
         "  never    private keys, password databases, credentials, memory of processes",
         *[f"  {word:<8} {line}" for word, line in redaction.statement()],
+        *encryption.statement(to),
         f"  writes   {shown(place)} {free}" if place != "-" else f"  writes   {free}",
         "  sends    nothing. The file stays here until you pass it on.", "",
         *([*vendor_says(kit.title, kit.before), ""] if kit and kit.before else ()),
     ]  # fmt: skip
-    for line in lines:
-        screen.say(line)
+    _lines(screen, lines)
     if os.geteuid() != 0:
         screen.say("You are not root: what only root may read will be missing, and named at the end.\n")
 
@@ -157,7 +169,7 @@ def _agreed() -> bool:
     return bool(answer) and answer.strip().lower() in ("", "y", "yes")
 
 
-def _summary(screen: Screen, result: Result) -> None:
+def _summary(screen: Screen, result: Result, to: list[str]) -> None:
     """What came out, what is missing and why."""
     sealed = result.sealed
     where = shown(sealed.path) if sealed.path != "-" else "written to standard output"
@@ -165,6 +177,7 @@ def _summary(screen: Screen, result: Result) -> None:
     screen.say("")
     screen.say(f"{word} in {result.seconds:.0f} s: {where}  {amount(sealed.size)}")
     screen.say(f"  sha256 {sealed.sha256}" + (f"  (not written beside it: {sealed.fault})" if sealed.fault else ""))
+    _lines(screen, encryption.summary(to))
     counts = result.outcomes
     absent, skipped = counts.get("absent", 0), counts.get("skipped", 0)
     screen.say(f"  {counts.get('collected', 0):,} items collected; {absent:,} do not exist here; {skipped:,} left out on purpose")
@@ -190,13 +203,16 @@ def _summary(screen: Screen, result: Result) -> None:
         screen.say(
             f"  {len(result.left_behind)} readers are stuck in the kernel and were left behind: {', '.join(map(str, result.left_behind))}"
         )
-    for line in to_look_at(result.suspects, LOSSES_SHOWN):
-        screen.say(line)
-    if sealed.path != "-":
+    _lines(screen, to_look_at(result.suspects, LOSSES_SHOWN))
+    if sealed.path != "-" and not to:
         screen.say(f"What is in it: `diagbundle list {os.path.basename(sealed.path)}`")
     if (kit := carried.product()) and kit.after:
-        for line in ("", *vendor_says(kit.title, kit.after)):
-            screen.say(line)
+        _lines(screen, ["", *vendor_says(kit.title, kit.after)])
+
+
+def _lines(screen: Screen, lines: Iterable[str]) -> None:
+    for line in lines:
+        screen.say(line)
 
 
 def _losses(screen: Screen, rows: list[Member], what: str) -> None:
@@ -210,14 +226,14 @@ def _losses(screen: Screen, rows: list[Member], what: str) -> None:
         screen.say(f"    and {len(rows) - LOSSES_SHOWN:,} more: diagbundle list --missing FILE")
 
 
-def _tell(result: Result, *, as_json: bool) -> None:
+def _tell(result: Result, to: list[str], *, as_json: bool) -> None:
     """Data to standard output: the path alone, or the outcome as JSON."""
     sealed = result.sealed
     if as_json:
         outcome = {
             "path": sealed.path, "size": sealed.size, "sha256": sealed.sha256, "complete": result.complete, "reason": result.reason or None,
             "outcomes": result.outcomes, "redacted": dict(result.hidden), "suspects": result.suspects,
-            "seconds": round(result.seconds, 3), "losses": result.losses,
+            "seconds": round(result.seconds, 3), "losses": result.losses, "encrypted_to": to,
         }  # fmt: skip
         _print(json.dumps(outcome, indent=1), to_stderr=sealed.path == "-")
     elif sealed.path != "-":

@@ -7,7 +7,7 @@ import resource
 import signal
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from diagbundle import carried, config
 from diagbundle.cli import options
@@ -21,6 +21,9 @@ from diagbundle.collect.output import FileOutput, PipeOutput
 from diagbundle.model import Stage
 from diagbundle.sources.command import MARK
 
+if TYPE_CHECKING:
+    from diagbundle.collect.encrypted import EncryptedOutput
+
 SIGNALS = {
     signal.SIGINT: "it was interrupted (Ctrl-C)",
     signal.SIGTERM: "it was told to end (SIGTERM)",
@@ -30,7 +33,7 @@ RATIONED, RATIONED_TIME = 0.2, "80s"
 """Processors below which a collection would eat up what its neighbours in the same control group live on, and what it may take then."""
 NICE = 5
 """Enough to stand behind whoever serves others; with more, questions stay unanswered on a host with 20 busy processes."""
-Output = FileOutput | PipeOutput
+Output: TypeAlias = "FileOutput | PipeOutput | EncryptedOutput"
 
 
 class Collection:
@@ -78,7 +81,7 @@ class Collection:
         try:
             result = Engine(request, output, self._screen, self.who).run()
         except BaseException:
-            if isinstance(output, FileOutput) and output.is_empty:
+            if output.is_empty:
                 output.discard()
             raise
         finally:

@@ -12,6 +12,8 @@ from diagbundle.cli.talk import say
 from diagbundle.errors import UsageError
 from diagbundle.resources import is_static
 
+USED = (", used where `--encrypt-to vendor` asks for it", ", to which it encrypts")
+
 
 @click.command
 @click.option("--product", required=True, metavar="FILE", help="What the kit is made of: a TOML file.")
@@ -36,6 +38,6 @@ def command(product: str, output: str | None, program: str | None) -> None:
     tables, rules = (sum(name.startswith(f"{folder}/") for name in kit.files) for folder in ("collectors", "rules"))
     say(f"{kit.name} {kit.version} for {kit.title}, for Linux on {make.machine(path)}, {os.path.getsize(path):,} bytes")
     say(f"  carries  collectors: {tables} in TOML, {len(kit.offers)} from packages; files of rules: {rules}")
-    say(f"  key      {kit.key or 'none'}" + ", which is stored; nothing is encrypted yet" * bool(kit.key))
+    say(f"  key      {kit.key or 'none'}" + USED["encrypt_to" in kit.defaults] * bool(kit.key))
     say(f"  sha256   {kit.checksum}  (of what it carries: each bundle names it)")
     click.echo(shown(path))

@@ -45,6 +45,14 @@ def redaction_options(function: F) -> F:
     return function
 
 
+def encryption_option(function: F) -> F:
+    """The option that says to whom a bundle is encrypted."""
+    return click.option(
+        "--encrypt-to", multiple=True, metavar="KEY",
+        help="Encrypt the bundle to this public key of age (age1...), to those in a file, or to that of `vendor`; `nobody`: do not.",
+    )(function)  # fmt: skip
+
+
 def load(flags: dict[str, Any]) -> config.Config:
     """The effective configuration of a command's flags."""
     path = flags.pop("config_file", None) or ""

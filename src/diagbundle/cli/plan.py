@@ -67,7 +67,7 @@ def _lines(planned: list[Planned], settings: config.Config, found: Registry) -> 
     lines += [f"Not taken: {shown(origin)}: {shown(reason)}" for origin, reason in (*found.refused, *found.passed_over)]
     if kit:
         lines += ["", f"This is {shown(carried.version())}. Checksum of what it carries: {kit.checksum}"]
-        lines += [f"Public key of its vendor, to which nothing is encrypted yet: {kit.key}"] * bool(kit.key)
+        lines += [f"Public key of its vendor, for `--encrypt-to vendor`: {kit.key}"] * bool(kit.key)
     return lines
 
 

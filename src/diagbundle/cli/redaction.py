@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from diagbundle import config
 from diagbundle.bundle.escape import shown
-from diagbundle.bundle.format import SUFFIX
+from diagbundle.bundle.format import ENCRYPTED_SUFFIX, SUFFIX
 from diagbundle.collect.identity import ask_or_do
 from diagbundle.collect.job import Raw
 from diagbundle.errors import SourceError, UsageError
@@ -113,7 +113,8 @@ class Redaction:
             return
         if place == "-":
             raise UsageError("with --pseudonyms and standard output a file for key and map must be named", "--names FILE")
-        self.place = f"{place.removesuffix(SUFFIX)}.names"  # it is the same file for a bundle that will be called partial
+        bare = place.removesuffix(ENCRYPTED_SUFFIX).removesuffix(SUFFIX)
+        self.place = f"{bare}.names"  # it is the same file for a bundle that will be called partial
         if os.path.lexists(self.place):
             raise UsageError(f"there is a file of this name already: {self.place}", f"--names {self.place} takes key and map from it")
 

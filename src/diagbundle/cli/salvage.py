@@ -21,8 +21,9 @@ TOLD = 10
 @click.option(
     "-o", "--output", default="", metavar="DIRECTORY", type=click.Path(), help="Write the whole files into this new or empty folder."
 )
+@click.option("-i", "--identity", metavar="KEYFILE", multiple=True, type=click.Path(), help="Your secret key, for an encrypted bundle.")
 @click.pass_context
-def command(ctx: click.Context, bundle: str, output: str) -> None:
+def command(ctx: click.Context, bundle: str, output: str, identity: tuple[str, ...]) -> None:
     """Look through the file BUNDLE, damaged or cut short, and name every file in it that is whole.
 
     This is for a bundle whose writing was interrupted (power, a full disk) or that was damaged on its way, and for one of
@@ -35,21 +36,25 @@ def command(ctx: click.Context, bundle: str, output: str) -> None:
     from diagbundle.bundle.part import part_of
     from diagbundle.bundle.salvage import salvage
     from diagbundle.bundle.unpack import unpack_damaged
+    from diagbundle.cli.encryption import laid_open
     from diagbundle.cli.verify import watched
 
-    if output:
-        done, found = unpack_damaged(bundle, output, progress=watched("salvaging"))
-        broken = done.broken
-        for reason in done.reasons[:TOLD]:
-            click.echo(f"diagbundle: {reason}", err=True)
-    else:
-        found, broken = salvage(bundle, Names(), watched("looking")), 0
+    with laid_open(bundle, identity) as (plain, fault):
+        if output:
+            done, found = unpack_damaged(plain, output, progress=watched("salvaging"))
+            broken = done.broken
+            for reason in done.reasons[:TOLD]:
+                click.echo(f"diagbundle: {reason}", err=True)
+        else:
+            found, broken = salvage(plain, Names(), watched("looking")), 0
     tell_losses(found)
+    if fault:
+        click.echo(f"{fault}; what stands behind that is not given out", err=True)
     if part := part_of(bundle):
         click.echo(f"this is {part}", err=True)
     if output:
         click.echo(shown(output))
-    ctx.exit(0 if found.whole and not broken else DAMAGED)
+    ctx.exit(0 if found.whole and not broken and not fault else DAMAGED)
 
 
 class Names:

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from diagbundle import __version__
 from diagbundle.bundle.format import OWN
@@ -27,6 +27,9 @@ from diagbundle.collect.sweep import sweep
 from diagbundle.errors import OutputError
 from diagbundle.host import Host
 from diagbundle.model import Collector, Outcome, Probe, Source, Stage, nothing
+
+if TYPE_CHECKING:
+    from diagbundle.collect.encrypted import EncryptedOutput  # imported where it is used: what encrypts starts slowly
 
 SAMPLE_SECONDS = 20.0
 """What one collector's samples may take."""
@@ -120,7 +123,7 @@ class Result:
 class Engine:
     """One collection into one output."""
 
-    def __init__(self, request: Request, output: FileOutput | PipeOutput, watcher: Watcher, who: dict[str, Any]) -> None:
+    def __init__(self, request: Request, output: FileOutput | PipeOutput | EncryptedOutput, watcher: Watcher, who: dict[str, Any]) -> None:
         self.request, self.output, self.watcher, self.who = request, output, watcher, who
         output.alive, output.hurried = request.alive, request.cancelled
         self.created = time.time()
@@ -235,8 +238,9 @@ class Engine:
 
     def _keep_room(self) -> None:
         """What is left on the disk for evidence, besides what sealing will need."""
-        self.writer.limit, self._limited_by = self.budget.most(self.writer.packed, self.output.kept)
-        scarce = self.writer.limit - self.writer.packed < SCARCE
+        most, self._limited_by = self.budget.most(self.writer.packed, self.output.kept)
+        self.writer.limit = self.output.content(most)
+        scarce = self.writer.limit - self.writer.packed < SCARCE or self.output.cut is None  # then nothing else makes room for the end
         self.output.keep(self.writer.closing_size() if scarce else 0)
 
     def _full(self, error: OSError) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from diagbundle.bundle import hashing
-from diagbundle.bundle.format import MAX_COMPONENT, PARTIAL_SUFFIX, SUFFIX, UNFINISHED_SUFFIX
+from diagbundle.bundle.format import ENCRYPTED_SUFFIX, MAX_COMPONENT, PARTIAL_SUFFIX, SUFFIX, UNFINISHED_SUFFIX
 from diagbundle.bundle.reader import Bundle
 from diagbundle.collect.budget import reserve, room
 from diagbundle.collect.identity import ask_or_do
@@ -51,7 +51,7 @@ def _safe(text: str) -> str:
 
 def prefix_of(path: str) -> str:
     """The top directory in a bundle of this path: its name, as far as a top directory may be called so."""
-    name = os.path.basename(path).removesuffix(SUFFIX)
+    name = os.path.basename(path).removesuffix(ENCRYPTED_SUFFIX).removesuffix(SUFFIX)
     return _UNSAFE.sub("-", name).strip("-.")[: MAX_COMPONENT - 24] or "bundle"
 
 
@@ -102,21 +102,31 @@ def not_taken(path: str) -> str:
     return path
 
 
-def free_place(folder: str, stem: str) -> str:
+def free_place(folder: str, stem: str, suffix: str = SUFFIX) -> str:
     """A bundle of this name in this folder, or of the same with a number: several may begin within one second."""
     stems = (stem, *(f"{stem}-{number}" for number in range(2, 100)))
-    paths = [os.path.join(folder, name) + SUFFIX for name in stems]
+    paths = [os.path.join(folder, name) + suffix for name in stems]
     return next((path for path in paths if not _taken(path) and not os.path.lexists(_unfinished(path))), paths[0])
 
 
 def _taken(path: str) -> str:
     """What stands where a bundle of this path, whole or partial, or its checksum would lie; or ''."""
-    finals = (path, path.removesuffix(SUFFIX) + PARTIAL_SUFFIX)
+    finals = (path, _partial(path))
     return next((taken for taken in (*finals, *(final + SIDECAR for final in finals)) if os.path.lexists(taken)), "")
 
 
 def _unfinished(path: str) -> str:
-    return path.removesuffix(SUFFIX) + UNFINISHED_SUFFIX
+    return _with(path, UNFINISHED_SUFFIX)
+
+
+def _partial(path: str) -> str:
+    return _with(path, PARTIAL_SUFFIX)
+
+
+def _with(path: str, suffix: str) -> str:
+    """The path of a bundle with another suffix; one that is encrypted says so at its end."""
+    bare = path.removesuffix(ENCRYPTED_SUFFIX)
+    return bare.removesuffix(SUFFIX) + suffix + ENCRYPTED_SUFFIX * (bare != path)
 
 
 def nameless_file(folder: str) -> int:
@@ -146,6 +156,10 @@ class _Output:
         """Called while much is written or read."""
         self.hurried: Callable[[], str] = lambda: ""
         """Why it has to end soon, or ''."""
+
+    def content(self, size: float) -> float:
+        """Bytes of a bundle that fit into so many of the output."""
+        return size
 
 
 class FileOutput(_Output):
@@ -204,6 +218,14 @@ class FileOutput(_Output):
         """Bytes behind the end that are ours already."""
         return max(0, int(self._allocated - self._end)) if math.isfinite(self._allocated) else 0
 
+    def reserve(self, size: int) -> None:
+        """Room for so many more bytes, besides what is kept. Raises OSError where there is none, and has written nothing."""
+        until = self._end + size + self._kept
+        self._allocate(until)
+        if math.isinf(self._allocated) and (start := os.fstat(self._file).st_size) < until:  # what has been written once has room
+            for at in range(start, until, _READ):
+                os.pwrite(self._file, bytes(min(_READ, until - at)), at)
+
     def _allocate(self, until: int) -> None:
         """Room up to this byte. Raises OSError where there is none."""
         if until <= self._allocated:
@@ -233,7 +255,7 @@ class FileOutput(_Output):
             os.ftruncate(self._file, size := self._end)
             os.fsync(self._file)
             read_back = check and self._read_back(sha256)
-            final = self.path if complete else self.path.removesuffix(SUFFIX) + PARTIAL_SUFFIX
+            final = self.path if complete else _partial(self.path)
             _rename(self.part, final)
             os.close(self._file)
         except OSError as error:
@@ -260,18 +282,23 @@ class FileOutput(_Output):
             self.alive()
             if self.hurried() and time.monotonic() - started > _PATIENCE:
                 return False
-        fault = "its checksum differs" if digest.hexdigest() != sha256 else ""
-        try:
-            with Bundle.open(self.part) as bundle:
-                bundle.head  # noqa: B018  # reading it is the check
-        except BundleError as error:
-            fault = str(error)
+        fault = "its checksum differs" if digest.hexdigest() != sha256 else self._unreadable()
         if fault:
             raise OutputError(
                 f"the bundle was written, but reads differently: {self.part}: {fault}",
                 "the disk may be failing: write to another one with --output",
             )
         return True
+
+    def _unreadable(self) -> str:
+        """Why the desk cannot open it, or ''. What is encrypted cannot be opened here."""
+        if self.path.endswith(ENCRYPTED_SUFFIX):
+            return ""
+        try:
+            with Bundle.open(self.part):
+                return ""  # its head was read
+        except BundleError as error:
+            return str(error)
 
     def _sidecar(self, final: str, sha256: str) -> str:
         """The checksum in a file of its own. Returns why not, or '': without it the bundle is as good."""
@@ -333,6 +360,9 @@ class PipeOutput(_Output):
 
     def keep(self, _size: int) -> None:
         """A pipe has no room that could be kept."""
+
+    def reserve(self, _size: int) -> None:
+        """Nor reserved."""
 
     def seal(self, sha256: str, *, complete: bool, check: bool = True) -> Sealed:  # noqa: ARG002  # the same call as a file's
         """Nothing is left to do."""

@@ -19,8 +19,9 @@ from diagbundle.bundle.escape import shown
 from diagbundle.collect import declared, registry
 from diagbundle.collect.declared import Check, Reader
 from diagbundle.errors import UsageError
-from diagbundle.kit import key, wheel
+from diagbundle.kit import wheel
 from diagbundle.kit.wheel import Wheel
+from diagbundle.transport import key
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+~_-]{0,31}")
@@ -68,6 +69,8 @@ def read(path: str) -> Description:
         table["name"], table["title"], table["version"], table.get("key", ""), texts.table.get("before", ""), texts.table.get("after", ""),
         _defaults(table.get("defaults", {}), path), found=registry.built_in(),
     )  # fmt: skip
+    if made.defaults.get("encrypt_to") and not made.key:
+        raise UsageError(f"a kit that encrypts needs a key: {path}", "your public key of age, under `key`")
     folder = os.path.dirname(os.path.abspath(path))
     _collectors(made, [os.path.join(folder, name) for name in table.get("collectors", ())])
     _rules(made, [os.path.join(folder, name) for name in table.get("rules", ())])
@@ -82,6 +85,10 @@ def _defaults(table: Mapping[str, Any], path: str) -> dict[str, Any]:
         if name in ELSEWHERE:
             raise UsageError(f"a kit cannot have this setting: {origin}: {name}", ELSEWHERE[name])
     config.sound(config.typed(table, origin))
+    if not set(table.get("encrypt_to", ())) <= {"vendor"}:
+        raise UsageError(
+            f"a kit encrypts to its own key or to none: {origin}: encrypt_to", 'encrypt_to = ["vendor"], and the key under `key`'
+        )
     return dict(table)
 
 

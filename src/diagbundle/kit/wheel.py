@@ -19,9 +19,9 @@ from diagbundle.errors import UsageError
 
 LARGEST, MOST = 16 << 20, 2000
 """Bytes and files that all of a wheel may have: a kit is to stay a file that one mails."""
-INSIDE = {"asn1crypto", "click", "diagbundle", "distro", "dns", "psutil", "rich", "zstandard"}
+INSIDE = {"asn1crypto", "click", "diagbundle", "distro", "dns", "jinja2", "markupsafe", "psutil", "rich", "zstandard"}
 """Packages that the static file has in it."""
-DISTRIBUTIONS = {"asn1crypto", "click", "diagbundle", "distro", "dnspython", "psutil", "rich", "zstandard"}
+DISTRIBUTIONS = {"asn1crypto", "click", "diagbundle", "distro", "dnspython", "jinja2", "markupsafe", "psutil", "rich", "zstandard"}
 """What these are called where one installs them."""
 ABSENT = {
     "_aix_support", "_android_support", "_apple_support", "_asyncio", "_ctypes", "_curses", "_curses_panel", "_dbm", "_gdbm", "_hashlib",

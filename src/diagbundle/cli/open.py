@@ -1,0 +1,84 @@
+"""`diagbundle open`: what arrived becomes a bundle that the other commands read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import click
+
+
+@click.command
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "-i",
+    "--identity",
+    metavar="KEYFILE",
+    multiple=True,
+    type=click.Path(),
+    help="File of your secret key. Default: $DIAGBUNDLE_IDENTITY, or ~/.config/diagbundle/identity.",
+)
+@click.option("-o", "--output", default="", metavar="PLACE", type=click.Path(), help="File or folder for the bundle. Default: beside FILE.")
+def command(files: tuple[str, ...], identity: tuple[str, ...], output: str) -> None:
+    """Make a bundle out of FILE, which was encrypted for you, so that the other commands can read it.
+
+    The key is a file as `age-keygen` writes it, or an SSH key, if the file was encrypted to that (`age -R key.pub`).
+    The bundle has its name only when all of it has been opened and is as it was sent. FILE stays as it is.
+
+    \b
+    Exit status: 0 the bundle is there; 2 there is no such key; 4 it is for another key, was cut short or altered, or holds no bundle.
+    """  # fmt: skip
+    from diagbundle.bundle.escape import shown
+    from diagbundle.errors import UsageError
+
+    if len(files) > 1 and output and not os.path.isdir(output):
+        raise UsageError(f"several files do not go into one: {shown(output)}", "name a folder that is there with --output")
+    for path in files:
+        click.echo(shown(opened(path, identity, output)))
+
+
+def opened(path: str, identity: Sequence[str], output: str) -> str:
+    """The path of the plain bundle; the file itself, where that is one already."""
+    from diagbundle.bundle.frames import is_encrypted, open_file
+    from diagbundle.bundle.reader import Bundle
+
+    fd = open_file(path)
+    try:
+        if not is_encrypted(os.pread(fd, 64, 0)):
+            with Bundle.open(path):  # which says what it is instead
+                return path
+        place = _place(path, output)
+        _open(fd, path, place, identity)
+    finally:
+        os.close(fd)
+    return place
+
+
+def _place(path: str, output: str) -> str:
+    """Where the bundle goes: beside the file, under its name without `.age`."""
+    from diagbundle.bundle.format import ENCRYPTED_SUFFIX, SUFFIX
+
+    name = os.path.basename(path)
+    name = name.removesuffix(ENCRYPTED_SUFFIX) if name.endswith(SUFFIX + ENCRYPTED_SUFFIX) else name + SUFFIX
+    if output and not os.path.isdir(output) and not output.endswith("/"):
+        return output
+    return os.path.join(output or os.path.dirname(path), name)
+
+
+def _open(fd: int, path: str, place: str, identity: Sequence[str]) -> None:
+    """Decrypt into a file that gets its name when it is whole and a bundle."""
+    from diagbundle.bundle.reader import Bundle
+    from diagbundle.cli import encryption
+    from diagbundle.errors import FormatError
+    from diagbundle.transport.files import NewFile, refuse_taken
+
+    refuse_taken(place)
+    keys = encryption.keys(identity)
+    with NewFile(place) as new:
+        encryption.decrypt(fd, path, keys, new.write)
+        try:
+            Bundle(new.fd, place)
+        except FormatError as error:
+            hint = "`age --decrypt -i KEYFILE FILE` gives it as it is"
+            raise FormatError(f"what is encrypted there is no bundle: {error}", hint) from None
+        new.keep()
