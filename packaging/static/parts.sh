@@ -23,7 +23,7 @@ repaired() {  # NAME PACKAGE: what Debian's security team repaired since
 unpacked() {  # the sources as they came, repaired
     [ -e "$work/src/ready" ] && return
     rm -rf "$work/src"; mkdir -p "$work/src"
-    for archive in "$CACHE"/sources/*.orig.tar.* "$CACHE"/sources/{zstandard,psutil,awscrt}-*.tar.gz; do
+    for archive in "$CACHE"/sources/*.orig.tar.* "$CACHE"/sources/{zstandard,psutil,awscrt,markupsafe}-*.tar.gz; do
         case $archive in *.asc) ;; *) tar -xf "$archive" -C "$work/src" --no-same-owner ;; esac
     done
     (repaired Python python3.13); (repaired xz xz-utils)
@@ -66,8 +66,8 @@ step_python() {  # CPython, every module of it inside; without what a collector 
     printf 'include Makefile\nlibraries:\n\t@echo $(LIBS) $(MODLIBS) $(SYSLIBS)\n' >libraries.mk
 }
 
-step_parts() {  # the C of zstandard and psutil, and of AWS-LC the SHA-256 that uses the processor's own instructions
-    local python=("$work"/src/Python-*) s
+step_parts() {  # the C of zstandard and psutil; of AWS-LC SHA-256 and ChaCha20-Poly1305, by the processor's own instructions, and X25519, in plain C
+    local python=("$work"/src/Python-*) s more
     mkdir -p "$work/$arch/parts"; cd "$work/$arch/parts"; rm -f ./*.o
     local f="$(flags) -I${python[0]}/Include -I$work/$arch/python"
     s=$(echo "$work"/src/zstandard-*)
@@ -77,8 +77,12 @@ step_parts() {  # the C of zstandard and psutil, and of AWS-LC the SHA-256 that 
         $CC $f -DPSUTIL_POSIX=1 -DPSUTIL_LINUX=1 -DPSUTIL_SIZEOF_PID_T=4 -DPSUTIL_VERSION=722 -I"$s/psutil" -c "$c" -o "psutil-$(basename "$(dirname "$c")")-$(basename "$c" .c).o"
     done
     s=$(echo "$work"/src/awscrt-*/crt/aws-lc)
-    $CC $(flags) -I"$s/include" -c "$s/generated-src/linux-$arch/crypto/fipsmodule"/sha256-*.S -o aws-lc-sha256-assembly.o
-    for c in "$s"/crypto/fipsmodule/{sha/sha256,cpucap/cpucap,cpucap/cpu_intel,cpucap/cpu_aarch64,cpucap/cpu_aarch64_linux}.c; do  # the headers that its bcm.c has before them
-        $CC $(flags) -I"$s/include" -include stdbool.h -include "$s/crypto/fipsmodule/service_indicator/internal.h" -c "$c" -o "aws-lc-$(basename "$c" .c).o"
+    for c in "$s/generated-src/linux-$arch/crypto"/{fipsmodule/sha256,chacha/chacha,cipher_extra/chacha20_poly1305}[-_]*.S; do
+        $CC $(flags) -I"$s/include" -c "$c" -o "aws-lc-$(basename "$c" .S)-assembly.o"
+    done
+    for c in "$s"/crypto/fipsmodule/{sha/sha256,cpucap/cpucap,cpucap/cpu_intel,cpucap/cpu_aarch64,cpucap/cpu_aarch64_linux,cipher/aead,curve25519/curve25519,curve25519/curve25519_nohw}.c \
+        "$s"/crypto/{chacha/chacha,poly1305/poly1305,poly1305/poly1305_vec,cipher_extra/e_chacha20poly1305,err/err,mem,thread_pthread}.c; do
+        case $c in *curve25519*) more=-DOPENSSL_NO_ASM ;; *) more= ;; esac  # needed once a bundle: plain C does
+        $CC $(flags) $more -I"$s/include" -include stdbool.h -include "$s/crypto/fipsmodule/service_indicator/internal.h" -c "$c" -o "aws-lc-$(basename "$c" .c).o"  # the headers that its bcm.c has before them
     done
 }
