@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from diagbundle.analyse.evidence.bundle import BundleEvidence
 from diagbundle.bundle.lines import Lines, data_end, parts_of
 from diagbundle.bundle.manifest import Row
 from diagbundle.bundle.reader import Bundle
@@ -104,11 +105,15 @@ def missing(bundle: Bundle, tell: Tell, outcome: str, skip: int) -> None:
 def _row(bundle: Bundle, path: str) -> Row:
     """The row of a member: names are looked up in the manifest, and nowhere else. Raises `UsageError`."""
     row = bundle.find(path)
-    if row is not None and isinstance(row.get("link"), str) and "header" not in row:
-        row = bundle.find(row["link"])
-    if row is None or "header" not in row:
+    if row is not None and "header" in row:
+        return row
+    entry = next((each for each in BundleEvidence(bundle).entries if each.path == path), None)  # what verdicts cite, lie there or not
+    if entry is None:
         raise UsageError(f"there is no such file in the bundle: {path}")
-    return row
+    row = bundle.find(entry.key)
+    if row is not None and "header" in row:
+        return row
+    raise UsageError(f"this answer was empty: {path}" if entry.there else f"this was not had ({entry.outcome}): {path}", entry.reason)
 
 
 def lines(bundle: Bundle, tell: Tell, path: str, place: tuple[str, int], feeds: Sequence[list[int]]) -> None:

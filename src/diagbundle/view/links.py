@@ -44,7 +44,7 @@ class Asked:
 
     def text(self, name: str) -> str:
         """A text, '' where there is none."""
-        return self._values.get(name, "")[:MOST].strip("\0\n\r")
+        return self._values.get(name, "")[:MOST]
 
     def number(self, name: str, otherwise: int = 0) -> int:
         """A whole number from 0 on."""

@@ -51,12 +51,13 @@ class Pages:
         self, template: str, active: str, job: Job | None = None, *, wait: bool = False, status: int = 200, **context: Any
     ) -> Response:
         """A page; while `wait`, the browser asks for it again."""
-        head = self._desk.bundle.head
-        host = head["host"] if isinstance(head.get("host"), dict) else {}
+        head = Known(self._desk.bundle.head)
+        about = Known(head["host"] if isinstance(head["host"], dict) else {})
         context |= {"active": active, "job": job, "again": AGAIN if wait else 0, "go": go, "moment": moment, "around": around, "size": size}
         row = Known((job.notes["row"] if job else None) or {})
-        who = host.get("name") or "a host without a name"
-        return HTMLResponse(render(f"view_{template}.html", bundle=self._desk.bundle.name, host=who, row=row, **context), status)
+        host = about["name"] or "a host without a name"
+        named = {"bundle": self._desk.bundle.name, "host": host, "head": head, "about": about, "row": row}
+        return HTMLResponse(render(f"view_{template}.html", **named, **context), status)
 
     # -- what is wrong
 
@@ -64,7 +65,7 @@ class Pages:
         """Verdicts first."""
         job = self._desk.judging()
         await job.wait(0.1)
-        return self._page("overview", "overview", job, wait=job.running, told=self._desk.judgement, head=Known(self._desk.bundle.head))
+        return self._page("overview", "overview", job, wait=job.running, told=self._desk.judgement)
 
     async def changes(self, request: Request) -> Response:
         """What changed lately."""
