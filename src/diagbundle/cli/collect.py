@@ -20,6 +20,7 @@ from diagbundle.cli import encryption, options
 from diagbundle.cli.collection import RATIONED_TIME, Collection, Output
 from diagbundle.cli.redaction import Redaction, to_look_at, told
 from diagbundle.cli.screen import Screen, amount, is_terminal
+from diagbundle.cli.sealing import Delivery, Sealing, sealing_options
 from diagbundle.cli.talk import give_up_output, say, vendor_says
 from diagbundle.collect.budget import room
 from diagbundle.collect.engine import Result
@@ -41,6 +42,7 @@ EXIT_PARTIAL = 3
 @options.choice_options
 @options.redaction_options
 @options.encryption_option
+@sealing_options
 @click.option(
     "-o", "--output", metavar="PLACE", help="File or folder for the bundle; `-` writes it to standard output. Default: the current folder."
 )
@@ -64,17 +66,20 @@ def command(*, yes: bool, quiet: bool, as_json: bool, **flags: Any) -> int:
     settings, redaction = collection.settings, collection.redaction
     to = encryption.recipients(settings.encrypt_to)
     place = _place(settings, collection.who | {"name": redaction.host_name(collection.who["name"])}, SUFFIX + ENCRYPTED_SUFFIX * bool(to))
+    sealing = Sealing(settings.sign, settings.max_part, place)
     redaction.keep(place)
     if collection.rationed:
         screen.say(
             f"This host gives us {collection.share:.0%} of a processor: the run ends after {RATIONED_TIME}. `--timeout 30m` waits longer.\n"
         )
     if not quiet:  # it looks at the logs first, to tell their size
-        _statement(screen, settings, collection.collectors, collection.host, place, redaction, to)
+        _statement(
+            screen, settings, collection.collectors, collection.host, place, redaction, [*encryption.statement(to), *sealing.statement()]
+        )
     if not yes and not quiet and is_terminal(0) and is_terminal(2) and not _agreed():
         say("Nothing was collected.")
         return 1
-    return collection.run(place, lambda: _output(place, to), partial(_conclude, screen, as_json, to))
+    return collection.run(place, lambda: _output(place, to), partial(_conclude, collection, sealing, as_json, to))
 
 
 def _output(place: str, to: list[str]) -> Output:
@@ -86,11 +91,12 @@ def _output(place: str, to: list[str]) -> Output:
     return EncryptedOutput(below, to)
 
 
-def _conclude(screen: Screen, as_json: bool, to: list[str], result: Result) -> int:  # noqa: FBT001  # bound, not called by hand
-    """What is said when it is sealed. Returns the exit code."""
-    _summary(screen, result, to)
-    _tell(result, to, as_json=as_json)
-    return 0 if result.complete else EXIT_PARTIAL
+def _conclude(collection: Collection, sealing: Sealing, as_json: bool, to: list[str], result: Result) -> int:  # noqa: FBT001  # bound
+    """It is sealed: signed and cut where that was asked, and told. Returns the exit code."""
+    delivery = sealing.deliver(result.sealed.path, collection.alive)
+    _summary(collection.screen, result, to, delivery)
+    _tell(result, to, delivery, as_json=as_json)
+    return 0 if result.complete and not delivery.faults else EXIT_PARTIAL
 
 
 def _place(settings: config.Config, who: dict[str, Any], suffix: str) -> str:
@@ -119,7 +125,7 @@ def _stem(place: str) -> str:
 
 
 def _statement(  # noqa: PLR0913, PLR0917  # all that is to be said
-    screen: Screen, settings: config.Config, collectors: list[Collector], host: Host, place: str, redaction: Redaction, to: list[str]
+    screen: Screen, settings: config.Config, collectors: list[Collector], host: Host, place: str, redaction: Redaction, sealing: list[str]
 ) -> None:
     """What will be read, what never, where it goes: before anything is collected."""
     names = {collector.name for collector in collectors}
@@ -136,7 +142,7 @@ def _statement(  # noqa: PLR0913, PLR0917  # all that is to be said
         f"  probes   {probes or 'nothing over the network'}", *["           `--without reachability` leaves them out"] * bool(probes),
         "  never    private keys, password databases, credentials, memory of processes",
         *[f"  {word:<8} {line}" for word, line in redaction.statement()],
-        *encryption.statement(to),
+        *sealing,
         f"  writes   {shown(place)} {free}" if place != "-" else f"  writes   {free}",
         "  sends    nothing. The file stays here until you pass it on.", "",
         *([*vendor_says(kit.title, kit.before), ""] if kit and kit.before else ()),
@@ -169,15 +175,15 @@ def _agreed() -> bool:
     return bool(answer) and answer.strip().lower() in ("", "y", "yes")
 
 
-def _summary(screen: Screen, result: Result, to: list[str]) -> None:
+def _summary(screen: Screen, result: Result, to: list[str], delivery: Delivery) -> None:
     """What came out, what is missing and why."""
     sealed = result.sealed
-    where = shown(sealed.path) if sealed.path != "-" else "written to standard output"
+    where = delivery.name if sealed.path != "-" else "written to standard output"
     word = "Done" if result.complete else "Ended, partial,"
     screen.say("")
     screen.say(f"{word} in {result.seconds:.0f} s: {where}  {amount(sealed.size)}")
     screen.say(f"  sha256 {sealed.sha256}" + (f"  (not written beside it: {sealed.fault})" if sealed.fault else ""))
-    _lines(screen, encryption.summary(to))
+    _lines(screen, [*encryption.summary(to), *delivery.lines])
     counts = result.outcomes
     absent, skipped = counts.get("absent", 0), counts.get("skipped", 0)
     screen.say(f"  {counts.get('collected', 0):,} items collected; {absent:,} do not exist here; {skipped:,} left out on purpose")
@@ -204,8 +210,8 @@ def _summary(screen: Screen, result: Result, to: list[str]) -> None:
             f"  {len(result.left_behind)} readers are stuck in the kernel and were left behind: {', '.join(map(str, result.left_behind))}"
         )
     _lines(screen, to_look_at(result.suspects, LOSSES_SHOWN))
-    if sealed.path != "-" and not to:
-        screen.say(f"What is in it: `diagbundle list {os.path.basename(sealed.path)}`")
+    if sealed.path != "-" and not to and len(delivery.paths) == 1:
+        screen.say(f"Before it leaves: `diagbundle review {os.path.basename(sealed.path)}` shows what is in it, to be approved")
     if (kit := carried.product()) and kit.after:
         _lines(screen, ["", *vendor_says(kit.title, kit.after)])
 
@@ -226,18 +232,19 @@ def _losses(screen: Screen, rows: list[Member], what: str) -> None:
         screen.say(f"    and {len(rows) - LOSSES_SHOWN:,} more: diagbundle list --missing FILE")
 
 
-def _tell(result: Result, to: list[str], *, as_json: bool) -> None:
-    """Data to standard output: the path alone, or the outcome as JSON."""
+def _tell(result: Result, to: list[str], delivery: Delivery, *, as_json: bool) -> None:
+    """Data to standard output: the path alone, or those of the parts, or the outcome as JSON."""
     sealed = result.sealed
     if as_json:
         outcome = {
             "path": sealed.path, "size": sealed.size, "sha256": sealed.sha256, "complete": result.complete, "reason": result.reason or None,
             "outcomes": result.outcomes, "redacted": dict(result.hidden), "suspects": result.suspects,
             "seconds": round(result.seconds, 3), "losses": result.losses, "encrypted_to": to,
+            "parts": delivery.paths if len(delivery.paths) > 1 else [], "signer": delivery.signer or None, "not_done": delivery.faults,
         }  # fmt: skip
         _print(json.dumps(outcome, indent=1), to_stderr=sealed.path == "-")
     elif sealed.path != "-":
-        _print(sealed.path)
+        _print("\n".join(delivery.paths))
 
 
 def _print(text: str, *, to_stderr: bool = False) -> None:

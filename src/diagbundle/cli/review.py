@@ -235,7 +235,7 @@ def _say_struck(struck: Struck, place: str, digest: str) -> None:
     from diagbundle.cli.talk import say
     from diagbundle.report.paper import ELSEWHERE
 
-    say(f"{struck.members:,} item{'s' * (struck.members != 1)} struck out, {amount(struck.bytes)}: gone from every byte of the new file")
+    say(f"{struck.members:,} item{'s' * (struck.members != 1)} struck out, {amount(struck.bytes)}, with every copy that the bundle held:")
     others = [(path, why) for path, why in struck.told if why != NAMED]
     for path, why in [(path, "") for path, why in struck.told if why == NAMED][:TOLD] + others[:TOLD]:
         say(f"  {shown(path)}" + (f"  ({why})" if why else ""))

@@ -27,7 +27,7 @@ SAMPLES = 3
 """Lines that are shown of a category."""
 MAX_SUSPECTS = 1000
 """Lines to look at that are kept; further ones are counted."""
-MAX_VENDORS = 50
+MAX_VENDORS = 20
 """Collectors that are not ours and get a category each; only a forger has more."""
 MAX_REASONS, _REASONS = 10_000, 40
 """Reasons that are told apart while rows pass, and that are kept."""

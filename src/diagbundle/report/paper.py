@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -97,6 +97,13 @@ class Paper:
     def kinds_of(self, most: int | None = None) -> list[tuple[int, str]]:
         """How often which kind of secret was hidden, in words."""
         return [(count, f"{self.kinds.get(kind) or kind.replace('_', ' ')}") for kind, count in self.leaving.hidden[:most]]
+
+    def rows(self, amount: Callable[[float], str]) -> list[tuple[str, ...]]:
+        """The kinds of things, how many of each, how large, and how much was hidden in them; then all of them together."""
+        told = self.leaving
+        hidden = sum(count for _, count in told.hidden)
+        kinds = [(each.title, f"{each.items:,}", amount(each.size), f"{each.hidden:,}") for each in told.groups]
+        return [*kinds, ("all together", f"{told.items:,}", amount(told.size), f"{hidden:,}")]
 
     def left_out(self, most: int) -> list[tuple[int, str, list[tuple[str, int]]]]:
         """What was asked for and does not leave: how many, how it ended, and the reasons."""
