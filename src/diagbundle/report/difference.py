@@ -43,7 +43,8 @@ class Text:
         different = [section for section in found.sections if section.differences]
         counts = ", ".join(f"{section.name} {section.count:,}" for section in different)
         yield "\n"
-        yield from self._wrapped(f"different: {counts or 'nothing'}", "  ")
+        nothing = "nothing" if any(section.same for section in found.sections) else "not known: there is nothing that both of them tell"
+        yield from self._wrapped(f"different: {counts or nothing}", "  ")
         same = [f"{section.name} ({section.same:,})" for section in found.sections if not section.differences and section.same]
         yield from self._wrapped(f"the same:  {', '.join(same)}", "  ") if same else ()
         for section in different:

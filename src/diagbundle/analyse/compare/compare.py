@@ -10,10 +10,10 @@ from diagbundle.analyse.compare.identity import Mask, identity, taken
 from diagbundle.analyse.compare.items import Matching
 from diagbundle.analyse.compare.judged import verdicts
 from diagbundle.analyse.compare.kinds import KINDS, Kind
-from diagbundle.analyse.compare.lists import LEAVES, LISTINGS, TEXTS, Leaves, Listing, Texts
+from diagbundle.analyse.compare.lists import LEAVES, LISTINGS, TEXTS, Leaves, Listing
 from diagbundle.analyse.compare.side import Side
-from diagbundle.analyse.compare.sources import Told, is_known, merged, of_facts, of_leaves, of_listing, why
-from diagbundle.analyse.compare.texts import different
+from diagbundle.analyse.compare.sources import Told, merged, of_facts, of_leaves, of_listing, why
+from diagbundle.analyse.compare.texts import Effort, different
 from diagbundle.analyse.evidence.entry import Entry
 from diagbundle.analyse.facts.network import Address, Nic
 from diagbundle.analyse.missing.gathered import EVERY
@@ -77,23 +77,21 @@ class _Comparing:
                 if other:
                     place.unknown.append(f"{kind.noun}: {name}: {why(mine)}")
             return
-        both = isinstance(kind, Kind) and (kind.both or kind.grown)
+        both = kind.both or (isinstance(kind, Kind) and kind.grown)
         matching.compare(*items, whole=bool(common), both=both, pieces=frozenset(sources))
         place.differences += matching.found
         place.same += matching.same
 
     def _texts(self) -> None:
-        for texts in TEXTS:
-            if texts.section in self._sections:
-                self._files(texts)
+        effort = Effort()
+        files = [_files(side) for side in self._sides]
+        for name in dict.fromkeys(texts.section for texts in TEXTS):
+            if name in self._sections:
+                self._files(self._sections[name], [each.get(name, {}) for each in files], effort)
 
-    def _files(self, texts: Texts) -> None:
+    def _files(self, place: Section, paths: Sequence[dict[str, Entry]], effort: Effort) -> None:
         a, b = self._sides
-        place = self._sections[texts.section]
         kinds: dict[str, int] = {}
-        paths = [
-            {each.path: each for each in side.index.by_path.values() if each.there and self._is_told(texts, each)} for side in self._sides
-        ]
         for path in sorted({*paths[0], *paths[1]}):
             if path not in paths[0] or path not in paths[1]:
                 self._lone_file(place, paths[0].get(path), paths[1].get(path))
@@ -102,7 +100,7 @@ class _Comparing:
             if ours is None or theirs is None:
                 place.unknown.append(f"{path}: {'A' if ours is None else 'B'}: it is damaged")
                 continue
-            found = different(path, ours, theirs, self._masks)
+            found = different(path, ours, theirs, self._masks, effort)
             if isinstance(found, Difference):
                 place.differences.append(found)
                 continue
@@ -116,17 +114,6 @@ class _Comparing:
         }
         for kind, count in kinds.items():
             place.notes.append(f"{count:,} file{'s differ' if count > 1 else ' differs'} {words[kind]}")
-
-    def _is_told(self, texts: Texts, entry: Entry) -> bool:
-        first = next((each for each in TEXTS if is_known(each.path, entry)), None)
-        if first is None and texts.section == "configuration":
-            return (
-                entry.kind == "file"
-                and bool(entry.collector)
-                and entry.collector not in (*EVERY, "diagbundle", "include")
-                and not _MADE_FROM.match(entry.path)
-            )
-        return first is texts
 
     def _lone_file(self, place: Section, a: Entry | None, b: Entry | None) -> None:
         entry, lacking, other = (a, self._sides[1], self._sides[0]) if a else (b, *self._sides)
@@ -143,6 +130,18 @@ class _Comparing:
                 yield f"{side.name} holds stand-ins for names and addresses, which agree only where both were made with one --names"
             if side.about.incomplete:
                 yield f"{side.name} is not complete: {side.about.incomplete}"
+
+
+def _files(side: Side) -> dict[str, dict[str, Entry]]:
+    """The text files of a side by section and path: those of our tables, and what a vendor's collectors took."""
+    found: dict[str, dict[str, Entry]] = {}
+    for path, entry in side.index.by_path.items():
+        if entry.there and entry.kind == "file":
+            texts = next((each for each in TEXTS if each.path.match(path)), None)
+            of_vendor = bool(entry.collector) and entry.collector not in (*EVERY, "diagbundle", "include") and not _MADE_FROM.match(path)
+            if texts or of_vendor:
+                found.setdefault(texts.section if texts else "configuration", {})[path] = entry
+    return found
 
 
 _TABLES: tuple[Kind | Listing | Leaves, ...] = (*KINDS, *LISTINGS, *LEAVES)

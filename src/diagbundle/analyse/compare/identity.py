@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import ip_address
 
 from diagbundle.analyse.compare.difference import Field, Taken
 from diagbundle.analyse.compare.side import Side
 from diagbundle.analyse.facts.network import Address, Nic
 
-UUID = r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_TOKEN = re.compile(r"[\w.:-]{2,256}")
+"""What may be a name or an address. Each is looked up, so that a host with many addresses costs no more than one with few."""
 _TAG = re.compile(r"(REDACTED_[a-z0-9_]+?)_[0-9a-f]{8}\b")
 _NUMBERS = {
     "serial number": "sys/class/dmi/id/product_serial",
     "UUID of the machine": "sys/class/dmi/id/product_uuid",
 }
 _NAMELESS = {"localhost", "(none)", ""}
-MOST = 5000
-"""Words of a host that are known by heart; a hostile one may have any number of addresses."""
 
 
 def taken(a: Side, b: Side, *, one_host: bool | None = None) -> Taken:  # noqa: PLR0911 - one answer for each case
@@ -52,24 +52,31 @@ def untagged(text: str) -> str:
 class Mask:
     """Makes two texts alike where they differ only in what belongs to each host, or to each bundle."""
 
-    pattern: re.Pattern[str] | None = None
-    words: dict[str, str] = field(default_factory=dict)
+    words: dict[str, str] | None = None
+    """What stands for each word of this host, which is in small letters; None where the two are one host."""
 
     @classmethod
     def of(cls, side: Side) -> Mask:
         """For a host that is held against another one."""
-        known = {word: f"<{kind}>" for kind, word in words_of(side)}
-        longest = sorted(known, key=len, reverse=True)[:MOST]
-        forms = [rf"(?<![\w.:-])(?:{'|'.join(map(re.escape, longest))})(?![\w:-]|\.\w)"] if longest else []
-        return cls(re.compile("|".join([*forms, rf"(?<![\w-]){UUID}(?![\w-])", r"\bfe80::[0-9a-f:]+"]), re.IGNORECASE), known)
+        return cls({word: f"<{kind}>" for kind, word in words_of(side)})
 
     def __call__(self, text: str) -> str:
         """The text without what belongs to this host."""
         text = untagged(text)
-        return self.pattern.sub(self._put, text) if self.pattern else text
+        return text if self.words is None else _TOKEN.sub(self._put, text)
 
     def _put(self, found: re.Match[str]) -> str:
-        return self.words.get(found[0].lower(), "<uuid>" if "-" in found[0] else "<link-local address>")
+        """For a word its kind: alone, before a port (`db1:22`), or as the first label of a longer name."""
+        word, known = found[0].lower(), self.words or {}
+        for head, tail in (
+            (word, ""),
+            (word.rstrip(".:-"), ""),
+            (word.rpartition(":")[0], word.rpartition(":")[2]),
+            word.partition(".")[::2],
+        ):
+            if head in known:
+                return known[head] + tail
+        return "<uuid>" if _UUID.fullmatch(word) else "<link-local address>" if word.startswith("fe80:") else found[0]
 
 
 def words_of(side: Side) -> Iterable[tuple[str, str]]:

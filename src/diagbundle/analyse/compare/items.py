@@ -11,6 +11,7 @@ from diagbundle.analyse.verdict import Origin
 Said = Mapping[str, Callable[[object], str]]
 UNKNOWN: tuple[Value, ...] = ("", None, (), 0, -1, False)
 """Values of a field that nobody told of."""
+_LONGEST, _PARTS = 200, 8
 _FOLDED = 3
 """So many things below one name that is on one side only are told as one."""
 
@@ -134,13 +135,17 @@ def _by_name(items: Iterable[Item]) -> dict[str, list[Item]]:
 
 def _names(items: Iterable[Item]) -> set[str]:
     """All beginnings of names that end at a dot or a slash."""
-    return {item.what[: at + 1] for item in items for at, character in enumerate(item.what) if character in "./"}
+    return {item.what[:end] for item in items for end in _ends(item.what)}
+
+
+def _ends(name: str) -> list[int]:
+    """Where the parts of a name end; of a stranger's long one only the first."""
+    return [at + 1 for at, character in enumerate(name[:_LONGEST]) if character in "./"][:_PARTS]
 
 
 def _stem(name: str, others: set[str]) -> str:
     """The shortest beginning of a name, at least two parts of it, that no thing of the other side has; '' where there is none."""
-    ends = [at + 1 for at, character in enumerate(name) if character in "./"]
-    return next((name[:end] for end in ends[1:] if name[:end] not in others), "")
+    return next((name[:end] for end in _ends(name)[1:] if name[:end] not in others), "")
 
 
 def _number(value: Value) -> float | None:

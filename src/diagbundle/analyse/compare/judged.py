@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from diagbundle.analyse.compare.difference import Difference, Field, Section
 from diagbundle.analyse.compare.identity import Mask
 from diagbundle.analyse.ranking import ranked
 from diagbundle.analyse.verdict import Status, Verdict
+
+_MOST = 2
+"""Verdicts of one rule that are told one by one."""
 
 
 def verdicts(a: Sequence[Verdict], b: Sequence[Verdict], masks: tuple[Mask, Mask], now: tuple[float, float]) -> Section:
@@ -16,7 +20,7 @@ def verdicts(a: Sequence[Verdict], b: Sequence[Verdict], masks: tuple[Mask, Mask
     found = [_by_thing(each, mask) for each, mask in zip((a, b), masks, strict=True)]
     told = [_by_thing(ranked(each, moment), mask) for each, mask, moment in zip((a, b), masks, now, strict=True)]
     for sign, mine, theirs, others in (("-", told[0], found[1], b), ("+", told[1], found[0], a)):
-        section.differences += [_alone(sign, verdict, others) for thing, verdict in mine.items() if thing not in theirs]
+        section.differences += _few(_alone(sign, verdict, others) for thing, verdict in mine.items() if thing not in theirs)
     for thing, verdict in told[0].items():
         other = found[1].get(thing)
         if other is None or verdict.finding is None or other.finding is None:
@@ -31,6 +35,19 @@ def verdicts(a: Sequence[Verdict], b: Sequence[Verdict], masks: tuple[Mask, Mask
     section.differences.sort(key=lambda each: (each.rank, each.noun))
     section.same += len({each.code for each in a if each.status is Status.CLEAR} & {each.code for each in b if each.status is Status.CLEAR})
     return section
+
+
+def _few(differences: Iterable[Difference]) -> Iterator[Difference]:
+    """Of what one rule says again and again the worst, and how many more there are."""
+    by_rule: dict[str, list[Difference]] = {}
+    for each in differences:
+        by_rule.setdefault(each.noun, []).append(each)
+    for those in by_rule.values():
+        if len(those) <= _MOST:
+            yield from those
+        else:
+            worst = min(those, key=lambda each: each.rank)
+            yield replace(worst, note=f"{worst.note}; {len(those) - 1:,} more of this kind")
 
 
 def _by_thing(verdicts: Iterable[Verdict], mask: Mask) -> dict[tuple[str, str], Verdict]:

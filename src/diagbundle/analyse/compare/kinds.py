@@ -40,7 +40,7 @@ _ERRORS = re.compile(r"err|crc|fifo|frame|carrier|collision|missed|timeout")
 _UNSTABLE = re.compile(
     r"kernel\.(?:random\.|ns_last_pid|pty\.nr|hostname|domainname|tainted|sched_domain)|fs\.(?:file-nr|inode-nr|inode-state|dentry-state|aio-nr|nr_inodes|quota\.)"
     r"|net\.netfilter\.nf_conntrack_count|net\.core\.netdev_rss_key|net\.ipv[46]\..*\.(?:base_reachable_time|stable_secret)|fs\.dentry-negative"
-    r"|dev\.cdrom\.info|fs\.xfs\.stats|sunrpc\.transports|.*\.flush$"
+    r"|dev\.cdrom\.info|fs\.xfs\.stats|sunrpc\.transports|.*\.flush$|net\.ipv4\.tcp_fastopen_key|.*\.(?:retrans_time|base_reachable_time)$"
 )
 """Settings of the kernel that are numbers of the moment, or random; the host's name is told as its name."""
 _RANDOM = re.compile(r"[0-9a-f]{16,}")

@@ -17,15 +17,17 @@ class Listing:
     line: re.Pattern[str]
     """`key` names the thing; the other named groups are its values."""
     near: Mapping[str, float] = field(default_factory=dict)
+    both: bool = False
+    """Whether what is on one side only is not told, because something else tells it."""
 
 
-def _listing(section: str, noun: str, line: str, *paths: str, **near: float) -> Listing:
-    return Listing(section, noun, paths, re.compile(line, re.MULTILINE), near)
+def _listing(section: str, noun: str, line: str, *paths: str, both: bool = False, **near: float) -> Listing:
+    return Listing(section, noun, paths, re.compile(line, re.MULTILINE), near, both)
 
 
 _RPM = r"^(?P<key>\S+?)-(?P<version>[^-\s]+-[^-\s]+)\.(?P<architecture>\w+)(?=\s|$)"
 _DPKG = r"^[hi][iFHUWt]R? +(?P<key>\S+) +(?P<version>\S+) +(?P<architecture>\S+)"
-_LSBLK = r"^\W*(?P<key>\w\S*) +\d+:\d+ +\d +(?P<size>\S+) +(?P<readonly>\d) +(?P<type>\w+)"
+_LSBLK = r"^[^\w\n]*(?P<key>\w\S*) +\d+:\d+ +\d +(?P<size>\S+) +(?P<readonly>\d) +(?P<type>\w+)"
 _ACCOUNT = r"^(?P<key>[^:#\n]+):[^:\n]*:(?P<uid>\d+):(?P<gid>\d+):[^:\n]*:(?P<home>[^:\n]*):(?P<shell>[^:\n]*)$"
 _LSCPU = (
     r"^(?P<key>Architecture|CPU\(s\)|Model name|Thread\(s\) per core|Core\(s\) per socket|Socket\(s\)|NUMA node\(s\)|Hypervisor vendor"
@@ -47,8 +49,8 @@ LISTINGS = (
     _listing("security", "boolean of SELinux", r"^(?P<key>\w+) --> (?P<value>\w+)", "sos_commands/selinux/getsebool_-a"),
     _listing("security", "module of SELinux", r"^(?P<priority>\d+) +(?P<key>\S+)", "sos_commands/selinux/semodule_-lfull"),
     _listing("storage", "block device", _LSBLK, "sos_commands/block/lsblk"),
-    _listing("network", "offload", r"^(?P<key>[\w-]+): (?P<value>on|off)", "sos_commands/networking/ethtool_-k_*"),
-    _listing("network", "ring buffer", r"(?P<key>RX|TX):\s+(?P<value>\d+)$", "sos_commands/networking/ethtool_-g_*"),
+    _listing("network", "offload", r"^(?P<key>[\w-]+): (?P<value>on|off)", "sos_commands/networking/ethtool_-k_*", both=True),
+    _listing("network", "ring buffer", r"(?P<key>RX|TX):\s+(?P<value>\d+)$", "sos_commands/networking/ethtool_-g_*", both=True),
     _listing("containers", "image", r"^(?P<key>[^\s<]\S* +\S+) +(?:sha256:)?(?P<id>[0-9a-f]{12})", "sos_commands/docker/docker_images",
              "sos_commands/podman/podman_images"),
     _listing("users", "user", _ACCOUNT, "etc/passwd"),
@@ -67,6 +69,7 @@ class Leaves:
     noun: str
     paths: tuple[str, ...]
     noise: re.Pattern[str] = re.compile(r"(?!)")
+    both: bool = False
 
 
 LEAVES = (

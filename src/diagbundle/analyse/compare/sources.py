@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
@@ -134,8 +133,3 @@ def _filled(item: Item, other: Item) -> Item:
 def why(told: Told) -> str:
     """Why nothing is told."""
     return next((place for place in told.values() if isinstance(place, str)), "")
-
-
-def is_known(path: re.Pattern[str], entry: Entry) -> bool:
-    """Whether a piece is a file of the host at such a path."""
-    return entry.kind == "file" and path.match(entry.path) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from diagbundle.analyse.compare.difference import Changed, Difference
@@ -10,16 +11,30 @@ from diagbundle.analyse.compare.identity import Mask, untagged
 from diagbundle.analyse.compare.side import MAX_TEXT
 from diagbundle.analyse.verdict import LONGEST, Origin
 
-MAX_LINES = 2000
+MAX_LINES = 1000
 """Lines between the first and the last difference that are put in order; of more only the first ones are told."""
 TOLD = 400
 """Lines of one file that are told at most."""
 _IDLE = re.compile(r"\s*(?:[#;].*|//.*)?")
 """A line that says nothing to a program: empty, or a comment."""
 _BINARY = 8192
+Numbered = list[tuple[int, str]]
 
 
-def different(path: str, a: bytes, b: bytes, masks: tuple[Mask, Mask]) -> Difference | str | None:
+@dataclass
+class Effort:
+    """How much may be spent on putting lines in order, for all files together; what goes beyond is told as taken out and put in."""
+
+    left: int = 20_000_000
+    """Pairs of lines."""
+
+    def allows(self, pairs: int) -> bool:
+        """Whether so many may still be compared."""
+        self.left -= pairs
+        return self.left >= 0
+
+
+def different(path: str, a: bytes, b: bytes, masks: tuple[Mask, Mask], effort: Effort) -> Difference | str | None:
     """What differs between two files; None if nothing does, or why that is not told: `secrets`, `comments`, `identity`."""
     if a == b:
         return None
@@ -32,12 +47,13 @@ def different(path: str, a: bytes, b: bytes, masks: tuple[Mask, Mask]) -> Differ
     plain_a, plain_b = [_plain(line) for _, line in ours], [_plain(line) for _, line in theirs]
     if plain_a == plain_b:
         return "comments"
-    known = {line: masks[1](line) for line in plain_b}
-    masked_a = [known.get(line) or masks[0](line) for line in plain_a]
-    masked_b = [known[line] for line in plain_b]
+    both = {*plain_a} & {*plain_b}
+    masked_a, masked_b = (
+        [line if line in both else mask(line) for line in lines] for lines, mask in zip((plain_a, plain_b), masks, strict=True)
+    )
     if masked_a == masked_b:
         return "identity"
-    changed = _changed(ours, theirs, masked_a, masked_b)
+    changed = _changed((ours, theirs), masked_a, masked_b, effort)
     first_a, first_b = (next((each.line for each in changed if each.side == side), 0) for side in "AB")
     cut = len(a) > MAX_TEXT or len(b) > MAX_TEXT
     return Difference(
@@ -46,7 +62,7 @@ def different(path: str, a: bytes, b: bytes, masks: tuple[Mask, Mask]) -> Differ
     )  # fmt: skip
 
 
-def _lines(data: bytes) -> list[tuple[int, str]]:
+def _lines(data: bytes) -> Numbered:
     """Number and text of each line that says something."""
     return [(number, line.rstrip()) for number, line in enumerate(_text(data).split("\n"), 1) if not _IDLE.fullmatch(line)]
 
@@ -61,7 +77,7 @@ def _text(data: bytes) -> str:
     return data[:MAX_TEXT].decode("utf-8", "replace")
 
 
-def _changed(ours: list[tuple[int, str]], theirs: list[tuple[int, str]], a: list[str], b: list[str]) -> list[Changed]:
+def _changed(sides: tuple[Numbered, Numbered], a: list[str], b: list[str], effort: Effort) -> list[Changed]:
     """The lines that are on one side only, in the order of the files."""
     start = 0
     while start < min(len(a), len(b)) and a[start] == b[start]:
@@ -70,12 +86,12 @@ def _changed(ours: list[tuple[int, str]], theirs: list[tuple[int, str]], a: list
     while end < min(len(a), len(b)) - start and a[-1 - end] == b[-1 - end]:
         end += 1
     here, there = a[start : len(a) - end], b[start : len(b) - end]
-    if max(len(here), len(there)) > MAX_LINES:
+    if max(len(here), len(there)) > MAX_LINES or not effort.allows(len(here) * len(there)):
         steps = [("replace", 0, len(here), 0, len(there))]
     else:
         steps = [step for step in SequenceMatcher(None, here, there).get_opcodes() if step[0] != "equal"]
     found: list[Changed] = []
     for _, from_a, to_a, from_b, to_b in steps:
-        found += [Changed("A", number, line[:LONGEST]) for number, line in ours[start + from_a : start + to_a]]
-        found += [Changed("B", number, line[:LONGEST]) for number, line in theirs[start + from_b : start + to_b]]
+        found += [Changed("A", number, line[:LONGEST]) for number, line in sides[0][start + from_a : start + to_a]]
+        found += [Changed("B", number, line[:LONGEST]) for number, line in sides[1][start + from_b : start + to_b]]
     return found
