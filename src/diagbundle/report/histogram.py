@@ -84,7 +84,7 @@ class Histogram:
         for seconds, name in ((DAY, "day"), (3600, "hour"), (MINUTE, "minute")):
             if self.step >= seconds:
                 count = self.step // seconds
-                return f"{count} {name}s" if count > 1 else name
+                return f"{count} {name}s" if count > 1 else f"one {name}"
         return f"{self.step} s"
 
 

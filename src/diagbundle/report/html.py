@@ -11,7 +11,6 @@ from diagbundle.analyse.claims.claim import Judgement
 from diagbundle.analyse.diagnosis import DAYS, Diagnosis
 from diagbundle.analyse.history.said import sentence
 from diagbundle.analyse.log.tally import ERROR, STEP, WARNING, Overheard
-from diagbundle.analyse.log.tally import READ as SAMPLED
 from diagbundle.analyse.registry import SUBJECTS, Registry
 from diagbundle.analyse.verdict import Finding, Severity, Status, Verdict
 from diagbundle.report import histogram, listing, measures
@@ -54,6 +53,8 @@ def as_html(evidence: Overheard, diagnosis: Diagnosis, registry: Registry, file:
         notes=verdicts and [each for each in verdicts if each.finding.severity is Severity.NOTE][:NOTES],
         counts=Counter(str(each.finding.severity) for each in verdicts),
         clear=_clear(analysis.verdicts), undecided=_undecided(analysis.verdicts),
+        cleared=sum(each.status is Status.CLEAR for each in analysis.verdicts),
+        unjudged=sum(each.status is Status.UNDECIDED for each in analysis.verdicts),
         claims=[(each, _standing(each), excerpts.of(each.origins)) for each in diagnosis.claims],
         host=glance(evidence, analysis), load=_load(diagnosis), events=_events(evidence, times),
         changed=[(stamp(each.time), each.kind, sentence(each)) for each in diagnosis.changed[-CHANGES:]], days=f"{DAYS:.0f}",
@@ -154,8 +155,8 @@ def _words(evidence: Overheard, whole: Histogram) -> list[str]:
     if sampled:
         said.append(
             f"Estimated: {len(sampled):,} large logs ({sum(log.lines for log in sampled):,.0f} lines) were not read line by line. "
-            f"Their lines are counted; a time was read every {STEP // 1024} KiB or more, and the lines between lie evenly between; of the "
-            f"lines in which a word for a severity stands, {SAMPLED} of each such stretch were read, and stand for the others. "
+            f"Their lines are counted; a time was read every {STEP // 1024} KiB or more, and the lines between lie evenly between; of each "
+            f"such stretch up to {evidence.read:,} lines in which a word for a severity stands were read, and stand for the others. "
             "`diagbundle timeline` reads every line."
         )
     if undated:

@@ -96,7 +96,7 @@ def memory(analysis: Analysis) -> list[Bar]:
             "cache of files": cache,
         }
         note = f"{size(known.available)} of {size(total)} available"
-        found.append(Bar("memory", tuple((name, value / total) for name, value in parts.items()), note))
+        found.append(Bar("memory", tuple((name, min(1.0, max(0, value) / total)) for name, value in parts.items()), note))
     areas = latest(of(analysis, SwapArea))
     if whole := sum(area.size for area in areas):
         used = sum(area.used for area in areas)

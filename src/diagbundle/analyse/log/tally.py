@@ -25,10 +25,10 @@ PRIORITIES = tuple(f"priority={number}\n" for number in range(5))
 """The same of the journal's export."""
 STEP, STEPS = 64 << 10, 2_000
 """Bytes of a stretch, at least; stretches of a log, at most, about."""
-SMALL, EXACT = 256 << 10, 16 << 20
+SMALL, EXACT = 1 << 20, 16 << 20
 """Bytes of a log that is read line by line, and of all such logs together."""
-READ = 12
-"""Lines of a stretch that are read in a large log."""
+LEAST, BUDGET = 12, 120_000
+"""Lines that are read of each stretch of a large log, at least; and of all stretches together, about."""
 LINE = 4096
 """Bytes of a line that are read."""
 MINUTE = 60
@@ -71,7 +71,10 @@ class Overheard:
         self.about = about_of(evidence, index)
         self._ears = Ears(evidence, index, self.about, finder)
         self._find = {form: finder([word.encode() for word in words]) for form, words in (("lines", WORDS), ("export", PRIORITIES))}
-        self._logs = {entry.path for entry in logs_of(evidence.entries)}
+        logs = logs_of(evidence.entries)
+        self._logs = {entry.path for entry in logs}
+        self.read = max(LEAST, BUDGET * STEP // max(STEP, sum(entry.size for entry in logs)))
+        """Lines that are read of each stretch of a large log, at most."""
         self._exact = EXACT
         self.logs: dict[str, Counted] = {}
         self.errors: dict[int, list[Event]] = {}
@@ -156,7 +159,7 @@ class _Log:
         dated = (self._event(data, start, stop).time for start, stop in islice(_lines(data, self._end), _TRIES))
         self._settle(next((time for time in dated if 0 < time <= self._newest), 0.0))
         hits = list(self._hits(data))
-        read = hits[:: -(-len(hits) // READ) or 1]
+        read = hits[:: -(-len(hits) // self._whole.read) or 1]
         for start, stop in read:
             self._read(data, start, stop, len(hits) / len(read))
         self._counted.lines += max(lines, len(hits))
