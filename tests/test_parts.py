@@ -32,7 +32,7 @@ NAME = "diagbundle-db1-20261121T231500Z.tar.zst"
 OTHER = "diagbundle-db2-20261121T231500Z.tar.zst"
 
 
-def made(path, *, seed=1, large=3 * FRAME + 100, small=6):
+def made(path, *, seed=1, large=3 * FRAME + 100, small=3):
     """A bundle of small members, a large one of incompressible bytes, and small ones again."""
     bytes_of = random.Random(seed)
     packed = bytearray()
@@ -74,7 +74,7 @@ def cut(path, target, most=9 << 20):
     """The parts of a file, copied to a folder, with its sidecar."""
     fd = os.open(path, os.O_RDONLY)
     try:
-        ends = ends_of_parts(fd, str(path), most)
+        ends = ends_of_parts(fd, most)
     finally:
         os.close(fd)
     parts = split(str(path), str(target / path.name), ends)
@@ -136,10 +136,10 @@ def test_parts_are_as_few_as_they_can_be_and_end_with_pieces(sizes, most):
 
 def test_an_encrypted_file_is_cut_anywhere(tmp_path):
     path = tmp_path / f"{NAME}.age"
-    path.write_bytes(os.urandom(1000))
+    path.write_bytes(b"age-encryption.org/v1".ljust(1000))
     with path.open("rb") as file:
-        assert ends_of_parts(file.fileno(), str(path), 300) == [300, 600, 900, 1000]
-        assert ends_of_parts(file.fileno(), str(path), 500) == [500, 1000]
+        assert ends_of_parts(file.fileno(), 300) == [300, 600, 900, 1000]
+        assert ends_of_parts(file.fileno(), 500) == [500, 1000]
 
 
 def test_too_small_parts_are_refused_before_anything_is_done():
@@ -168,7 +168,7 @@ def in_place(source, folder, most=9 << 20, **words):
     shutil.copy(source, path)
     sidecar(path)
     with path.open("rb") as file:
-        ends = ends_of_parts(file.fileno(), str(path), most)
+        ends = ends_of_parts(file.fileno(), most)
     return cut_in_place(str(path), ends, **words)
 
 
@@ -184,16 +184,15 @@ def test_in_place_needs_room_for_one_part_only(source, tmp_path, monkeypatch):
     peak, real = [0], cutting._copy
 
     def watched(*words):
-        sha = real(*words)
+        real(*words)
         peak[0] = max(peak[0], sum(path.stat().st_size for path in tmp_path.iterdir()))
-        return sha
 
     monkeypatch.setattr(cutting, "_copy", watched)
     in_place(source, tmp_path)
     assert peak[0] < source.stat().st_size + (9 << 20) + 10_000
 
 
-@pytest.mark.parametrize("at", range(1, 200, 9))
+@pytest.mark.parametrize("at", range(1, 200, 21))
 def test_broken_off_anywhere_all_is_there_and_is_told(source, tmp_path, at):
     left = [at]
 
@@ -226,16 +225,15 @@ class Killed(BaseException):
 def test_killed_while_cutting_join_finds_it_all(source, tmp_path, monkeypatch, step):
     real, calls = cutting._copy, []
 
-    def copy(fd, start, end, path, alive, sha256=""):  # noqa: PLR0913, PLR0917
+    def copy(fd, start, end, path, alive, sha256):  # noqa: PLR0913, PLR0917
         calls.append(path)
         if step == "before the first part" or (step == "in the middle of a copy" and len(calls) == 3):
             if len(calls) > 1:
                 (tmp_path / (os.path.basename(path) + ".part")).write_bytes(b"half")
             raise Killed
-        sha = real(fd, start, end, path, alive, sha256)
+        real(fd, start, end, path, alive, sha256)
         if len(calls) == 2 and step.startswith("between"):
             raise Killed
-        return sha
 
     monkeypatch.setattr(cutting, "_copy", copy)
     with pytest.raises(Killed):
@@ -258,7 +256,7 @@ def test_without_room_for_a_part_the_file_stays_as_it_was(source, tmp_path, monk
 
 
 @given(st.randoms(use_true_random=False), st.integers(9 << 20, 40 << 20), st.booleans(), st.booleans())
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_size_any_order_with_and_without_a_list(source, tmp_path_factory, shuffle, most, listed, summed):  # noqa: PLR0913, PLR0917
     folder = tmp_path_factory.mktemp("any")
     paths = cut(source, folder, most)
@@ -454,7 +452,7 @@ def test_every_part_gives_its_whole_members(parts, tmp_path):
         assert not done.broken
         assert not found.losses
         seen |= {os.path.relpath(path, tmp_path / f"out{number}") for path in (tmp_path / f"out{number}").rglob("*") if path.is_file()}
-    assert {f"{folder}/{number}" for folder in ("etc", "opt") for number in range(6)} <= seen
+    assert {f"{folder}/{number}" for folder in ("etc", "opt") for number in range(3)} <= seen
     assert "diagbundle/manifest.jsonl" in seen
     assert "var/log/large" not in seen
 

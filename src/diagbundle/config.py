@@ -50,6 +50,10 @@ class Config:
     """Bytes that the bundle may have, `0` for no limit: `500M`, `2G`."""
     encrypt_to: tuple[str, ...] = ()
     """Public keys of age to which the bundle is encrypted, files of such, `vendor` for the one that a kit carries; `nobody`."""
+    sign: str = ""
+    """SSH key with which the bundle is signed, `host` for the host's own."""
+    max_part: str = "0"
+    """Bytes of the parts into which the bundle is cut, `0` for one file: `20M`."""
     width: int = 0
     """Readers at once; 0: one a processor, at most 4."""
     redact: bool = True
@@ -86,6 +90,7 @@ def sound(values: Mapping[str, Any]) -> Config:
     for key in ("since", "timeout", "collector_timeout", "sample_interval"):
         seconds(getattr(config, key) or "0", key)
     size(config.max_size)
+    size(config.max_part)
     if config.width < 0:
         raise UsageError(f"the setting width wants a number of readers, 0 for as many as there are processors: {config.width}")
     return config

@@ -40,13 +40,15 @@ class Collection:
     """What the flags of a command ask of this host. Raises `UsageError`."""
 
     def __init__(self, flags: dict[str, Any], screen: Screen) -> None:
-        self._screen = screen
+        self.screen = screen
         self.settings = options.load(flags)
         self.collectors, self._found = options.chosen(self.settings)
         self.host = options.host(self.settings)
         self.who = who_is(self.host)
         self.redaction = Redaction(self.settings, self.host)
         self.share = processors()
+        self.alive: Callable[[], None] = lambda: None
+        """A sign of life to whoever watches."""
         self.rationed = self.share < RATIONED and self.settings.timeout == config.Config.timeout
 
     def run(self, where: str, opened: Callable[[], Output], conclude: Callable[[Result], int], *, max_bytes: int | None = None) -> int:
@@ -56,6 +58,7 @@ class Collection:
         _be_a_good_guest()
         os.environ[MARK] = mark = f"{os.getpid()}-{time.time_ns()}"
         guard = Guard(say, where)
+        self.alive = guard.alive
         cancelled = _signals()  # before there is a file: until here a signal ends us at once, and nothing is left
         request = self._request(mark, guard, cancelled, max_bytes)
         self.redaction.begin()
@@ -63,7 +66,7 @@ class Collection:
         return guard.run(lambda: conclude(self._collected(request, opened())))
 
     def _request(self, mark: str, guard: Guard, cancelled: Callable[[], str], max_bytes: int | None) -> Request:
-        settings, spoken = self.settings, self._screen.spoken
+        settings, spoken = self.settings, self.screen.spoken
         return Request(
             collectors=self.collectors, host=self.host, case=settings.case,
             timeout=config.seconds(RATIONED_TIME if self.rationed else settings.timeout),
@@ -79,13 +82,13 @@ class Collection:
 
     def _collected(self, request: Request, output: Output) -> Result:
         try:
-            result = Engine(request, output, self._screen, self.who).run()
+            result = Engine(request, output, self.screen, self.who).run()
         except BaseException:
             if output.is_empty:
                 output.discard()
             raise
         finally:
-            self._screen.close()
+            self.screen.close()
         for number in SIGNALS:  # it is sealed: whoever is impatient now is still to learn how it ended
             signal.signal(number, signal.SIG_IGN)
         self.redaction.end()

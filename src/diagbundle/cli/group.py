@@ -32,6 +32,7 @@ COMMANDS = {
     "view": "Show a bundle in a browser, on this machine: verdicts, files, logs, search, timeline",
     "review": "Show what leaves with a bundle, to be approved and signed; take out what must not leave",
     "verify": "Check that a bundle is whole and unchanged",
+    "seal": "Make a bundle ready to leave: encrypted, signed, in parts",
     "join": "Put the parts of a bundle together again, or say which must be sent again",
     "unpack": "Unpack a bundle into a folder, safely",
     "redact": "Write a file or a folder again without its secrets",

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from diagbundle.cli.talk import named
+
 if TYPE_CHECKING:
     from diagbundle.bundle.reader import Bundle, Progress, Report
+    from diagbundle.cli.signed import Signed
 
 PARTIAL, DAMAGED = 3, 4
 PAUSE = 0.2
@@ -22,33 +25,47 @@ PAUSE = 0.2
 @click.command
 @click.argument("bundle", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as one object of JSON, for programs.")
+@click.option("--signer", default="", metavar="SIGNER", help="Whose signature it must bear: a public key, or a file that names keys.")
+@click.option(
+    "--revoked", default="", metavar="FILE", type=click.Path(), help="Keys that do not count any more, as `ssh-keygen -r` has them."
+)
 @click.pass_context
-def command(ctx: click.Context, bundle: str, *, as_json: bool) -> None:
+def command(ctx: click.Context, bundle: str, *, signer: str, revoked: str, as_json: bool) -> None:
     """Check that the file BUNDLE is whole: every byte is read and compared with its checksum, nothing is unpacked.
 
     If NAME.sha256 lies beside it, that is compared too. This shows that the file is as it was written; it does not show by whom.
+    NAME.sha256.sig, if it is there, does: with --signer it must be by one of the keys in SIGNER, which is a public key, a file
+    of such, known_hosts, or a file of allowed signers as ssh-keygen wants it. Get that by another way than the bundle.
+    Of an encrypted bundle checksum and signature are checked, and nothing else.
 
     \b
-    Exit status: 0 whole; 3 undamaged, but not everything could be collected on the server; 4 damaged, or not a bundle.
+    Exit status: 0 whole; 3 undamaged, but not everything could be collected on the server; 4 damaged, not a bundle,
+    or not signed by SIGNER.
     """
     from diagbundle.bundle.reader import Bundle
+    from diagbundle.cli import signed
     from diagbundle.errors import BundleError
 
     try:
+        if signed.encrypted(bundle):
+            beside = signed.sealed(bundle)
+            _encrypted(bundle, beside, signed.signed(bundle, beside, signer, revoked), as_json=as_json)
+            return
         with Bundle.open(bundle) as opened:
             report = opened.survey(watched(f"checking {opened.name}"))
             if report.broken and not as_json:
                 raise opened.broken(report)
             beside = "" if report.broken else sidecar(opened)
+        signature = None if report.broken else signed.signed(bundle, beside, signer, revoked)
     except BundleError as error:
         if not as_json:
             raise
         _print_json({"file": bundle, "status": "damaged", "error": str(error), "hint": error.hint, "damaged": []})
         ctx.exit(DAMAGED)
     if as_json:
-        _print_json(_object(bundle, report, beside))
+        _print_json(_object(bundle, report, beside, signature))
     else:
-        _print(opened.name, report, beside)
+        _print(opened.name, report, beside, signature)
     ctx.exit(DAMAGED if report.broken else 0 if report.complete else PARTIAL)
 
 
@@ -70,18 +87,33 @@ def watched(what: str) -> Progress:
     return progress
 
 
-def _print(name: str, report: Report, sidecar: str) -> None:
+def _encrypted(bundle: str, sidecar: str, signature: Signed | None, *, as_json: bool) -> None:
+    """What can be said without the key."""
+    from diagbundle.bundle.escape import shown
+
+    if as_json:
+        about = signature.as_object() if signature else None
+        return _print_json({"file": bundle, "status": "encrypted", "sidecar": sidecar, "signature": about})
+    click.echo(f"{shown(os.path.basename(bundle))} is as it was sealed: it has the checksum in {shown(sidecar)}")
+    if signature:
+        click.echo(f"  {named(str(signature))}")
+    return click.echo(named("  it is encrypted, so what is in it was not looked at: `diagbundle open FILE -i KEYFILE`"))
+
+
+def _print(name: str, report: Report, sidecar: str, signature: Signed | None) -> None:
     from diagbundle.bundle.escape import shown
 
     click.echo(f"{name} is whole: {report.members:,} files, {report.bytes:,} bytes unpacked; every checksum is right")
     if sidecar:
         click.echo(f"  {shown(sidecar)} beside it agrees")
+    if signature:
+        click.echo(f"  {named(str(signature))}")
     if not report.complete:
         click.echo(f"  not everything could be collected on the server: {shown(report.reason)}")
         click.echo("  `diagbundle list --missing` shows what was not had, and why")
 
 
-def _object(bundle: str, report: Report, sidecar: str) -> dict[str, object]:
+def _object(bundle: str, report: Report, sidecar: str, signature: Signed | None) -> dict[str, object]:
     return {
         "file": bundle,
         "status": "damaged" if report.broken else "whole" if report.complete else "partial",
@@ -91,6 +123,7 @@ def _object(bundle: str, report: Report, sidecar: str) -> dict[str, object]:
         "frames": report.frames,
         "outcomes": dict(report.outcomes),
         "sidecar": sidecar or None,
+        "signature": signature.as_object() if signature else None,
         "broken": report.broken,
         "damaged": [damage._asdict() for damage in report.damages],
     }

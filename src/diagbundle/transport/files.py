@@ -45,6 +45,10 @@ class NewFile:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of it; what was not kept goes away."""
         os.close(self.fd)
         with contextlib.suppress(FileNotFoundError):  # it has its name
             os.unlink(self.unfinished)

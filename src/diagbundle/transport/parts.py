@@ -6,11 +6,13 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from types import TracebackType
+from typing import Self
 
 from diagbundle.bundle import hashing
 from diagbundle.bundle.escape import shown
-from diagbundle.bundle.format import MAX_COMPONENT, SUFFIX, UNFINISHED_SUFFIX
-from diagbundle.bundle.frames import open_frames
+from diagbundle.bundle.format import MAX_COMPONENT, UNFINISHED_SUFFIX
+from diagbundle.bundle.frames import is_encrypted, open_frames
 from diagbundle.bundle.part import LIST, Listed, part_names
 from diagbundle.errors import DiagbundleError, OutputError, UsageError
 from diagbundle.transport.files import STEP, Alive, NewFile, nobody, refuse_taken, rename, write_new
@@ -28,12 +30,17 @@ def check_size(most: int) -> int:
     return most
 
 
-def ends_of_parts(fd: int, path: str, most: int) -> list[int]:
-    """Where each part of an open file is to end. A bundle is cut between frames, an encrypted one anywhere."""
+def ends_of_parts(fd: int, most: int) -> list[int]:
+    """Where each part of an open file is to end. A bundle is cut between frames, an encrypted one anywhere. Raises `BundleError`."""
     size = os.fstat(fd).st_size
-    if not path.endswith(SUFFIX):
-        return [*range(most, size, most), size]
+    if is_encrypted(os.pread(fd, 64, 0)):
+        return ends_anywhere(size, most)
     return grouped([*open_frames(fd).packed[1:], size], most)
+
+
+def ends_anywhere(size: int, most: int) -> list[int]:
+    """The same where it does not matter."""
+    return [*range(most, size, most), size]
 
 
 def grouped(ends: Iterable[int], most: int) -> list[int]:
@@ -52,25 +59,66 @@ def grouped(ends: Iterable[int], most: int) -> list[int]:
     return [*found, last]
 
 
-def split(path: str, target: str, ends: list[int], alive: Alive = nobody) -> list[str]:
-    """Copy a file into parts of a file `target`, and write their list. If that fails nothing of it stays. Returns the parts."""
-    names = _free_names(target, len(ends))
-    made: list[str] = []
-    fd = _opened(path, os.O_RDONLY)
-    try:
-        listed = []
-        for name, (start, end) in zip(names, pairwise([0, *ends]), strict=True):
-            listed.append(Listed(os.path.basename(name), _copy(fd, start, end, name, alive)))
-            made.append(name)
-        _write_list(target, listed)
-    except BaseException:
-        for name in made:
+class Parts:
+    """Takes the bytes of a file and writes them as its parts, each read back, and their list. Without `finish` nothing of it stays."""
+
+    def __init__(self, target: str, ends: list[int], alive: Alive = nobody) -> None:
+        self.names = _free_names(target, len(ends))
+        self._target, self._alive = target, alive
+        self._sizes = [end - start for start, end in pairwise([0, *ends])]
+        self._listed: list[Listed] = []
+        self._file: NewFile | None = None
+        self._sha = hashing.sha256()
+        self._left = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._file:
+            self._file.close()
+        for name in self.names[: len(self._listed)] if kind else ():
             with contextlib.suppress(OSError):
                 os.unlink(name)
-        raise
+
+    def write(self, data: bytes | memoryview) -> None:
+        """The next bytes. Raises `OutputError`."""
+        view = memoryview(data)
+        while view:
+            if not self._file:
+                self._file = NewFile(self.names[len(self._listed)])
+                self._sha, self._left = hashing.sha256(), self._sizes[len(self._listed)]
+            piece = view[: self._left]
+            self._file.write(piece)
+            self._sha.update(piece)
+            self._left -= len(piece)
+            view = view[len(piece) :]
+            if not self._left:
+                self._end(self._file)
+
+    def _end(self, file: NewFile) -> None:
+        self._listed.append(Listed(os.path.basename(file.path), _kept(file, self._sha.hexdigest(), self._alive)))
+        file.close()
+        self._file = None
+
+    def finish(self) -> list[str]:
+        """All has come. Returns the parts."""
+        if len(self._listed) != len(self.names):
+            raise OutputError("the file has become shorter meanwhile")
+        _write_list(self._target, self._listed)
+        return self.names
+
+
+def split(path: str, target: str, ends: list[int], alive: Alive = nobody) -> list[str]:
+    """Copy a file into parts of a file `target`, and write their list. If that fails nothing of it stays. Returns the parts."""
+    fd = _opened(path, os.O_RDONLY)
+    try:
+        with Parts(target, ends, alive) as parts:
+            for piece in _pieces(fd, 0, ends[-1], alive):
+                parts.write(piece)
+            return parts.finish()
     finally:
         os.close(fd)
-    return names
 
 
 def cut_in_place(path: str, ends: list[int], alive: Alive = nobody) -> list[str]:
@@ -144,18 +192,21 @@ def _need_room(path: str, size: int) -> None:
         raise OutputError(f"only {free:,} bytes are free, and {size + _SPARE:,} are needed")
 
 
-def _copy(fd: int, start: int, end: int, path: str, alive: Alive, sha256: str = "") -> str:  # noqa: PLR0913, PLR0917
-    """A stretch into a file of its own, which is read back; its SHA-256, which must be this one. Raises `OutputError`."""
+def _copy(fd: int, start: int, end: int, path: str, alive: Alive, sha256: str) -> None:  # noqa: PLR0913, PLR0917
+    """A stretch with this checksum into a file of its own. Raises `OutputError`."""
     with NewFile(path) as file:
-        sha = hashing.sha256()
         for piece in _pieces(fd, start, end, alive):
-            sha.update(piece)
             file.write(piece)
-        file.sync()
-        if not sha.hexdigest() == _sum(file.fd, 0, end - start, alive) == (sha256 or sha.hexdigest()):
-            raise OutputError(f"a part was written, but reads differently: {shown(path)}", "the disk may be failing: write to another one")
-        file.keep()
-    return sha.hexdigest()
+        _kept(file, sha256, alive)
+
+
+def _kept(file: NewFile, sha256: str, alive: Alive) -> str:
+    """Give a part its name if it reads as it was written; its checksum. Raises `OutputError`."""
+    file.sync()
+    if _sum(file.fd, 0, os.fstat(file.fd).st_size, alive) != sha256:
+        raise OutputError(f"a part was written, but reads differently: {shown(file.path)}", "the disk may be failing: write to another one")
+    file.keep()
+    return sha256
 
 
 def _sum(fd: int, start: int, end: int, alive: Alive) -> str:
