@@ -42,6 +42,7 @@ class _Comparing:
         self._sides, self._registry, self._taken = sides, registry, taken_for
         alike = taken_for.one_host and not any(side.has_standins for side in sides)
         self._masks = (Mask(), Mask()) if alike else (Mask.of(sides[0]), Mask.of(sides[1]))
+        self._held_already: set[tuple[str, str]] = set()
         self._sections = {name: Section(name) for name in SECTIONS if name in sections}
 
     def run(self) -> Comparison:
@@ -60,7 +61,8 @@ class _Comparing:
                 self._held(leaves, of_leaves(leaves, self._sides), Matching(leaves.noun, self._masks))
         self._texts()
         for section in self._sections.values():
-            section.unknown = _gathered(section.unknown)
+            held = tuple(f"{noun}: " for name, noun in self._held_already if name == section.name)
+            section.unknown = _gathered([reason for reason in section.unknown if not reason.startswith(held)])
             if section.name != "verdicts":
                 section.differences.sort(key=_order)
         found = [] if self._taken.one_host else identity(a, b)
@@ -69,6 +71,8 @@ class _Comparing:
     def _held(self, kind: Kind | Listing | Leaves, told: tuple[Told, Told], matching: Matching) -> None:
         """Compare what pieces tell that both sides have; where there is no such piece, all that any piece tells."""
         place = self._sections[kind.section]
+        if (kind.section, kind.noun) in self._held_already:
+            return  # another list of the same things was there on both sides
         common = [source for source in told[0] if isinstance(told[0][source], list) and isinstance(told[1][source], list)]
         sources = common or list(told[0])
         items = [merged(each, sources) for each in told]
@@ -78,6 +82,8 @@ class _Comparing:
                     place.unknown.append(f"{kind.noun}: {name}: {why(mine)}")
             return
         both = kind.both or (isinstance(kind, Kind) and kind.grown)
+        if items[0] or items[1]:
+            self._held_already.add((kind.section, kind.noun))
         matching.compare(*items, whole=bool(common), both=both, pieces=frozenset(sources))
         place.differences += matching.found
         place.same += matching.same

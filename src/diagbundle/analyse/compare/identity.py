@@ -36,7 +36,8 @@ def taken(a: Side, b: Side, *, one_host: bool | None = None) -> Taken:  # noqa: 
         if machines[0] != machines[1]:
             return Taken(one_host=False, because="their machine ids differ")
         if same_name:
-            return Taken(one_host=True, because="both have the same machine id; it was started anew in between")
+            anew = "; it was started anew in between" if all(boots) else ""
+            return Taken(one_host=True, because=f"both have the same machine id{anew}")
         return Taken(one_host=False, because="their names differ, though both have one machine id: one was copied from the other")
     if a.short_name == b.short_name and a.short_name not in _NAMELESS:
         return Taken(one_host=True, because="both have one name; nothing better is known")
@@ -68,14 +69,9 @@ class Mask:
     def _put(self, found: re.Match[str]) -> str:
         """For a word its kind: alone, before a port (`db1:22`), or as the first label of a longer name."""
         word, known = found[0].lower(), self.words or {}
-        for head, tail in (
-            (word, ""),
-            (word.rstrip(".:-"), ""),
-            (word.rpartition(":")[0], word.rpartition(":")[2]),
-            word.partition(".")[::2],
-        ):
+        for head in (word, word.rstrip(".:-"), word.rpartition(":")[0], word.partition(".")[0]):
             if head in known:
-                return known[head] + tail
+                return known[head] + word[len(head) :]
         return "<uuid>" if _UUID.fullmatch(word) else "<link-local address>" if word.startswith("fe80:") else found[0]
 
 

@@ -184,7 +184,7 @@ KINDS = (
     Kind(names.UdpPort, "network", "UDP port", ("address", "port"), noise="waiting drops", only=lambda each: each.port < _EPHEMERAL),
     Kind(reach.Probe, "network", "probe", ("kind", "target", "what", "name", "way"), noise="named_by detail address port ms more",
          only=lambda each: each.what != "icmp_counters", both=True),
-    Kind(network.PathMtu, "network", "path MTU", ("address",), noise="detail named_by", both=True),
+    Kind(network.PathMtu, "network", "path MTU", ("address",), noise="detail", both=True),
     Kind(proxy.ProxySetting, "network", "proxy setting", ("variable", "where"), noise="unit"),
     Kind(firewall.Chain, "firewall", "chain", ("family", "table", "name"), noise="packets tool", teller="tool"),
     Kind(firewall.PacketRule, "firewall", "rule", ("family", "table", "chain", "text"),
