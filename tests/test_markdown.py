@@ -82,7 +82,7 @@ def test_a_sentence_is_seen_as_it_is(said):
 def test_what_is_not_in_code_is_words_and_numbers_and_their_marks(said):
     """Trackers look for mentions, links, pictures and numbers of tickets in what stands outside of code."""
     bare = page(text(said)).bare
-    assert not re.search(r"[@#<>\[\]*_~|\\&{}$+=^!]|://|www\.|\w\.\w*[^\W\d]|(?<!\w):\w|[A-Za-z]-\d|\d{7}", bare), bare
+    assert not re.search(r"[@#<>\[\]*_~|\\&{}$+=^]|://|www\.|\w\.\w*[^\W\d]|(?<!\w):\w|[A-Za-z]-\d|\d{7}", bare), bare
 
 
 @given(st.lists(ODD, min_size=1, max_size=5))
@@ -118,6 +118,7 @@ def test_no_block_runs_into_another(first, second, lines):
         ("docker ps -a --no-trunc was not asked", "docker ps `-a --no-trunc` was not asked"),
         ("1,816 files (12%) at 16:19 on 2026-11-22, 4.4 s", "1,816 files (12%) at 16:19 on 2026-11-22, 4.4 s"),
         ("it is the host's “own”, not another's - or so", "it is the host's “own”, not another's - or so"),
+        ("it said: pipe() failed (see close(2)), detected!", "it said: `pipe()` failed (see `close(2)`), detected!"),
         ("1. first", "`1.` first"),
         ("- first", "`-` first"),
         ("mail root@db1.example, or (http://db1/x)", "mail `root@db1.example`, or (`http://db1/x`)"),

@@ -66,6 +66,8 @@ def _kind(known: Kinds, name: str) -> Kind:
 
 def _opened(path: str) -> tuple[File, Evidence]:
     """What lies at a path, and what is known of it as a file. A bundle is checked whole. Raises as `open_evidence` does."""
+    from hashlib import file_digest
+
     from diagbundle.analyse.evidence.archive import is_foreign
     from diagbundle.analyse.evidence.bundle import BundleEvidence
     from diagbundle.analyse.evidence.opened import open_evidence
@@ -74,10 +76,13 @@ def _opened(path: str) -> tuple[File, Evidence]:
     from diagbundle.cli.verify import sha256_of, sidecar, watched
     from diagbundle.report.ticket import File
 
-    if os.path.isdir(path) or not os.path.lexists(path) or is_foreign(path):
+    if os.path.isdir(path) or not os.path.lexists(path):
         evidence = open_evidence(path)
-        checked = "a folder: whether it was changed is not known" if os.path.isdir(path) else "its checksums are not known"
-        return File(evidence.name, checked=checked), evidence
+        return File(evidence.name, checked="a folder: whether it was changed is not known"), evidence
+    if is_foreign(path):
+        evidence = open_evidence(path)
+        with open(path, "rb") as archive:
+            return File(evidence.name, os.path.getsize(path), file_digest(archive, "sha256").hexdigest(), "it holds no checksums"), evidence
     bundle = Bundle.open(path)
     report = bundle.survey(watched(f"checking {bundle.name}"))
     if report.broken:

@@ -16,7 +16,7 @@ from diagbundle.report.blocks import Block, Command, Heading, Items, Lines, Said
 
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d{1,3})?|\d{1,6}(?:\.\d{1,3})?|\d{1,2}(?::\d\d){1,2}|\d{4}-\d\d-\d\d"
 _LETTERS = r"[^\W\d_]+(?:[-'’/][^\W\d_]+)*"  # noqa: RUF001  # apostrophes and dashes as people write them
-_BEFORE, _BEHIND = r"[(\"'„“]{0,2}", r"[%,;:.?)\"'“”]{0,3}"
+_BEFORE, _BEHIND = r"[(\"'„“]{0,2}", r"[%,;:.?!)\"'“”]{0,3}"
 _PLAIN = re.compile(rf"{_BEFORE}(?:{_LETTERS}|{_NUMBER}|[–—·…-]){_BEHIND}|[(\"'„“]|[,;:.?)\"'“”]{{1,2}}")  # noqa: RUF001
 """What no Markdown makes anything of, and nobody a link, a mention, a picture or the number of a ticket."""
 _PARTS = re.compile(rf"({_BEFORE})(.+?)({_BEHIND})")
@@ -93,7 +93,10 @@ def _split(word: str) -> Iterator[tuple[str, bool]]:
     if _PLAIN.fullmatch(word):
         yield from [(word, False)] if word else []
     elif found := _PARTS.fullmatch(word):
-        yield from ((part, part == found[2]) for part in found.groups() if part)
+        before, odd, behind = found.groups()
+        while behind.startswith(")") and odd.count("(") > odd.count(")"):  # `pipe()`
+            odd, behind = f"{odd})", behind[1:]
+        yield from ((part, part is odd) for part in (before, odd, behind) if part)
 
 
 def _merged(parts: Iterable[Part]) -> Iterator[Part]:

@@ -12,6 +12,7 @@ from diagbundle.analyse.evidence.entry import Head
 from diagbundle.analyse.facts.spoken import span
 from diagbundle.analyse.history.said import sentence
 from diagbundle.analyse.missing import completeness
+from diagbundle.analyse.missing.completeness import Gap
 from diagbundle.analyse.missing.needs import Answer, Held, State
 from diagbundle.analyse.verdict import Origin, Severity, Status, Verdict
 from diagbundle.report.blocks import Block, Command, Heading, Items, Lines, Said
@@ -52,11 +53,16 @@ class Ticket:
     """What there is for each kind of problem that it may be."""
 
     @property
-    def fetch(self) -> str:
-        """The one command that fetches what is missing for these kinds, and what keeps their rules from judging."""
+    def hindering(self) -> list[Gap]:
+        """What keeps the rules for these kinds of problem from judging."""
         starts = tuple(start for each in self.held for start in each.kind.rules)
+        return [gap for gap in self.diagnosis.gaps if any(code.startswith(starts) for code in gap.codes)]
+
+    @property
+    def fetch(self) -> str:
+        """The one command that fetches what is missing for these kinds of problem, and what their rules lack."""
         gaps = [gap for each in self.held for answer in each.answers for gap in answer.gaps]
-        gaps += [gap for gap in self.diagnosis.gaps if any(code.startswith(starts) for code in gap.codes)]
+        gaps += self.hindering
         program = f"./{self.head.kit}" if self.head.kit else "diagbundle"
         return completeness.command(gaps, self.diagnosis.analysis, program=program, case=self.head.case)
 
@@ -151,7 +157,8 @@ class _Told:
         size = f", {_size(file.size)}" if file.size else ""
         yield "Bundle", f"`{self._name}`{size}{f'; {file.checked}' if file.checked else ''}"
         if about.incomplete:
-            yield "Partial", _cut(about.incomplete)
+            lost = next((gap.what for gap in self._diagnosis.gaps if " could not be had" in gap.what), about.incomplete)
+            yield "Partial", _cut(lost)
         if file.sha256:
             yield "SHA-256", f"`{file.sha256}`"
         if file.signed:
@@ -174,7 +181,7 @@ class _Told:
             yield Said("Nothing that accuses anybody was found, as far as could be judged.")
         notes = len(self._found) - len(self._loud)
         rest = [f"{len(self._loud) - len(shown_ones):,} more"] if len(self._loud) > len(shown_ones) else []
-        rest += [f"{notes:,} note{'' if notes == 1 else 's'}"] if notes else []
+        rest += [_count(notes, "note")] if notes else []
         if rest:
             yield Said(f"And {' and '.join(rest)}: `diagbundle analyze {self._name}`.")
 
@@ -224,14 +231,17 @@ class _Told:
         for each in self._ticket.held:
             there, lost, partial = (each.of(state) for state in (State.THERE, State.MISSING, State.PARTIAL))
             yield Heading(2, f"For {each.kind.title}: {len(there)} of {each.needed} things needed are there")
-            items = [("Missing", _cut(f"{one.need.what}: {one.because}")) for one in lost]
-            items += [("There in part", _cut(f"{one.need.what}: {one.because}")) for one in partial]
+            items = [*_by_reason("Missing", lost), *_by_reason("There in part", partial)]
             left = len(items) - self._most.needs
             items = items[: self._most.needs] + ([("", f"and {left:,} more")] if left > 0 else [])
             if nowhere := [one.need.what for one in each.of(State.NOT_HERE)]:
                 items.append(("Not on this host", ", ".join(nowhere)))
             if items:
                 yield Items(tuple(items))
+        known = {one.because for each in self._ticket.held for one in each.answers}
+        hindering = [gap for gap in self._ticket.hindering if gap.what not in known and gap.collectors][: self._most.needs]
+        if hindering:
+            yield Items(tuple((f"Keeps {_count(len(gap.suspects), 'suspect')} from being judged", _cut(gap.what)) for gap in hindering))
         if fetch := self._ticket.fetch:
             yield Said("One command fetches what is missing:")
             yield Command(fetch)
@@ -253,11 +263,24 @@ class _Told:
         yield Items(tuple(("", item) for item in (*told, *left)))
 
 
+def _by_reason(label: str, answers: Sequence[Answer]) -> Iterator[tuple[str, str]]:
+    """Needs that stand so for one reason, together."""
+    reasons: dict[str, list[str]] = {}
+    for each in answers:
+        reasons.setdefault(each.because, []).append(each.need.what)
+    yield from ((label, _cut(f"{', '.join(whats)}: {because}")) for because, whats in reasons.items())
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _some(names: Sequence[str], most: int) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def _cut(text: str) -> str:
+    text = text.replace("\t", " ")
     return text if len(text) <= _LONG else f"{text[:_LONG]} …"
 
 

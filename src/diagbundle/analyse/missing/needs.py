@@ -10,7 +10,12 @@ from diagbundle.analyse.engine import Analysis
 from diagbundle.analyse.evidence.entry import START, Entry, Evidence
 from diagbundle.analyse.missing.circumstances import Circumstances
 from diagbundle.analyse.missing.completeness import Gap, never_asked, of_entry
+from diagbundle.analyse.missing.gathered import gatherers
 from diagbundle.analyse.missing.kinds import Kind, Need
+from diagbundle.bundle.format import OWN
+
+_TABLES = f"{OWN}/tables/"
+"""What lies here is always asked for: its collector has a row for it even where the host has no such thing."""
 
 
 class State(StrEnum):
@@ -93,3 +98,8 @@ def _unasked(how: Circumstances, need: Need) -> Iterator[Gap]:
         yield Gap(f"the collector {need.collectors[0]} was left out", "collect what it asks, too", (how.origin(""),))
     elif not need.collectors:
         yield from never_asked(how, need.paths[:1])
+        names = gatherers(need.paths[0])
+        if need.paths[0].startswith(_TABLES) and "*" not in need.paths[0] and all(map(how.did_run, names)):
+            yield Gap(
+                "the diagbundle that collected it did not ask for it yet", "collect with this one", (how.origin(""),), collectors=names
+            )
