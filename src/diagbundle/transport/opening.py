@@ -102,7 +102,8 @@ def _ssh(data: bytes, pass_phrase: PassPhrase) -> Any:
     except pyrage.IdentityError as error:
         if "decrypted first" not in str(error):
             raise ValueError(f"{error}") from None
-    from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415  # rare, and slow to import
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  # rare, and slow to import
+    from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415
 
     try:
         opened = form.load_ssh_private_key(data, pass_phrase().encode())
@@ -110,6 +111,8 @@ def _ssh(data: bytes, pass_phrase: PassPhrase) -> Any:
         return pyrage.ssh.Identity.from_buffer(plain)
     except (ValueError, TypeError, pyrage.IdentityError):
         raise ValueError("the pass phrase does not open it") from None
+    except UnsupportedAlgorithm:
+        raise ValueError("it is locked in a way that is not known here; `ssh-keygen -p` unlocks a copy of it") from None
 
 
 def _unlocked(data: bytes, pass_phrase: PassPhrase) -> bytes:
