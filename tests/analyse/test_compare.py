@@ -163,8 +163,16 @@ def test_lines_that_are_told_stand_where_they_are_said_to(a, b):
     assert (found is None or isinstance(found, str)) == (
         [line.replace("\t", " ") for line in said[0]] == [line.replace("\t", " ") for line in said[1]]
     )
+    gone = {(line.side, line.line) for line in getattr(found, "lines", ())}
     for line in getattr(found, "lines", ()):
         assert texts[line.side].decode().split("\n")[line.line - 1].rstrip() == line.text
+    if found and not isinstance(found, str):  # without the lines that are told the two are the same
+        left = [
+            [" ".join(x.split()) for n, x in enumerate(lines, 1) if (name, n) not in gone and x.strip() and x[0] != "#"]
+            for name, lines in (("A", a), ("B", b))
+        ]
+        assert left[0] == left[1]
+        assert gone
 
 
 @given(st.binary(max_size=300), st.binary(max_size=300))
