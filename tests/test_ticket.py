@@ -1,10 +1,12 @@
 """A ticket as support pastes it: short, true, and harmless whatever stands in the bundle."""
 
+import hashlib
 import json
 import os
 import pathlib
 import re
 import shutil
+import subprocess
 
 import pytest
 from test_markdown import page
@@ -103,8 +105,6 @@ def test_a_ticket_ends_as_verify_does_and_of_what_is_damaged_nothing_is_written(
 
 
 def test_the_checksum_is_that_of_the_file(ticket, tmp_path):
-    import hashlib
-
     shutil.copy(GOOD, tmp_path)
     digest = hashlib.sha256(GOOD.read_bytes()).hexdigest()
     _, text, _ = ticket(tmp_path / GOOD.name)
@@ -116,6 +116,28 @@ def test_the_checksum_is_that_of_the_file(ticket, tmp_path):
     (tmp_path / f"{GOOD.name}.sha256").write_text(f"{'0' * 64}  {GOOD.name}\n")
     code, text, _ = ticket(tmp_path / GOOD.name)
     assert (code, text) == (4, "")
+
+
+@pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="needs ssh-keygen")
+def test_who_signed_it_is_said(ticket, tmp_path):
+    shutil.copy(GOOD, tmp_path)
+    bundle = tmp_path / GOOD.name
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "db1", "-f", tmp_path / "key"], check=True)
+    code, text, talk = ticket(bundle, "--signer", tmp_path / "key.pub")
+    assert (code, text) == (4, "")
+    assert "is not signed" in talk
+    beside = tmp_path / f"{GOOD.name}.sha256"
+    beside.write_text(f"{hashlib.sha256(GOOD.read_bytes()).hexdigest()}  {GOOD.name}\n")
+    subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-n", "diagbundle", "-f", tmp_path / "key", beside], check=True, capture_output=True)
+    assert re.search(
+        r"(?m)^- \*\*Signed:\*\* signed by the key `SHA256:\S+` \(`ED25519`\); whose that is was not checked", ticket(bundle)[1]
+    )
+    assert re.search(
+        r"(?m)^- \*\*Signed:\*\* signed by db1, as `key\.pub` knows it: ",
+        ticket(bundle, "--signer", tmp_path / "key.pub")[1].replace("`db1`", "db1"),
+    )
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "other"], check=True)
+    assert ticket(bundle, "--signer", tmp_path / "other.pub")[:2] == (4, "")
 
 
 def test_it_is_written_to_a_new_file_or_not_at_all(ticket, tmp_path):

@@ -16,7 +16,7 @@ from diagbundle.analyse.missing.kinds import GENERAL, Kind, Need, chosen, kind_o
 from diagbundle.analyse.missing.needs import State, held
 from diagbundle.analyse.registry import SUBJECTS, Registry
 from diagbundle.analyse.verdict import Finding, Origin, Severity, Status, Verdict
-from diagbundle.bundle.format import mangle
+from diagbundle.bundle.format import STRUCK, mangle
 from diagbundle.cli.analysis import finder, registry
 from diagbundle.errors import UsageError
 
@@ -193,6 +193,7 @@ RESOLVER = Need("resolver", "the resolver's settings", ("etc/resolv.conf", "run/
 LOGS = Need("logs", "logs", ("var/log/**",))
 SMART = Need("smart", "health", ("sos_commands/ata/smartctl_*",))
 TWICE = Need("counters", "counters", ("diagbundle/start/proc/net/dev",))
+TABLE = Need("modes", "modes", ("diagbundle/tables/places",))
 PRODUCT = Need("licence", "licence", ("opt/acme/licence",), ("acme",))
 MOST = [name for name in EVERY if name not in ("name_resolution", "hardware", "networking")]
 
@@ -211,6 +212,9 @@ MOST = [name for name in EVERY if name not in ("name_resolution", "hardware", "n
         (RESOLVER, [{"source": "/etc/resolv.conf", "outcome": "timeout", "reason": "5 s"}], {}, (State.MISSING, "did not answer in time: 5 s")),
         (RESOLVER, [{"source": "/etc/resolv.conf", "outcome": "skipped", "reason": "not asked: a signal"}], {"complete": False, "reason": "a signal"}, (State.MISSING, "the collection was cut short: a signal")),
         (RESOLVER, [{"source": "/etc/resolv.conf", "outcome": "skipped", "reason": "a link, not followed"}], {}, (State.NOT_HERE, "")),
+        (RESOLVER, [{"source": "/etc/resolv.conf", "outcome": "skipped", "reason": STRUCK}], {}, (State.MISSING, "/etc/resolv.conf was struck out")),
+        (TABLE, [], {}, (State.MISSING, "did not ask for it yet")),
+        (TABLE, [{"kind": "table", "source": "places", "collector": "security", "outcome": "absent"}], {}, (State.NOT_HERE, "")),
         (RESOLVER, [{"kind": "collector", "source": "name_resolution", "outcome": "failed", "reason": "it broke"}], {}, (State.MISSING, "did not come to its end: it broke")),
         (LOGS, [{"path": "var/log/a"}, {"source": "/var/log/b", "outcome": "failed"}, {"source": "/var/log/c", "outcome": "failed"}], {}, (State.PARTIAL, "/var/log/b failed, and 1 more")),
         (SMART, [{"kind": "command", "source": ["smartctl", "-a"], "collector": "ata", "outcome": "absent"}], {}, (State.MISSING, "smartctl is not installed")),

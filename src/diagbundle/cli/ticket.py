@@ -23,6 +23,8 @@ PARTIAL = 3
 @click.option("-o", "--output", metavar="FILE", type=click.Path(), help="Write it to a new file instead of standard output.")
 @click.option("--about", multiple=True, metavar="KIND", help="What kind of problem it is (network, disk, …). Without it: found out.")
 @click.option("--all", "everything", is_flag=True, help="Everything, however long it gets.")
+@click.option("--signer", default="", metavar="SIGNER", help="Whose signature the bundle must bear, as `verify` takes it.")
+@click.option("--revoked", default="", metavar="FILE", type=click.Path(), help="Keys that do not count any more, as `verify` takes them.")
 @claimed
 def command(bundle: str, form: str, output: str | None, about: tuple[str, ...], *, everything: bool, **flags: Any) -> int:
     """Write what support needs to know of BUNDLE as Markdown for a ticket, of about 120 lines at most.
@@ -41,7 +43,7 @@ def command(bundle: str, form: str, output: str | None, about: tuple[str, ...], 
         refuse_taken(output)  # before the work
     known = kinds(flags["rules"])
     told = [_kind(known, name) for name in about]
-    file, evidence = _opened(bundle)
+    file, evidence = _opened(bundle, flags["signer"], flags["revoked"])
     ticket = _ticket(file, evidence, told, known, flags)
     text = _text(ticket, form, everything=everything)
     if output:
@@ -64,8 +66,8 @@ def _kind(known: Kinds, name: str) -> Kind:
     raise UsageError(f"there is no kind of problem called {name!r}", f"{hint}: {', '.join(known)}")
 
 
-def _opened(path: str) -> tuple[File, Evidence]:
-    """What lies at a path, and what is known of it as a file. A bundle is checked whole. Raises as `open_evidence` does."""
+def _opened(path: str, signer: str, revoked: str) -> tuple[File, Evidence]:
+    """What lies at a path, and what is known of it as a file. A bundle is checked whole. Raises as `open_evidence` and `signed` do."""
     from hashlib import file_digest
 
     from diagbundle.analyse.evidence.archive import is_foreign
@@ -73,9 +75,13 @@ def _opened(path: str) -> tuple[File, Evidence]:
     from diagbundle.analyse.evidence.opened import open_evidence
     from diagbundle.bundle.escape import shown
     from diagbundle.bundle.reader import Bundle
+    from diagbundle.cli.signed import signed
     from diagbundle.cli.verify import sha256_of, sidecar, watched
+    from diagbundle.errors import UsageError
     from diagbundle.report.ticket import File
 
+    if signer and (os.path.isdir(path) or is_foreign(path)):
+        raise UsageError(f"only a bundle can bear a signature: {path}")
     if os.path.isdir(path) or not os.path.lexists(path):
         evidence = open_evidence(path)
         return File(evidence.name, checked="a folder: whether it was changed is not known"), evidence
@@ -89,7 +95,8 @@ def _opened(path: str) -> tuple[File, Evidence]:
         raise bundle.broken(report)
     beside = sidecar(bundle)
     checked = "every checksum in it is right" + (f", and {shown(beside)} beside it agrees" if beside else "")
-    return File(bundle.name, bundle.frames.file_size, sha256_of(bundle), checked), BundleEvidence(bundle)
+    who = signed(path, beside, signer, revoked)
+    return File(bundle.name, bundle.frames.file_size, sha256_of(bundle), checked, str(who) if who else ""), BundleEvidence(bundle)
 
 
 def _ticket(file: File, evidence: Evidence, told: list[Kind], known: Kinds, flags: dict[str, Any]) -> Ticket:

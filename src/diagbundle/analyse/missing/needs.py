@@ -12,6 +12,7 @@ from diagbundle.analyse.missing.circumstances import Circumstances
 from diagbundle.analyse.missing.completeness import Gap, never_asked, of_entry
 from diagbundle.analyse.missing.gathered import gatherers
 from diagbundle.analyse.missing.kinds import Kind, Need
+from diagbundle.analyse.verdict import Origin
 from diagbundle.bundle.format import OWN
 
 _TABLES = f"{OWN}/tables/"
@@ -74,7 +75,7 @@ def _answer(how: Circumstances, need: Need) -> Answer:
     found: list[tuple[State, tuple[Gap, ...]]] = []
     for pattern in need.paths:
         entries = [entry for entry in how.index.matching([pattern]) if pattern.startswith(START) or not entry.path.startswith(START)]
-        gaps = tuple(gap for entry in entries for gap in of_entry(how, entry))
+        gaps = tuple(gap for entry in entries for gap in _lacking(how, entry))
         whole = any(_is_whole(entry) for entry in entries)
         there = any(entry.there for entry in entries)
         if whole and not gaps:
@@ -86,6 +87,14 @@ def _answer(how: Circumstances, need: Need) -> Answer:
         gaps = tuple(_unasked(how, need))
         state = State.MISSING if gaps else state
     return Answer(need, state, tuple(replace(gap, collectors=need.collectors or gap.collectors) for gap in gaps))
+
+
+def _lacking(how: Circumstances, entry: Entry) -> Iterator[Gap]:
+    """Why one answer is not there; nothing of what the host does not have."""
+    if entry.is_struck:
+        what = f"{entry.source or entry.path} was struck out before the bundle left"
+        yield Gap(what, "ask for it, and say what for", (Origin(entry.path, 0, entry.reason, entry.started),))
+    yield from of_entry(how, entry)
 
 
 def _is_whole(entry: Entry) -> bool:
