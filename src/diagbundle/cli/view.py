@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from diagbundle.analyse.evidence.entry import Evidence
-    from diagbundle.bundle.pattern import Find
 
 
 @click.command
@@ -34,6 +31,7 @@ def command(bundle: str, port: int, *, browser: bool) -> int:
             f"only a bundle is shown by random access, and this is a folder: {bundle}", "`diagbundle report FOLDER` writes a page"
         )
     try:
+        from diagbundle.cli.grep import finder
         from diagbundle.cli.timeline import chosen
         from diagbundle.view.desk import Tools
         from diagbundle.view.server import serve
@@ -43,7 +41,7 @@ def command(bundle: str, port: int, *, browser: bool) -> int:
         ) from None
     with Bundle.open(bundle) as opened:
         try:
-            serve(opened, Tools(_judged, chosen, _finder), port, lambda address: _ready(opened.name, address, browser=browser), _complain)
+            serve(opened, Tools(_judged, chosen, finder), port, lambda address: _ready(opened.name, address, browser=browser), _complain)
         except KeyboardInterrupt:
             return 0  # that is how it is ended
     return 0
@@ -58,14 +56,6 @@ def _judged(evidence: Evidence) -> dict[str, Any]:
 
     answer: dict[str, Any] = json.loads(as_json(evidence.name, diagnosed(evidence, {})))
     return answer
-
-
-def _finder(words: Sequence[bytes], fold: bool) -> Find:  # noqa: FBT001 - as `bundle.pattern.Finder` has it
-    """What finds secrets finds words, too."""
-    from diagbundle.redact.scan import scanner
-    from diagbundle.redact.span import Literal
-
-    return scanner([Literal(word, fold=fold) for word in words]).anchors
 
 
 def _ready(name: str, address: str, *, browser: bool) -> None:

@@ -132,7 +132,7 @@ def _answer(work: Work, fd: int) -> None:
         work(tell)
         tell.end()
     except DiagbundleError as error:
-        tell.fail(f"{error} – {error.hint}" if error.hint else str(error))
+        tell.fail(f"{error} - {error.hint}" if error.hint else str(error))
     except MemoryError:
         tell.fail(f"this needs more memory than it may have ({MEMORY >> 30} GiB)")
     except Exception as error:  # noqa: BLE001 - named in tests/test_architecture.py

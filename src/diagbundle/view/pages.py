@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
@@ -53,7 +53,16 @@ class Pages:
         """A page; while `wait`, the browser asks for it again."""
         head = Known(self._desk.bundle.head)
         about = Known(head["host"] if isinstance(head["host"], dict) else {})
-        context |= {"active": active, "job": job, "again": AGAIN if wait else 0, "go": go, "moment": moment, "around": around, "size": size}
+        context |= {
+            "active": active,
+            "job": job,
+            "again": AGAIN if wait else 0,
+            "go": go,
+            "moment": moment,
+            "around": around,
+            "near": near,
+            "size": size,
+        }
         row = Known((job.notes["row"] if job else None) or {})
         host = about["name"] or "a host without a name"
         named = {"bundle": self._desk.bundle.name, "host": host, "head": head, "about": about, "row": row}
@@ -266,9 +275,14 @@ def moment(seconds: Any) -> str:
 def around(stamp: str, seconds: int) -> str:
     """A time so many seconds before or after another, both as `2026-11-22T14:10:44Z`."""
     try:
-        return f"{datetime.strptime(stamp, STAMP).replace(tzinfo=UTC) + timedelta(seconds=seconds):{STAMP}}"
-    except (ValueError, OverflowError, TypeError):
+        return near(datetime.strptime(stamp, STAMP).replace(tzinfo=UTC).timestamp(), seconds)
+    except (ValueError, TypeError):
         return ""
+
+
+def near(time: float, seconds: int) -> str:
+    """The same, of seconds since 1970."""
+    return moment(time + seconds).replace(" ", "T") + "Z"
 
 
 def size(number: Any) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from diagbundle.bundle.forked import in_turn
 from diagbundle.bundle.gather import Binary, Event, Gathering, Hit, Lost
 from diagbundle.bundle.opened import is_packed
 from diagbundle.bundle.pattern import Finder, Pattern, Wish
@@ -43,13 +45,19 @@ def _wanted(wanted: Mapping[str, str]) -> Any:
 
 def _found(bundle: Bundle, tell: Tell, ask: Ask, plan: Plan) -> Iterator[Found]:
     total, done, told = sum(unit.end - unit.begin for unit in plan.units), 0, time.monotonic()
-    for unit in plan.units:
-        yield from search(bundle, ask, unit)
-        done += unit.end - unit.begin
+    processes = min(len(os.sched_getaffinity(0)), len(plan.units))
+    checked: set[int] = set()
+    for answer in in_turn(lambda unit: map(tuple, search(bundle, ask, unit)), plan.units, processes, lambda _: None):
+        found = Found(*answer)
+        if found.matched and found.text not in checked:
+            checked.add(found.text)
+            bundle.header(plan.texts[found.text].row)
+        yield found
+        done += found.size
         if time.monotonic() - told > _OFTEN:
             told = time.monotonic()
-            tell.note(done=done, total=total)
-    tell.note(done=done, total=total, files=len(plan.texts))
+            tell.note(done=min(done, total), total=total)  # packed files come out larger
+    tell.note(files=len(plan.texts))
 
 
 def _row(event: Event, plan: Plan, pattern: Pattern) -> list[Any] | None:
