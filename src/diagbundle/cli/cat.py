@@ -10,11 +10,15 @@ from diagbundle.cli import printing
 @click.command
 @click.argument("bundle", type=click.Path())
 @click.argument("path")
-def command(bundle: str, path: str) -> None:
+@click.option(
+    "-C", "--context", "around", type=click.IntRange(0, 1_000_000), default=printing.AROUND, help="Lines around PATH:LINE. Default: 3."
+)
+def command(bundle: str, path: str, around: int) -> None:
     r"""Print the file PATH out of the file BUNDLE.
 
-    With PATH:LINE, as in var/log/messages:18231, print that line, numbered, with three lines around it.
+    With PATH:LINE, as in var/log/messages:18231, print that line, numbered, with three lines around it; however
+    large the file is, only what lies near is read.
     On a terminal, control characters are shown as \x1b and the like, so that a log cannot do harm;
     into a file or a pipe the bytes go as they are. `diagbundle list BUNDLE` shows all names.
     """
-    printing.member(bundle, path)
+    printing.member(bundle, path, around)

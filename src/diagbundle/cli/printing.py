@@ -23,17 +23,16 @@ NEAR = 20_000
 """Names among which one that is nearly right is looked for."""
 
 
-def member(bundle: str, path: str) -> int:
-    """One file out of a bundle, or one line of it, to standard output."""
+def member(bundle: str, path: str, around: int = AROUND) -> int:
+    """One file out of a bundle, or one line of it with so many around it, to standard output."""
     with Bundle.open(bundle) as opened:
         row, line = _row(opened, path.lstrip("/"))
-        pieces = _pieces(opened, row)
         if line:
-            _around(pieces, line, str(row["path"]))
+            _around(opened, row, line, around)
         elif sys.stdout.isatty():
-            _escaped(pieces)
+            _escaped(_pieces(opened, row))
         else:
-            for piece in pieces:
+            for piece in _pieces(opened, row):
                 sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
     if "short" in row or row.get("outcome") == "partial":
@@ -88,14 +87,10 @@ def _close(path: str, paths: list[str]) -> list[str]:
 
 def _pieces(bundle: Bundle, row: Row) -> Iterator[bytes]:
     """The data of a member, and of the parts that follow it."""
-    yield from bundle.content(row)
-    if row.get("part") != 1:
-        return
-    number = 2
-    for following in bundle.rows():  # in one pass, for they follow each other, and a forger may have made a million
-        if following.get("part") == number and following.get("path") == f"{row['path']}.part{number:04d}" and "header" in following:
-            yield from bundle.content(following)
-            number += 1
+    from diagbundle.bundle.lines import parts_of
+
+    for each in (row, *(parts_of(bundle, row) if row.get("part") == 1 else ())):
+        yield from bundle.content(each)
 
 
 def _escaped(pieces: Iterator[bytes]) -> None:
@@ -110,42 +105,21 @@ def _escaped(pieces: Iterator[bytes]) -> None:
     sys.stdout.write(shown(decoder.decode(b"", final=True), keep="\n\t"))
 
 
-def _around(pieces: Iterator[bytes], wanted: int, path: str) -> None:
-    """Print the line and its neighbours; no more than a piece and the lines shown are held."""
+def _around(bundle: Bundle, row: Row, wanted: int, around: int) -> None:
+    """Print the line and its neighbours; only the frames in which they lie are read."""
     from diagbundle.bundle.escape import shown
+    from diagbundle.bundle.lines import Lines, parts_of
     from diagbundle.errors import UsageError
 
-    first, last = max(1, wanted - AROUND), wanted + AROUND
+    text = Lines(bundle, [row, *parts_of(bundle, row)], WIDTH)
+    first, last = max(1, wanted - around), wanted + around
     width = len(f"{last:,}")
-    final = 0
-    for number, line in _lines(pieces, first):
-        if number > last:
-            return
-        if line is not None and number >= first:
-            mark = ">" if number == wanted else " "
-            text = shown(line[:WIDTH], keep="\t") + (" ..." if len(line) > WIDTH else "")
-            sys.stdout.write(f"{mark} {number:>{width},}  {text}\n")
-        final = number
-    if final < wanted:
-        raise UsageError(f"{shown(path)} has {final:,} lines, so there is no line: {wanted:,}")
-
-
-def _lines(pieces: Iterator[bytes], first: int) -> Iterator[tuple[int, bytes | None]]:
-    """Lines with their numbers, from `first` on at least; then the number of all lines, with None."""
-    number, rest = 1, b""
-    for piece in pieces:
-        ends = piece.count(b"\n")
-        if number + ends < first:
-            number, rest = number + ends, b""
-            continue
-        *whole, tail = piece.split(b"\n")
-        for line in whole:
-            yield number, rest + line
-            number, rest = number + 1, b""
-        rest = (rest + tail)[: WIDTH + 1]
-    if rest:
-        yield number, rest
-    yield number if rest else number - 1, None
+    if not list(text.read(wanted, 1)):
+        raise UsageError(f"{shown(str(row['path']))} has {text.total():,} lines, so there is no line: {wanted:,}")
+    for line in text.read(first, last - first + 1):
+        mark = ">" if line.number == wanted else " "
+        shortened = " ..." if line.size > WIDTH else ""
+        sys.stdout.write(f"{mark} {line.number:>{width},}  {shown(line.text, keep=chr(9))}{shortened}\n")
 
 
 def _say_partial(row: Row) -> None:
