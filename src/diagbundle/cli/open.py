@@ -23,16 +23,21 @@ def command(files: tuple[str, ...], identity: tuple[str, ...], output: str) -> N
     """Make a bundle out of FILE, which was encrypted for you, so that the other commands can read it.
 
     The key is a file as `age-keygen` writes it, or an SSH key, if the file was encrypted to that (`age -R key.pub`).
+    Of a file that came in parts, name all of them, or their folder.
     The bundle has its name only when all of it has been opened and is as it was sent. FILE stays as it is.
 
     \b
     Exit status: 0 the bundle is there; 2 there is no such key; 4 it is for another key, was cut short or altered, or holds no bundle.
     """  # fmt: skip
     from diagbundle.bundle.escape import shown
+    from diagbundle.bundle.part import part_of
     from diagbundle.errors import UsageError
 
     if len(files) > 1 and output and not os.path.isdir(output):
         raise UsageError(f"several files do not go into one: {shown(output)}", "name a folder that is there with --output")
+    if any(os.path.isdir(path) or part_of(path) for path in files):
+        click.echo(shown(_opened_parts(files, identity, output)))
+        return
     for path in files:
         click.echo(shown(opened(path, identity, output)))
 
@@ -51,6 +56,25 @@ def opened(path: str, identity: Sequence[str], output: str) -> str:
         _open(fd, path, place, identity)
     finally:
         os.close(fd)
+    return place
+
+
+def _opened_parts(paths: Sequence[str], identity: Sequence[str], output: str) -> str:
+    """The same for a file that came in parts."""
+    from diagbundle.bundle.format import ENCRYPTED_SUFFIX
+    from diagbundle.transport.files import refuse_taken
+    from diagbundle.transport.joining import assemble, joined, write
+
+    assembly = assemble(paths)
+    whole = os.path.join(paths[0] if os.path.isdir(paths[0]) else os.path.dirname(paths[0]), assembly.whole)
+    if not whole.endswith(ENCRYPTED_SUFFIX):
+        place = output if output and not os.path.isdir(output) else os.path.join(output or os.path.dirname(whole), assembly.whole)
+        refuse_taken(place)
+        write(assembly, place)
+        return place
+    place = _place(whole, output)
+    with joined(assembly, os.path.dirname(place) or ".") as fd:
+        _open(fd, whole, place, identity)
     return place
 
 

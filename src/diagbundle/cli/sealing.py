@@ -79,6 +79,8 @@ class Sealing:
     def deliver(self, path: str, alive: Callable[[], None]) -> Delivery:
         """Sign a file that was collected, and cut it in place. What fails is told, and leaves the file, or all of its parts."""
         done = Delivery([path])
+        if not self.key and not self.most:
+            return done
         with _interruptible(alive) as watched:
             for asked, work in ((bool(self.key), self._sign), (bool(self.most), self._cut)):
                 if not asked:
@@ -87,7 +89,8 @@ class Sealing:
                     work(path, done, watched)
                 except (DiagbundleError, OSError) as error:
                     done.faults.append(shown(str(error)))
-                    done.lines += [f"  {shown(str(error))}", *[f"  hint: {hint}" for hint in [getattr(error, "hint", "")] if hint]]
+                    hint = getattr(error, "hint", "") or "do it later, here or elsewhere: `diagbundle seal`"
+                    done.lines += [f"  {shown(str(error))}", f"  hint: {shown(hint)}"]
         return done
 
     def _sign(self, path: str, done: Delivery, alive: Callable[[], None]) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from diagbundle.bundle import hashing
@@ -18,7 +19,7 @@ from diagbundle.bundle.format import ENCRYPTED_SUFFIX, UNFINISHED_SUFFIX
 from diagbundle.bundle.frames import MAGIC, open_file
 from diagbundle.bundle.part import LIST, Listed, number_in, read_list
 from diagbundle.bundle.reader import Bundle, Progress, no_progress
-from diagbundle.errors import BundleError, FormatError, IntegrityError, UsageError
+from diagbundle.errors import BundleError, FormatError, IntegrityError, OutputError, UsageError
 from diagbundle.transport.files import STEP, Alive, NewFile, nobody
 from diagbundle.transport.runs import AGAIN, Piece, covered, fault_of, lacking
 
@@ -75,21 +76,38 @@ def assemble(paths: Sequence[str], alive: Alive = nobody) -> Assembly:
 def write(assembly: Assembly, path: str, alive: Alive = nobody, progress: Progress = no_progress) -> None:
     """The whole, under its name only once it has been found right. Raises `IntegrityError`, `OutputError`."""
     with NewFile(path) as file:
-        sha, done = hashing.sha256(), 0
-        for data in read(assembly, alive):
-            sha.update(data)
-            file.write(data)
-            done += len(data)
-            progress(done, assembly.size)
-        if assembly.sha256 and sha.hexdigest() != assembly.sha256:
-            raise IntegrityError(
-                f"the parts do not give {shown(assembly.whole)}: its checksum is another one",
-                f"ask for all parts to be sent again, with {shown(assembly.whole)}{LIST}",
-            )
+        _fill(assembly, file.write, alive, progress)
         file.sync()
         if not assembly.sha256:
             _verify(file.unfinished, assembly.whole, progress)
         file.keep()
+
+
+@contextmanager
+def joined(assembly: Assembly, folder: str) -> Iterator[int]:
+    """A descriptor of the whole, in a file without a name in this folder. Raises `IntegrityError`, `OutputError`."""
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(tempfile.TemporaryFile(dir=folder, buffering=0))
+            _fill(assembly, file.write, nobody, no_progress)
+        except OSError as error:
+            raise OutputError(f"the parts cannot be put together in {shown(folder)}: {error.strerror}", "name another folder") from None
+        yield file.fileno()
+
+
+def _fill(assembly: Assembly, sink: Callable[[bytes], object], alive: Alive, progress: Progress) -> None:
+    """All its bytes, which must have its checksum where that is known."""
+    sha, done = hashing.sha256(), 0
+    for data in read(assembly, alive):
+        sha.update(data)
+        sink(data)
+        done += len(data)
+        progress(done, assembly.size)
+    if assembly.sha256 and sha.hexdigest() != assembly.sha256:
+        raise IntegrityError(
+            f"the parts do not give {shown(assembly.whole)}: its checksum is another one",
+            f"ask for all parts to be sent again, with {shown(assembly.whole)}{LIST}",
+        )
 
 
 def _verify(path: str, whole: str, progress: Progress) -> None:

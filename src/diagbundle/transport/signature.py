@@ -107,6 +107,7 @@ def sign(path: str, key: str, environment: Mapping[str, str], alive: Alive = nob
                 file.write(data)
             words = [program, "-q", "-Y", "sign", "-f", key, "-n", NAMESPACE, copy]
             said = _run(words, seconds=PERSON, environment={name: environment[name] for name in AGENT if name in environment}, alive=alive)
+            alive()  # Ctrl-C at the question for a pass phrase goes to both of us
             signature = _contents(copy + SUFFIX, _MAX_SIGNATURE) if said.exit == 0 else b""
             if not signature:
                 raise OutputError(f"it was not signed: ssh-keygen says: {_last_line(said.text)}")
@@ -230,9 +231,9 @@ def _reason(text: str) -> str:
 
 
 def _last_line(text: str) -> str:
-    """The line that tells most: the first that is no empty word of failure."""
+    """The line that tells most."""
     lines = [line.strip() for line in text.splitlines() if line.strip() and "Could not verify" not in line]
-    return shown(lines[-1][:200]) if lines else "nothing"
+    return shown(lines[-1][:200]) if lines else "nothing, and failed"
 
 
 # -- ssh-keygen
