@@ -220,6 +220,7 @@ def judged(bench: Bench) -> str:
                 bench.rounds,
             ),
             Contestant("`insights-run -p insights.parsers`", fixed([insights, "-p", "insights.parsers", tree]), bench.rounds),
+            Contestant("`diagbundle ticket BUNDLE`", fixed([*bench.tool, "ticket", bundle]), bench.rounds),
         ]
         bench.race(contestants)
         with bench.place() as scratch:

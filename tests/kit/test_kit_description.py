@@ -97,6 +97,7 @@ def test_rules_hold_their_cases_and_their_codes(described):
     assert "two rules have one code: ACM001" in refused(described('rules = ["ours.toml"]', ours=RULE + RULE))
     assert "two rules have one code: DSK001" in refused(described('rules = ["ours.toml"]', ours=RULE.replace("ACM001", "DSK001")))
     assert "has no [[rule]]" in refused(described('rules = ["ours.toml"]', ours=""))
+    assert "a kind of problem is wrong" in refused(described('rules = ["ours.toml"]', ours=RULE + "\n[[kind]]\nname = 'x'\n"))
 
 
 def test_a_key_is_held_to_its_checksum(described, public_key):

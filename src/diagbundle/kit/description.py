@@ -14,6 +14,7 @@ from typing import Any
 
 from diagbundle import config, trust
 from diagbundle.analyse.knowledge import LogRule, faults, parse
+from diagbundle.analyse.missing import kinds
 from diagbundle.analyse.registry import known, with_rules
 from diagbundle.bundle.escape import shown
 from diagbundle.collect import declared, registry
@@ -126,6 +127,7 @@ def _rules(made: Description, paths: Iterable[str]) -> None:
             with_rules(known(), [rule.announced() for rule in rules])
         except ValueError as error:
             raise UsageError(f"{error}", "`diagbundle rules` lists the codes that are taken") from None
+    kinds.known((data.decode(), name) for name, data in sorted(made.files.items()) if name.startswith("rules/"))
 
 
 def _packages(made: Description, paths: Iterable[str]) -> None:
