@@ -29,6 +29,7 @@ COMMANDS = {
     "list": "Show what is in a bundle",
     "cat": "Print one file out of a bundle",
     "grep": "Find lines in a bundle, without unpacking it",
+    "convert": "Write a bundle as .tar.gz or .tar.xz, for tools that want that",
     "view": "Show a bundle in a browser, on this machine: verdicts, files, logs, search, timeline",
     "review": "Show what leaves with a bundle, to be approved and signed; take out what must not leave",
     "verify": "Check that a bundle is whole and unchanged",
