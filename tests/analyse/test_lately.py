@@ -198,6 +198,15 @@ def test_a_file_is_known_by_its_folder_and_its_name():
     assert before(finding("/var is full", "/var"), those) == ()
 
 
+def test_what_was_changed_by_hand_just_before_is_told_first_whatever_it_is_called():
+    files = [change(2, what=f"/etc/postgresql/15/{name}", line=at) for at, name in enumerate(("a.conf", "b.conf"), 3)]
+    those = lately({Change: [*files, change(0.01, what="/etc/acme/orders.conf"), change(0.5, what="/etc/other", line=2)]}, ABOUT, 7)
+    assert before(finding("PostgreSQL refuses connections"), those) == (
+        "/etc/acme/orders.conf was changed, 36 seconds before",
+        "/etc/postgresql/15/a.conf was changed, and 1 file more, 2 hours before",
+    )
+
+
 TEXT = st.text(alphabet=st.characters(codec="utf-8"), max_size=300)
 REAL = [
     line

@@ -18,7 +18,11 @@ _LONG = 60
 """Characters of a command that a line shows."""
 _ALWAYS = (kinds.SELINUX, kinds.APPARMOR, kinds.FIREWALL, kinds.CLOCK, kinds.SYSCTL)
 """Kinds that may be behind anything."""
+_TOUCHED = (kinds.CONFIGURATION, kinds.UNIT, kinds.NETWORK, kinds.CERTIFICATE)
+"""Kinds that are made by hand, with a purpose."""
 _HOUR = 3600.0
+_SOON = 600.0
+"""Seconds within which a fault that follows a change by hand is likely to follow from it, whatever either is called."""
 _MOST = 2
 _MASS = 20
 _HABIT = 5
@@ -142,9 +146,11 @@ def before(finding: Finding, changes: Sequence[Told], within: float = DAY) -> tu
         is_mass = len(told.items) > _MASS and told.kind != kinds.PACKAGE  # among thousands of files some name always fits
         about = None if is_mass else next((item.change for item in told.items if words & _words(item.change.what)), None)
         always = (told.kind in _ALWAYS and not told.first.attributes) or (told.first.kind in {kinds.REBOOT, kinds.CRASH} and age < _HOUR)
-        if about or always:
-            said = one(about) if about and not told.first.what.startswith("/") else sentence(told)
-            found.append((about is None, max(0.0, age), f"{said}, {_ago(max(0.0, age))} before"))
+        soon = told.kind in _TOUCHED and age < _SOON and not is_mass
+        if about or always or soon:
+            rest = len({item.change.what for item in told.items}) - 1 if about and about.what.startswith("/") else 0
+            said = f"{one(about)}, and {rest:,} file{'s' * (rest > 1)} more" if about and rest else one(about) if about else sentence(told)
+            found.append((not (about or soon), max(0.0, age), f"{said}, {_ago(max(0.0, age))} before"))
     return tuple(text for _, _, text in sorted(found)[:_MOST])
 
 
