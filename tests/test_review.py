@@ -6,6 +6,8 @@ import os
 import pathlib
 import shutil
 import stat
+import subprocess
+import sys
 import tempfile
 
 import pytest
@@ -28,7 +30,7 @@ SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
 
 def run(*words):
-    return CliRunner().invoke(command, [str(word) for word in words])
+    return CliRunner().invoke(command, [str(word) for word in words], standalone_mode=False)
 
 
 def config(**settings):
@@ -110,7 +112,7 @@ def test_the_checksum_is_of_the_file_and_is_compared_with_the_one_beside_it(bund
 
 @pytest.mark.parametrize(
     ("said", "words"),
-    [({}, "secrets in"), ({"redact": False}, "NOTHING WAS HIDDEN"), ({"redact": "no"}, "NOT KNOWN"), ({"pseudonyms": True}, "replaced by stand-ins"),
+    [({}, "2 secrets in 1 item."), ({"redact": False}, "NOTHING WAS HIDDEN"), ({"redact": "no"}, "NOT KNOWN"), ({"pseudonyms": True}, "replaced by stand-ins"),
      ({"pseudonyms": False}, "the name of this host (db1)"), ({"pseudonyms": []}, "Not known")],
 )  # fmt: skip
 def test_redaction_is_told_as_it_was(said, words, bundle):
@@ -123,9 +125,9 @@ def test_without_its_settings_a_bundle_is_not_called_redacted(bundle):
 
 
 def test_kinds_are_told_in_words_and_identifiers_apart(bundle):
-    path = bundle(config(), make.Member("var/log/x", b"a\n", {"redacted": {"github_token": 2, "ipv4": 7, "acme_key": 1}}))
+    path = bundle(config(), make.Member("var/log/x", b"a\n", {"redacted": {"github_token": 2, "ipv4": 7, "name": 4, "acme_key": 1}}))
     said = run(path).stdout
-    assert "3 secrets in 1 items" in said
+    assert "3 secrets in 1 item." in said
     assert "Token of GitHub" in said
     assert "acme key" in said
 
@@ -170,6 +172,12 @@ def test_a_partial_bundle_is_reviewed_and_ends_with_3():
 def test_two_screens_suffice(bundle):
     members = [make.Member(f"x/{n}", b"line of text\n" * 9, {"collector": name}) for n, name in enumerate(sorted(categories._BY_COLLECTOR))]
     assert run(bundle(config(), *members)).stdout.count("\n") <= 100
+
+
+def test_collect_says_how_to_look_at_it(tmp_path):
+    words = [sys.executable, "-m", "diagbundle", "collect", "--yes", "--only", "self", "-o", tmp_path]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
+    assert f"Before it leaves: `diagbundle review {os.path.basename(done.stdout.strip())}`" in done.stderr
 
 
 # -- the page
@@ -249,7 +257,7 @@ def test_the_new_bundle_lies_beside_the_old_one(bundle):
     assert "1 item struck out" in result.stderr
     assert digest in result.stderr
     said = run(new).stdout
-    assert "1 items were struck out of it" in said
+    assert "1 item struck out of it" in said
     assert hashlib.sha256(before).hexdigest() in said
     assert sorted(os.listdir(path.parent)) == sorted([path.name, new.name, f"{new.name}.sha256"])
     assert isinstance(run(path, "--remove", "etc").exception, OutputError)

@@ -18,7 +18,7 @@ MARKER = regex(MARK + rb"[a-z0-9_]+_[0-9a-f]{8}")
 so that JSON, XML, URLs, CSV and shell words stay what they are. Redacting again changes nothing."""
 
 
-IDENTIFIERS = frozenset({"ipv4", "ipv6", "mac", "host", "domain", "user"})
+IDENTIFIERS = frozenset({"ipv4", "ipv6", "mac", "host", "domain", "user", "name"})
 """Kinds that are no secrets: `--pseudonyms` gives them stand-ins."""
 
 

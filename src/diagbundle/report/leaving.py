@@ -18,7 +18,7 @@ from diagbundle.report.categories import CATEGORIES, ITSELF, START, Category, ca
 
 MARK = b"REDACTED_"
 """What all stand-ins of secrets begin with: `redact.span.MARK`."""
-IDENTIFIERS = frozenset({"ipv4", "ipv6", "mac", "host", "domain", "user"})
+IDENTIFIERS = frozenset({"ipv4", "ipv6", "mac", "host", "domain", "user", "name"})
 """Kinds of names that --pseudonyms replaces: `redact.span.IDENTIFIERS`."""
 CONFIG = f"{OWN}/config.json"
 MOST = 5

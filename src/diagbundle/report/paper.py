@@ -79,8 +79,8 @@ class Paper:
             )
         if told.redacted is None:
             return f"NOT KNOWN. The bundle does not say whether secrets were hidden; {count:,} places are counted as hidden."
-        where = f" in {told.hidden_files:,} items" if count else ""
-        return f"{count:,} secrets{where}. A mark like REDACTED_password_1a2b3c4d stands in place of each; they were never written down."
+        where = f" in {counted(told.hidden_files, 'item')}" if count else ""
+        return f"{counted(count, 'secret')}{where}. A mark like REDACTED_password_1a2b3c4d stands in place of each; they were never written down."
 
     def names(self) -> str:
         """What becomes of names and addresses, in a sentence."""
@@ -116,7 +116,7 @@ class Paper:
         """That something was struck out before, or ''."""
         told = self.leaving
         return (
-            f"{told.removed:,} items were struck out of it; it was made from the file with SHA-256 {told.removed_from}."
+            f"{counted(told.removed, 'item')} struck out of it; it was made from the file with SHA-256 {told.removed_from}."
             if told.removed
             else ""
         )
@@ -130,6 +130,11 @@ class Paper:
             told[key] = dict(told[key])
         whole["kinds"] = {kind: self.kinds[kind] for kind in told["hidden"] if kind in self.kinds}
         return {**whole, **told}
+
+
+def counted(number: int, word: str) -> str:
+    """`1 item`, `2 items`."""
+    return f"{number:,} {word}{'s' * (number != 1)}"
 
 
 def paper(bundle: Bundle, file: Mapping[str, str], kinds: Mapping[str, str]) -> Paper:

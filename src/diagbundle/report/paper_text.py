@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.manifest import Row
 from diagbundle.report.leaving import Group
-from diagbundle.report.paper import BINDS, NEVER, Paper
+from diagbundle.report.paper import BINDS, NEVER, Paper, counted
 
 Items = Callable[[Group], Iterator[tuple[Row, int]]]
 Paint = Callable[[str, str], str]
@@ -81,7 +81,7 @@ class PaperText:
         told = self._paper.leaving
         if not told.suspect_count:
             return
-        text = f"{told.suspect_count:,} lines that may hold a secret which was not recognised: look at each before you sign"
+        text = f"{counted(told.suspect_count, 'line')} that may hold a secret which was not recognised: look at each before you sign"
         yield from self._labelled("look at", text, "warning")
         named = told.suspects[: None if self._items else _LOOK]
         for path, line, why in named:
@@ -92,7 +92,7 @@ class PaperText:
 
     def _group(self, group: Group) -> Iterator[str]:
         hidden = f", {group.hidden:,} hidden" if group.hidden else ""
-        count = f"{group.items:,} item{'s' * (group.items != 1)}, {amount(group.size)}{hidden}"
+        count = f"{counted(group.items, 'item')}, {amount(group.size)}{hidden}"
         title = shown(group.title)
         yield self._paint(title, "title") + " " * max(2, self._width - len(title) - len(count)) + count
         if self._items is None:
