@@ -30,10 +30,17 @@ MAX_FILES = 300
 """Configuration files of one product."""
 MAX_SIZE = 8 << 20
 """Bytes of a file that is still configuration."""
+MAX_SCRIPT = 256 << 10
+"""Bytes of a script or unit in which names of files are looked for."""
 MAX_LOGS = 200
 MAX_MAIN = 3
 """Processes of one product whose limits are kept: the ones that listen, or the first."""
 _CONTAINER = re.compile(r"docker[-/]|libpod|cri-containerd|crio-|kubepods|lxc\.payload|/ecs/|machine\.slice|nspawn")
+UNITS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+_IN_A_SCRIPT = re.compile(
+    r"(?<![\w.$}])(/(?:etc|opt|srv|usr/local/etc)/[\w./+-]{1,200}(?:" + "|".join(map(re.escape, CONFIGURATION)) + r"))(?![\w.])"
+)
+_IN_A_UNIT = re.compile(r"^EnvironmentFile=-?(/[\w./+@-]{1,200})$", re.MULTILINE)
 _UNIT = re.compile(r"/([^/]+\.(?:service|scope))(?:/|$)", re.MULTILINE)
 _LOG = re.compile(r"\.(log|out|err|trace)([._-][^/]*)?$|/logs?/|/catalina\.", re.IGNORECASE)
 _DATA = re.compile(
@@ -203,7 +210,11 @@ def packages_of(host: Host, paths: set[str]) -> dict[str, str]:
 
 
 def named_files(host: Host, process: Process) -> Iterator[str]:
-    """Configuration files that the command line names."""
+    """Configuration files that the command line names, the script that runs, and the unit that started it."""
+    if process.place and process.place != process.executable:
+        yield from _named_in(host, process.place, _IN_A_SCRIPT)
+    for folder in UNITS if process.unit else ():
+        yield from _named_in(host, f"{folder}/{process.unit}", _IN_A_UNIT)
     for word in process.argv[:200]:
         path = word.partition("=")[2] if word.startswith("-") and "=" in word else word
         path = path.removeprefix("file:").removeprefix("@")
@@ -211,10 +222,22 @@ def named_files(host: Host, process: Process) -> Iterator[str]:
             yield path
 
 
+def _named_in(host: Host, file: str, named: re.Pattern[str]) -> Iterator[str]:
+    about = status(host, file)
+    if about and stat.S_ISREG(about.st_mode) and about.st_size <= MAX_SCRIPT:
+        yield from (path for path in dict.fromkeys(named.findall(host.text(file))) if host.exists(path))
+
+
 def _files(host: Host, name: str, members: list[Process]) -> Iterator[Source]:
     """Configuration: what command lines name, and the usual directories."""
     found: dict[str, None] = dict.fromkeys(path for process in members for path in named_files(host, process))
-    folders = {name, name.lower(), *(process.unit.removesuffix(".service") for process in members if process.unit.endswith(".service"))}
+    vendor = re.split(r"[-_.]", name)[0]  # acme-orders, of Acme, may keep it in /etc/acme
+    folders = {
+        name,
+        name.lower(),
+        vendor,
+        *(process.unit.removesuffix(".service") for process in members if process.unit.endswith(".service")),
+    }
     tops = {top for process in members if (top := top_of(process.place, name))}
     patterns = [f"/etc/{folder}/**" for folder in sorted(folders)] + [f"/etc/{folder}.conf" for folder in sorted(folders)]
     patterns += [f"/etc/{where}/{folder}" for where in ("default", "sysconfig") for folder in sorted(folders)]

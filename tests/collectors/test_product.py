@@ -188,3 +188,24 @@ def test_the_template_is_a_collector_that_uses_every_key():
         assert f"\n{key} = " in text, f"the template does not show '{key}'"
     for kind in declared.PROBES:
         assert kind in text
+
+
+def test_configuration_that_the_script_the_unit_or_the_vendor_names(tree):
+    argv = ["/bin/bash", "/usr/local/bin/beta-orders"]
+    tree.process(50, argv, "/usr/bin/bash", cgroup="0::/system.slice/beta-orders.service")
+    tree.write("/usr/local/bin/beta-orders", ". /etc/named/in-script.conf\ncat $D/etc/not/this.conf /etc/not/there.conf /etc/shadow\n")
+    tree.write("/etc/systemd/system/beta-orders.service", "[Service]\nEnvironmentFile=-/etc/named/environment\nExecStart=/bin/true\n")
+    there = ("/etc/named/in-script.conf", "/etc/named/environment", "/etc/beta/orders.conf", "/etc/not/this.conf", "/etc/shadow")
+    for path in there:
+        tree.write(path, "x")
+    asked = {source.path for source in product.sources(tree.host) if isinstance(source, File)}
+    assert asked & set(there) == set(there[:3])
+
+
+def test_a_script_that_is_huge_or_no_file_is_not_searched(tree):
+    for pid, name in ((51, "huge"), (52, "folder")):
+        tree.process(pid, ["/bin/bash", f"/usr/local/bin/{name}"], "/usr/bin/bash")
+    tree.write("/usr/local/bin/huge", "/etc/named.conf\n" + "#" * module.MAX_SCRIPT)
+    tree.write("/etc/named.conf", "x")
+    os.makedirs(f"{tree.root}/usr/local/bin/folder")
+    assert "/etc/named.conf" not in {source.path for source in product.sources(tree.host) if isinstance(source, File)}
