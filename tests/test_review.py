@@ -77,6 +77,17 @@ def test_every_byte_is_told_of(name):
     assert sorted(listed) == sorted(row["path"] for row in rows)
 
 
+@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("words", [(), ("--all",), ("--format", "json", "--all")])
+def test_every_good_vector_is_told_in_every_form(name, words):
+    result = run(vector(name), *words)
+    assert result.exception is None
+    assert all(line.isprintable() for line in result.stdout.split("\n"))
+    if "json" in words:
+        told = json.loads(result.stdout)
+        assert len(told["entries"]) == told["items"]
+
+
 def test_a_vendors_collector_has_a_category_of_its_own(bundle):
     told = json.loads(run(bundle(make.Member("opt/acme/x", b"1\n", {"collector": "acme"})), "--format", "json").stdout)
     assert told["groups"][0]["title"] == "Asked for by the collector acme"

@@ -66,3 +66,15 @@ def test_its_place_is_known_from_its_row():
     }
     (entry,) = entries_of(iter([row]))
     assert (entry.path, entry.there, entry.is_struck) == ("sos_commands/net/ip_a", False, True)
+
+
+def test_the_log_of_an_application_takes_nothing_from_what_the_kernel_says():
+    folder = next(folder for folder in FOUND if (folder / "var/log/messages").exists())
+    evidence = without(folder, "var/log/messages".__eq__)
+    evidence.entries = [replace(entry, path="var/log/nginx/access.log") if entry.is_struck else entry for entry in evidence.entries]
+    known = analyse(evidence, REGISTRY, finder)
+    of_kernel = {kind for parser in REGISTRY.log_parsers if parser.kernel for kind in parser.gives}
+    of_others = {kind for parser in REGISTRY.log_parsers if not parser.kernel for kind in parser.gives}
+    only = {rule.code for rule in REGISTRY.rules if {*rule.needs, *rule.uses} & of_kernel and not {*rule.needs, *rule.uses} & of_others}
+    assert only
+    assert not [each for each in known.verdicts if each.code in only and "struck out" in each.because]

@@ -15,7 +15,7 @@ from diagbundle.analyse.facts.unanswered import Unanswered
 from diagbundle.analyse.host import about_of, clock_of
 from diagbundle.analyse.log.files import was_log
 from diagbundle.analyse.log.found import Finder
-from diagbundle.analyse.log.hearing import Ears, Heard
+from diagbundle.analyse.log.hearing import Ears, Heard, may_be_kernels
 from diagbundle.analyse.missing.gathered import gatherers
 from diagbundle.analyse.registry import Parser, Registry, Rule
 from diagbundle.analyse.verdict import Origin, Status, Undecided, Verdict
@@ -80,8 +80,9 @@ class Engine:
         for parser in self._registry.parsers:
             self._parse(parser)
         heard = Ears(self._evidence, self._index, self._about, self._finder).hear(self._registry.log_parsers)
-        struck = [_why(entry) for entry in self._evidence.entries if was_log(entry)]
-        self._take(heard, struck)
+        logs = [entry for entry in self._evidence.entries if was_log(entry)]
+        struck = [_why(entry) for entry in logs]
+        self._take(heard, struck, [_why(entry) for entry in logs if may_be_kernels(entry.path)])
         self._known[About] = _Known([self._about], 1)
         others: list[Fact] = [OtherHost(name, len(lines), origin=lines[0]) for name, lines in heard.others.items()]
         self._known[OtherHost] = _Known(
@@ -123,11 +124,11 @@ class Engine:
         _note(known, f"{entry.path} could not be read: {why}", absent=False)
         return []
 
-    def _take(self, heard: Heard, struck: list[str]) -> None:
+    def _take(self, heard: Heard, struck: list[str], of_kernel: list[str]) -> None:
         for parser in self._registry.log_parsers:
             for kind in parser.gives:
                 known = self._known.setdefault(kind, _Known())
-                known.struck += struck
+                known.struck += of_kernel if parser.kernel else struck
                 known.read += len(heard.kernel if parser.kernel else heard.logs)
                 if not known.read:
                     known.all_absent = False

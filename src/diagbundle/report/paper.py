@@ -80,7 +80,7 @@ class Paper:
         if told.redacted is None:
             return f"NOT KNOWN. The bundle does not say whether secrets were hidden; {count:,} places are counted as hidden."
         where = f" in {counted(told.hidden_files, 'item')}" if count else ""
-        return f"{counted(count, 'secret')}{where}. A mark like REDACTED_password_1a2b3c4d stands in place of each; they were never written down."
+        return f"{counted(count, 'secret')}{where}. A mark like REDACTED_password_1a2b3c4d stands for each; they were never written."
 
     def names(self) -> str:
         """What becomes of names and addresses, in a sentence."""

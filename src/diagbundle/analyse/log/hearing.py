@@ -172,6 +172,11 @@ _KERNEL_ONLY = re.compile(r"kmsg|dmesg|kern\.log|pstore")
 _KERNEL = re.compile(r"kmsg|dmesg|kern\.log|/messages|/syslog|journalctl")
 
 
+def may_be_kernels(path: str) -> bool:
+    """Whether the kernel may speak in the log of this name."""
+    return _KERNEL.search(f"/{path}") is not None
+
+
 def _forms(word: bytes) -> tuple[bytes, ...]:
     """A word as it stands in text, and within JSON."""
     return (word, word.replace(b"\\", b"\\\\").replace(b'"', b'\\"'))
