@@ -78,8 +78,8 @@ class Target:
         for fd in {self._parent[1], self._root} - {-1}:
             os.close(fd)
 
-    def begin(self, header: Header) -> bool:
-        """Create the file of a member; False where it is not wanted or its name cannot be had."""
+    def begin(self, header: Header, most: int = 0) -> bool:
+        """Create the file of a member; False where it is not wanted or its name cannot be had. `most` may come, whatever it says."""
         prefix, _, path = header.name.partition(b"/")
         if not self.wanted(path.decode("utf-8", "surrogateescape")):
             return False
@@ -95,7 +95,7 @@ class Target:
         except OSError as error:
             self._failed(path, error)
             return False
-        self._at, self._left, self._mtime = (parent, parts[-1]), header.size, header.mtime
+        self._at, self._left, self._mtime = (parent, parts[-1]), most or header.size, header.mtime
         return True
 
     def data(self, piece: bytes) -> None:

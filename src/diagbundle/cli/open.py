@@ -19,27 +19,36 @@ import click
     help="File of your secret key. Default: $DIAGBUNDLE_IDENTITY, or ~/.config/diagbundle/identity.",
 )
 @click.option("-o", "--output", default="", metavar="PLACE", type=click.Path(), help="File or folder for the bundle. Default: beside FILE.")
-def command(files: tuple[str, ...], identity: tuple[str, ...], output: str) -> None:
+@click.option(
+    "--in", "viewer", type=click.Choice(("lnav",)), help="Then show its logs in this program, from a folder that goes away again."
+)
+def command(files: tuple[str, ...], identity: tuple[str, ...], output: str, viewer: str | None) -> int:
     """Make a bundle out of FILE, which was encrypted for you, so that the other commands can read it.
 
     The key is a file as `age-keygen` writes it, or an SSH key, if the file was encrypted to that (`age -R key.pub`).
     Of a file that came in parts, name all of them, or their folder.
     The bundle has its name only when all of it has been opened and is as it was sent. FILE stays as it is.
+    --in lnav then shows its logs, in one list by time; of a FILE that is a plain bundle, nothing but that is done.
 
     \b
     Exit status: 0 the bundle is there; 2 there is no such key; 4 it is for another key, was cut short or altered, or holds no bundle.
     """  # fmt: skip
     from diagbundle.bundle.escape import shown
     from diagbundle.bundle.part import part_of
+    from diagbundle.cli.viewers import in_lnav
     from diagbundle.errors import UsageError
 
     if len(files) > 1 and output and not os.path.isdir(output):
         raise UsageError(f"several files do not go into one: {shown(output)}", "name a folder that is there with --output")
+    if viewer and len(files) > 1 and not any(part_of(path) for path in files):
+        raise UsageError(f"only one bundle can be shown at a time: {shown(files[1])}")
     if any(os.path.isdir(path) or part_of(path) for path in files):
-        click.echo(shown(_opened_parts(files, identity, output)))
-        return
-    for path in files:
-        click.echo(shown(opened(path, identity, output)))
+        places = [_opened_parts(files, identity, output)]
+    else:
+        places = [opened(path, identity, output) for path in files]
+    for place in places:
+        click.echo(shown(place))
+    return in_lnav(places[0]) if viewer else 0
 
 
 def opened(path: str, identity: Sequence[str], output: str) -> str:
