@@ -274,6 +274,11 @@ def test_the_new_bundle_lies_beside_the_old_one(bundle):
     assert isinstance(run(path, "--remove", "etc").exception, OutputError)
 
 
+def test_a_folder_takes_it_too(bundle, tmp_path):
+    (tmp_path / "out").mkdir()
+    assert run(bundle(*make.small()), "--remove", "etc", "-o", tmp_path / "out").stdout == f"{tmp_path}/out/b-reviewed.tar.zst\n"
+
+
 def test_a_list_names_what_goes(bundle, tmp_path):
     path = bundle(*make.small())
     (tmp_path / "list").write_text("etc/os-release\n\nvar/log/*\n")

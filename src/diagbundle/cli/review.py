@@ -34,7 +34,9 @@ TOLD = 10
 )
 @click.option("--remove", multiple=True, metavar="PATH", help="Write a bundle without this; a file, a folder, or with * in it, quoted.")
 @click.option("--remove-file", metavar="LIST", type=click.Path(), help="The same for each line of a file.")
-@click.option("-o", "--output", metavar="FILE", type=click.Path(), help="The bundle that --remove writes. Default: NAME-reviewed.tar.zst.")
+@click.option(
+    "-o", "--output", metavar="PLACE", type=click.Path(), help="File or folder for what --remove writes. Default: NAME-reviewed.tar.zst."
+)
 def command(  # noqa: PLR0913  # click gives each option a name
     bundle: str | None,
     *,
@@ -71,7 +73,7 @@ def command(  # noqa: PLR0913  # click gives each option a name
         _refuse_taken(opened, html, output, is_removed=bool(patterns))
         report = opened.verify(watched(f"checking {opened.name}"))
         if patterns:
-            _remove(opened, patterns, output or _reviewed(opened))
+            _remove(opened, patterns, _reviewed(opened, output))
         else:
             _tell(opened, form, html, everything=everything)
     return 0 if report.complete else PARTIAL
@@ -101,7 +103,7 @@ def _refuse_taken(bundle: Bundle, html: str | None, output: str | None, *, is_re
     if html:
         refuse_taken(_page(bundle, html))
     if is_removed:
-        place = output or _reviewed(bundle)
+        place = _reviewed(bundle, output)
         refuse_taken(place)
         refuse_taken(f"{place}.sha256")
 
@@ -118,9 +120,11 @@ def _page(bundle: Bundle, html: str) -> str:
     return f"{_stem(bundle)[0]}.review.html" if html == BESIDE else html
 
 
-def _reviewed(bundle: Bundle) -> str:
+def _reviewed(bundle: Bundle, output: str | None) -> str:
+    """Where the new bundle goes: the file or folder that was named, or beside the old one."""
     stem, suffix = _stem(bundle)
-    return f"{stem}-reviewed{suffix}"
+    name = f"{stem}-reviewed{suffix}"
+    return os.path.join(output, os.path.basename(name)) if output and os.path.isdir(output) else output or name
 
 
 # -- what leaves
