@@ -380,6 +380,26 @@ def test_a_list_that_lies_is_found_out(parts, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("listed", [True, False], ids=["with a list", "without"])
+def test_other_files_in_the_folder_are_not_asked_for(parts, source, tmp_path, listed):
+    if not listed:
+        (parts[0].parent / f"{NAME}.parts").unlink()
+    for name in ("mail.001", "disk.img.002", "notes.txt", ".hidden", "x.parts", "y.sha256", "unfinished.part"):
+        (parts[0].parent / name).write_text("something else")
+    os.mkdir(parts[0].parent / f"{NAME}.009")
+    os.mkfifo(parts[0].parent / f"{NAME}.010")
+    assert joined([parts[0].parent], tmp_path / "out") == source.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["../evil", "/tmp/evil", "..", "e\x1bvil", "e\u202evil"])
+def test_a_list_does_not_lead_elsewhere(parts, tmp_path, name):
+    lines = (parts[0].parent / f"{NAME}.parts").read_text()
+    (parts[0].parent / f"{NAME}.parts").write_text(lines.replace(NAME, name))
+    assembly = assemble([str(parts[0].parent)])
+    assert assembly.whole in (NAME, "..")  # which is taken, always
+    assert "/" not in assembly.whole
+
+
 def test_parts_of_an_encrypted_file(tmp_path):
     whole = os.urandom(100_000)
     path = tmp_path / "in" / f"{NAME}.age"
@@ -466,7 +486,7 @@ def test_a_part_in_the_middle_of_one_member_says_so(parts):
 
 def test_a_part_under_another_name_is_salvaged_where_a_member_begins_in_it(source, parts, tmp_path):
     (tmp_path / "larger").mkdir()
-    shutil.copy(cut(source, tmp_path / "larger", 12 << 20)[3], tmp_path / "attachment.bin")
+    shutil.copy(cut(source, tmp_path / "larger", 12 << 20)[2], tmp_path / "attachment.bin")
     sink = type("Sink", (), {"begin": lambda *_: True, "data": lambda *_: None, "finish": lambda *_: None, "drop": lambda *_: None})()
     assert salvage(str(tmp_path / "attachment.bin"), sink).before > 0
     shutil.copy(parts[2], tmp_path / "attachment.bin")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import click
 
 from diagbundle.cli import encryption, options
-from diagbundle.cli.sealing import SIDECAR, Sealing, cut, sealing_options, signed
+from diagbundle.cli.sealing import SIDECAR, Sealing, cut, interruptible, sealing_options, signed
 
 _STEP = 1 << 20
 
@@ -43,7 +43,8 @@ def command(bundle: str, *, encrypt_to: tuple[str, ...], sign: str | None, max_p
     if output and not os.path.isdir(output):
         raise UsageError(f"there is no such folder: {shown(output)}", "-o wants the folder to write to")
     work = _Work(bundle, output or os.path.dirname(bundle), sealing, to)
-    with work.kept_if_all():
+    with interruptible(lambda: None) as alive, work.kept_if_all():
+        work.alive = alive
         work.run()
     for line in (*encryption.summary(to), *work.lines):
         say(line)
@@ -57,6 +58,7 @@ class _Work:
     def __init__(self, bundle: str, folder: str, sealing: Sealing, to: list[str]) -> None:
         self.bundle, self.sealing, self.to = bundle, sealing, to
         self.target = os.path.join(folder, os.path.basename(bundle)) + (".age" if to else "")
+        self.alive: Callable[[], None] = lambda: None
         self.made: list[str] = []
         self.leaving: list[str] = []
         self.lines: list[str] = []
@@ -84,7 +86,7 @@ class _Work:
         if self.sealing.key:
             from diagbundle.transport import signature
 
-            signer = signature.sign(self.target + SIDECAR, self.sealing.key, os.environ)
+            signer = signature.sign(self.target + SIDECAR, self.sealing.key, os.environ, self.alive)
             self.made.append(self.target + SIDECAR + signature.SUFFIX)
             self.leaving.append(self.made[-1])
             self.lines += signed(self.target, str(signer))
@@ -98,7 +100,8 @@ class _Work:
 
         if not encrypted(self.bundle):
             with Bundle.open(self.bundle) as opened:
-                opened.verify(watched(f"checking {opened.name}"))
+                shown = watched(f"checking {opened.name}")
+                opened.verify(lambda done, total: (self.alive(), shown(done, total))[1])
             return
         if self.to:
             raise UsageError(f"the file is encrypted already: {self.bundle}", "leave --encrypt-to out, or encrypt the bundle itself")
@@ -117,10 +120,10 @@ class _Work:
         encryptor = Encryptor(self.to, lambda data: [sink(data) for sink in sinks])
         total = encryptor.growth(os.fstat(fd).st_size)
         ends = ends_anywhere(total, self.sealing.most or total)
-        output = Parts(self.target, ends) if len(ends) > 1 else NewFile(self.target)
+        output = Parts(self.target, ends, self.alive) if len(ends) > 1 else NewFile(self.target)
         sinks += [sha.update, output.write]
         with output:
-            for piece in _pieces(fd):
+            for piece in self._pieces(fd):
                 encryptor.write(piece)
             encryptor.close()
             if isinstance(output, Parts):
@@ -139,12 +142,12 @@ class _Work:
 
         ends = ends_of_parts(fd, self.sealing.most) if self.sealing.most else []
         if len(ends) > 1:
-            self._in_parts(split(self.bundle, self.target, ends))
+            self._in_parts(split(self.bundle, self.target, ends, self.alive))
         else:
             self.leaving.append(self.bundle)
             self.lines += cut([self.bundle], self.bundle) if self.sealing.most else []
         sha = hashing.sha256()
-        for piece in _pieces(fd):
+        for piece in self._pieces(fd):
             sha.update(piece)
         return sha.hexdigest()
 
@@ -169,8 +172,8 @@ class _Work:
         elif [one.sha256 for one in read_list(path)] != [sha256]:
             raise IntegrityError(f"{shown(name)} is damaged: it does not match the checksum in {shown(path)}", "nothing was sealed")
 
-
-def _pieces(fd: int) -> Iterator[bytes]:
-    os.lseek(fd, 0, os.SEEK_SET)
-    while piece := os.read(fd, _STEP):
-        yield piece
+    def _pieces(self, fd: int) -> Iterator[bytes]:
+        os.lseek(fd, 0, os.SEEK_SET)
+        while piece := os.read(fd, _STEP):
+            self.alive()
+            yield piece

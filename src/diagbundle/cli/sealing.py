@@ -81,7 +81,7 @@ class Sealing:
         done = Delivery([path])
         if not self.key and not self.most:
             return done
-        with _interruptible(alive) as watched:
+        with interruptible(alive) as watched:
             for asked, work in ((bool(self.key), self._sign), (bool(self.most), self._cut)):
                 if not asked:
                     continue
@@ -132,7 +132,7 @@ def cut(paths: list[str], whole: str) -> list[str]:
 
 
 @contextmanager
-def _interruptible(alive: Callable[[], None]) -> Iterator[Callable[[], None]]:
+def interruptible(alive: Callable[[], None]) -> Iterator[Callable[[], None]]:
     """Around work that whoever is impatient may end: a function that raises `OutputError` then."""
     got: list[int] = []
 

@@ -106,10 +106,11 @@ def rename(before: str, after: str) -> None:
             if error.errno not in _NO_LINKS or os.path.lexists(after):
                 raise
             os.rename(before, after)
+    except OSError as error:
+        raise OutputError(f"the file cannot be given its name: {shown(after)}: {error.strerror}") from None
+    with contextlib.suppress(OSError):  # not every file system syncs folders
         folder = os.open(os.path.dirname(after) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
-    except OSError as error:
-        raise OutputError(f"the file cannot be given its name: {shown(after)}: {error.strerror}") from None

@@ -17,7 +17,7 @@ from diagbundle.bundle import hashing
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import ENCRYPTED_SUFFIX, UNFINISHED_SUFFIX
 from diagbundle.bundle.frames import MAGIC, open_file
-from diagbundle.bundle.part import LIST, Listed, number_in, read_list
+from diagbundle.bundle.part import LIST, Listed, number_in, part_of, read_list
 from diagbundle.bundle.reader import Bundle, Progress, no_progress
 from diagbundle.errors import BundleError, FormatError, IntegrityError, OutputError, UsageError
 from diagbundle.transport.files import STEP, Alive, NewFile, nobody
@@ -146,8 +146,10 @@ def _sorted_out(paths: Sequence[str]) -> _Given:
     given = _Given()
     for path in paths:
         if os.path.isdir(path):
+            there = _Given(lists=given.lists, sums=given.sums)
             for name in sorted(os.listdir(path))[:MOST]:
-                _take(given, os.path.join(path, name), named=False)
+                _take(there, os.path.join(path, name), named=False)
+            given.files += [file for file in there.files if _of_bundle(file)] or there.files  # beside a bundle's, others have numbers, too
         else:
             os.close(open_file(path))  # what was named must be there
             _take(given, path, named=True)
@@ -168,6 +170,8 @@ def _take(given: _Given, path: str, *, named: bool) -> None:
         return
     if SIDECAR in name or LIST in name:
         listed = read_list(path)
+        if not all(one.name.isprintable() and "/" not in one.name for one in listed):
+            return
         if listed and all(number_in(one.name)[1] == number for number, one in enumerate(listed, 1)):
             given.lists.append((path, listed))
         elif len(listed) == 1:
@@ -176,6 +180,12 @@ def _take(given: _Given, path: str, *, named: bool) -> None:
     unfinished = name.removesuffix(UNFINISHED_SUFFIX)
     if named or number_in(name)[1] or _is_rest(name) or (unfinished != name and not number_in(unfinished)[1]):
         given.files.append(path)
+
+
+def _of_bundle(path: str) -> bool:
+    """Whether its name says that it is a part of a bundle, or the rest of one."""
+    name = os.path.basename(path).removesuffix(UNFINISHED_SUFFIX)
+    return bool(part_of(path)) or (_is_rest(name) and bool(part_of(name.rpartition("-")[0]))) or bool(part_of(f"{name}.001"))
 
 
 def _is_rest(name: str) -> bool:

@@ -133,7 +133,7 @@ def cut_in_place(path: str, ends: list[int], alive: Alive = nobody) -> list[str]
     left = len(names)
     try:
         stretches = list(pairwise([0, *ends]))
-        _need_room(path, max(end - start for start, end in stretches))
+        _need_room(path, max((end - start for start, end in stretches[1:]), default=0))
         sums = [_sum(fd, start, end, alive) for start, end in stretches]
         _write_list(path, [Listed(os.path.basename(name), sha) for name, sha in zip(names, sums, strict=True)])
         rename(path, path + UNFINISHED_SUFFIX)

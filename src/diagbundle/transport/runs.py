@@ -9,11 +9,11 @@ from typing import NamedTuple
 from diagbundle.bundle import hashing
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import BLOCK, ENCRYPTED_SUFFIX
-from diagbundle.bundle.frames import frame_content, open_file, read_table
+from diagbundle.bundle.frames import MAX_FRAMES, frame_content, open_file, read_table
 from diagbundle.bundle.headers import header_length, parse_header
 from diagbundle.bundle.part import number_in
 from diagbundle.bundle.salvage import Loose
-from diagbundle.errors import BundleError, IntegrityError
+from diagbundle.errors import BundleError, FormatError, IntegrityError
 
 AGAIN = "ask for it to be sent again"
 MOST_NUMBERS = 10_000
@@ -52,6 +52,8 @@ def run_of(path: str) -> Run:
             packed, end = file.frame(at)
             prefix = prefix or _prefix(frame_content(packed))
             sizes.append(end - at)
+            if len(sizes) > MAX_FRAMES:
+                raise FormatError("more frames than a bundle can have")
             sha.update(packed)
             at = end
     except EOFError:
