@@ -16,8 +16,8 @@ from diagbundle.bundle.escape import shown
 from diagbundle.report.json import evidence, moment
 
 Paint = Callable[[str, str], str]
-FEW, LINES = 12, 14
-"""Differences of a section, and lines of a file, that are told where nobody asked for all."""
+FEW, LINES, FEW_LINES = 12, 14, 4
+"""Differences of a section, lines of a file, and of one that only one side has, that are told where nobody asked for all."""
 _WIDE = 150
 """Characters of a value that are told."""
 _SIGNS = {"-": "only in A", "+": "only in B", "~": "differs"}
@@ -76,16 +76,16 @@ class Text:
         yield from rest
         for field in fields if each.sign == "~" else ():
             yield from self._field(field, "      ")
-        if is_lone_file:
-            return
-        if each.note:
+        if each.note and not is_lone_file:
             yield from self._wrapped(f"      {each.note}", "      ")
-        told = each.lines if self._everything else each.lines[:LINES]
+        told = each.lines if self._everything else each.lines[: FEW_LINES if is_lone_file else LINES]
         for line in told:
             sign = "-" if line.side == "A" else "+"
             yield f"      {line.side}:{line.line:<5} {sign}{_cut(line.text)}\n"
         if more := len(each.lines) - len(told) + each.left_out:
-            yield f"      and {more:,} more lines that differ\n"
+            yield f"      and {more:,} more lines\n"
+        if is_lone_file:
+            return
         yield "      " + self._paint(_cited(each), "path") + "\n"
 
     def _field(self, field: Field, indent: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ from diagbundle.analyse.compare.kinds import KINDS, Kind
 from diagbundle.analyse.compare.lists import LEAVES, LISTINGS, TEXTS, Leaves, Listing
 from diagbundle.analyse.compare.side import Side
 from diagbundle.analyse.compare.sources import Told, merged, of_facts, of_leaves, of_listing, why
-from diagbundle.analyse.compare.texts import Effort, different
+from diagbundle.analyse.compare.texts import Effort, content, different
 from diagbundle.analyse.evidence.entry import Entry
 from diagbundle.analyse.facts.network import Address, Nic
 from diagbundle.analyse.missing.gathered import EVERY
@@ -22,6 +22,8 @@ from diagbundle.analyse.verdict import Origin
 
 _MADE_FROM = re.compile(r"\A(?:sos_commands|diagbundle|proc|sys|var/log)/")
 """Where no configuration of a product lies."""
+_SHOWN = 16 << 10
+"""Bytes of a file that only one side has, of which the lines are told."""
 
 
 def registry_of_facts(registry: Registry, sections: Collection[str]) -> Registry:
@@ -128,7 +130,8 @@ class _Comparing:
             place.unknown.append(f"files: {lacking.name}: {reason}")
             return
         ours, theirs = (Origin(each.path) if each else None for each in (a, b))
-        place.differences.append(Difference("file", entry.path, "-" if a else "+", ours, theirs, note=f"{entry.size:,} bytes"))
+        lines = content(other.name, other.text(entry.path, _SHOWN) or b"")
+        place.differences.append(Difference("file", entry.path, "-" if a else "+", ours, theirs, lines=lines, note=f"{entry.size:,} bytes"))
 
     def _notes(self) -> Iterator[str]:
         for side in self._sides:

@@ -38,13 +38,15 @@ from diagbundle.analyse.facts.filesystems import UNFILLED
 
 _ERRORS = re.compile(r"err|crc|fifo|frame|carrier|collision|missed|timeout")
 _UNSTABLE = re.compile(
-    r"kernel\.(?:random\.|ns_last_pid|pty\.nr|hostname|domainname|tainted|sched_domain)|fs\.(?:file-nr|inode-nr|inode-state|dentry-state|aio-nr|nr_inodes|quota\.)"
+    r"kernel\.(?:random\.|hung_task_(?:detect_count|warnings)|ns_last_pid|pty\.nr|hostname|domainname|tainted|sched_domain)|fs\.(?:file-nr|inode-nr|inode-state|dentry-state|aio-nr|nr_inodes|quota\.)"
     r"|net\.netfilter\.nf_conntrack_count|net\.core\.netdev_rss_key|net\.ipv[46]\..*\.(?:base_reachable_time|stable_secret)|fs\.dentry-negative"
     r"|dev\.cdrom\.info|fs\.xfs\.stats|sunrpc\.transports|.*\.flush$|net\.ipv4\.tcp_fastopen_key|.*\.(?:retrans_time|base_reachable_time)$"
 )
 """Settings of the kernel that are numbers of the moment, or random; the host's name is told as its name."""
 _RANDOM = re.compile(r"[0-9a-f]{16,}")
 """In the name of a control group: a container's or a session's number."""
+_MOMENTARY = re.compile(r"(?:upperdir|workdir|lowerdir|fd|pgrp|pipe_ino)=")
+"""Options of mounts that are made up anew each time: folders of containers, numbers of autofs."""
 _EPHEMERAL = 32768
 
 
@@ -108,7 +110,9 @@ def plain(value: Any) -> Value:
         return value
     if isinstance(value, Mapping):
         return tuple(f"{key}={value[key]}" for key in sorted(value, key=str))
-    return tuple(sorted(map(str, value))) if isinstance(value, frozenset | set) else tuple(map(str, value))
+    if isinstance(value, frozenset | set):
+        return tuple(sorted(str(each) for each in value if not _MOMENTARY.match(str(each))))
+    return tuple(map(str, value))
 
 
 def _is_wanted_unit(unit: services.Unit) -> bool:
@@ -169,13 +173,13 @@ KINDS = (
     Kind(disks.HardRaid, "storage", "hardware RAID", ("kind", "name")),
     Kind(network.Nic, "network", "interface", ("name",), noise="mac"),
     Kind(network.NicSetting, "network", "setting of an interface", ("nic", "name"), both=True,
-         only=lambda each: each.name in ("mtu", "speed", "duplex", "carrier", "tx_queue_len")),
+         only=lambda each: each.name in ("speed", "duplex", "tx_queue_len")),
     Kind(network.Driver, "network", "driver", ("nic",), both=True),
     Kind(network.LinkMode, "network", "speed", ("nic",), both=True),
     Kind(network.Bond, "network", "bond", ("name",), noise="partner"),
     Kind(network.BondPort, "network", "port of a bond", ("bond", "nic"), noise="failures aggregator"),
     Kind(network.Address, "network", "address", ("nic", "address"), only=lambda each: each.is_global),
-    Kind(network.Route, "network", "route", ("destination", "device", "table", "metric"), only=lambda each: each.table != "local"),
+    Kind(network.Route, "network", "route", ("destination", "device", "table", "metric"), only=lambda each: each.table != "local" and not each.destination.startswith(("fe80:", "ff00:"))),
     Kind(network.RoutingRule, "network", "routing rule", ("source", "to", "table")),
     Kind(network.Qdisc, "network", "queueing discipline", ("device", "handle"), noise="sent dropped", both=True),
     Kind(names.ResolverLink, "network", "link of the resolver", ("path",)),

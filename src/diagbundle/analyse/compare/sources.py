@@ -85,7 +85,7 @@ def _listed(listing: Listing, side: Side, path: str, entries: Iterable[Entry]) -
         for found in listing.line.finditer(text):
             line, at = line + text.count("\n", at, found.start()), found.start()
             values: dict[str, Value] = {name: value.strip() for name, value in found.groupdict(default="").items() if name != "key"}
-            yield Item(head + found["key"].strip(), values, Origin(entry.path, line, found[0][:LONGEST].strip(), entry.started))
+            yield Item(head + " ".join(found["key"].split()), values, Origin(entry.path, line, found[0][:LONGEST].strip(), entry.started))
 
 
 def of_leaves(leaves: Leaves, sides: tuple[Side, Side]) -> tuple[Told, Told]:

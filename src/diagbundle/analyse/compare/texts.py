@@ -62,6 +62,13 @@ def different(path: str, a: bytes, b: bytes, masks: tuple[Mask, Mask], effort: E
     )  # fmt: skip
 
 
+def content(side: str, data: bytes) -> tuple[Changed, ...]:
+    """The lines of a file that only one side has."""
+    if b"\0" in data[:_BINARY]:
+        return ()
+    return tuple(Changed(side, number, line[:LONGEST]) for number, line in _lines(data)[:TOLD])
+
+
 def _lines(data: bytes) -> Numbered:
     """Number and text of each line that says something."""
     return [(number, line.rstrip()) for number, line in enumerate(_text(data).split("\n"), 1) if not _IDLE.fullmatch(line)]
