@@ -61,6 +61,34 @@ def test_programs_get_the_same(ticket):
     assert set(answer) >= {"file", "host", "made", "verdicts", "changes", "claims", "missing", "fetch"}
 
 
+def test_a_bundle_that_lacks_something_says_what_and_how_to_get_it(ticket, tmp_path):
+    rows = [
+        {"format": "diagbundle/1", "complete": False, "reason": "1 items could not be had, or not whole", "tool": "1.0.0", "case": "4711"},
+        {"collector": "name_resolution", "kind": "file", "source": "/etc/resolv.conf", "outcome": "timeout", "reason": "it hung"},
+    ]
+    rows[0] |= {
+        "host": {"name": "db1", "machine": "riscv64", "uid": 1000},
+        "created": "2026-03-05T10:00:00Z",
+        "kit": {"name": "acme-support", "title": "Acme", "version": "2"},
+    }
+    (tmp_path / "diagbundle").mkdir()
+    (tmp_path / "diagbundle/manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "diagbundle/config.json").write_text(json.dumps({"collectors": ["name_resolution"]}))
+    code, text, _ = ticket(tmp_path, "--about", "names")
+    assert code == 3
+    assert "\n- **Host:** `db1`, `riscv64`\n" in text
+    assert "; not as root (uid 1000)\n" in text
+    assert "\n- **Partial:** 1 item could not be had, or not whole: `/etc/resolv.conf`\n" in text
+    assert "\n- **Made by:** diagbundle `1.0.0`, as the kit acme-support for Acme 2\n- **Case:** 4711\n" in text
+    assert "## For a problem of name resolution: 0 of 4 things needed are there\n" in text
+    assert "- **Missing:** the resolver's settings: `/etc/resolv.conf` did not answer in time: it hung\n" in text
+    command = re.search(r"(?m)^```sh\n(.*)\n```$", text)[1]
+    assert command == "sudo ./acme-support collect --case 4711"  # nearly all is missing
+    rows[0] |= {"case": "; rm -rf /", "kit": {"name": "$(reboot)"}}
+    (tmp_path / "diagbundle/manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert re.search(r"(?m)^```sh\n(.*)\n```$", ticket(tmp_path, "--about", "names")[1])[1] == "sudo diagbundle collect"
+
+
 def test_the_kinds_that_are_told_are_taken(ticket):
     _, text, _ = ticket(SUFFERS, "--about", "memory", "--about", "time")
     assert re.findall(r"(?m)^## For (.*): ", text) == ["a memory problem", "a problem of the clock"]

@@ -96,10 +96,16 @@ def found(code, severity=Severity.WARNING):
         ([found("KRN001")], "", ["kernel"]),
         ([found("KRN024")], "", ["hardware"]),
         ([found("ACM001")], "", ["product"]),
-        ([], "The file system is full: no space left on device. Is it the network?", ["disk", "network"]),
+        ([], "The file system is full: no space left on device. Is it the network?", ["disk"]),
+        ([], "No space, or a network problem?", ["network", "disk"]),
         ([found("MEM001")], "docker containers die", ["containers", "memory"]),
         ([found(f"{subject}001") for subject in ("NET", "DNS", "FSY", "MEM")], "", ["network", "names", "disk"]),
         ([], "unsuspicious substance", [GENERAL]),
+        (
+            [found("FWL001")],
+            "connection timed out, and the firewall is not it\nkernel: 4.6\nSELinux is disabled, the service runs",
+            ["network"],
+        ),
     ],
 )
 def test_the_kind_is_found_out(codes, said, names):

@@ -153,7 +153,8 @@ class _Told:
         if about.now:
             zone = f" (the host's zone is {about.zone})" if about.zone else ""
             up = f"; up {span(about.uptime)}, since {_minute(about.booted)}" if about.uptime else ""
-            yield "Collected", f"{_minute(about.now)}{zone}{up}"
+            who = f"; not as root (uid {head.uid})" if head.uid not in ("", "0") else ""
+            yield "Collected", f"{_minute(about.now)}{zone}{up}{who}"
         size = f", {_size(file.size)}" if file.size else ""
         yield "Bundle", f"`{self._name}`{size}{f'; {file.checked}' if file.checked else ''}"
         if about.incomplete:
@@ -240,8 +241,8 @@ class _Told:
                 yield Items(tuple(items))
         known = {one.because for each in self._ticket.held for one in each.answers}
         hindering = [gap for gap in self._ticket.hindering if gap.what not in known and gap.collectors][: self._most.needs]
-        if hindering:
-            yield Items(tuple((f"Keeps {_count(len(gap.suspects), 'suspect')} from being judged", _cut(gap.what)) for gap in hindering))
+        for gap in hindering:
+            yield Said(_cut(gap.what), f"Keeps {_count(len(gap.suspects), 'suspect')} from being judged")
         if fetch := self._ticket.fetch:
             yield Said("One command fetches what is missing:")
             yield Command(fetch)

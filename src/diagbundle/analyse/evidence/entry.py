@@ -73,6 +73,8 @@ class Head:
     tool: str = ""
     """The program and version that collected it."""
     machine: str = ""
+    uid: str = ""
+    """Who collected it: a number; '' where it is not known."""
     case: str = ""
     kit: str = ""
     """Name of the vendor's kit that collected it; '' where it was none."""

@@ -16,7 +16,7 @@ def head_of(row: Mapping[str, Any]) -> Head:
         created=_moment(row.get("created")), finished=_moment(row.get("finished")), name=who.get("name", ""), os=who.get("os", ""),
         kernel=who.get("kernel", ""), boot_id=who.get("boot_id", ""), zone=str(row.get("zone") or ""),
         complete=row.get("complete") is not False, reason=str(row.get("reason") or ""), tool=f"diagbundle {row.get('tool') or ''}".strip(),
-        machine=who.get("machine", ""), case=str(row.get("case") or ""), kit=kit.get("name", ""),
+        machine=who.get("machine", ""), uid=who.get("uid", ""), case=str(row.get("case") or ""), kit=kit.get("name", ""),
         made_for=f"{kit.get('title', '')} {kit.get('version', '')}".strip(),
     )  # fmt: skip
 

@@ -65,9 +65,12 @@ def known(more: Iterable[tuple[str, str]] = ()) -> Kinds:
 
 
 def chosen(kinds: Kinds, verdicts: Sequence[Verdict], said: str = "") -> list[Kind]:
-    """The kinds that a ticket's words and the worst verdicts speak of, the likeliest first; where nothing does, the general one."""
+    """The kinds that a ticket's words and the worst verdicts speak of, the likeliest first; where nothing does, the general one.
+
+    Of words only the kinds count that are spoken of more than half as often as the first: many a customer names his kernel and his SELinux.
+    """
     counts = Counter({name: len(kind.words.findall(said)) for name, kind in kinds.items() if kind.words})
-    names = [name for name, count in counts.most_common(MOST) if count]
+    names = [name for name, count in counts.most_common(MOST) if 2 * count > max(counts.values())]
     loud = [each.finding.severity for each in verdicts if each.finding and each.finding.severity is not Severity.NOTE]
     worst = min(loud, key=lambda severity: severity.rank, default=None)
     names += [kind_of(kinds, each.code) for each in verdicts if each.finding and each.finding.severity is worst]
