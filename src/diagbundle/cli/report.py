@@ -7,6 +7,7 @@ import re
 
 import click
 
+from diagbundle import carried
 from diagbundle.cli.analysis import claimed
 
 SUFFIX = re.compile(r"(?:\.partial)?(?:\.tar(?:\.\w+)?|\.tgz|\.txz)?\Z")
@@ -40,7 +41,7 @@ def command(bundle: str, output: str, **flags: object) -> None:
     evidence = Overheard(open_evidence(bundle), finder)
     diagnosis = diagnosed(evidence, flags)
     page = as_html(evidence, diagnosis, registry(flags["rules"]), about_file(bundle))  # type: ignore[arg-type]
-    write_new(path, page.encode())
+    write_new(path, page.replace("<code>diagbundle ", f"<code>{carried.program_name()} ").encode())  # a kit has a name of its own
     click.echo(shown(path))
 
 
