@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import comparing
 import genlogs
 import judging
 import measure
@@ -249,6 +250,21 @@ def in_one_file(bench: Bench) -> str:
     return "\n\n".join((static.figures(bench.tool, bench.work), *halves))
 
 
+def held_against_each_other(bench: Bench) -> str:
+    """(w) Two hosts with 1 GB of logs each, and this machine twice: what is different."""
+    trees = [bench.logs(f"logs-1G{more}", GB, 0, seed) for more, seed in (("", "5"), ("-b", "6"))]
+    with bench.place() as work:
+        places = [os.path.join(work, name) for name in ("a", "b", "c", "d", "e")]
+        for place in places:
+            os.mkdir(place)
+        logs = [comparing.bundle(bench.tool, places[at], "--only", "logs", "--root", trees[at], "--no-redact") for at in (0, 1)]
+        machine = [comparing.bundle(bench.tool, place) for place in places[2:4]]
+        contestants = [Contestant(name, argv, bench.rounds) for name, argv in comparing.commands(bench.tool, logs, machine)]
+        bench.race(contestants)
+        said = comparing.told(bench.tool, machine, places[4])
+    return f"{report.races(contestants, against=4)}\n\n{said}"
+
+
 CASES: dict[str, tuple[str, Callable[[Bench], str]]] = {
     "a": ("600 MB of logs and 5,000 small files", logs_and_small_files),
     "b": ("A full collection of this machine", whole_machine),
@@ -257,6 +273,7 @@ CASES: dict[str, tuple[str, Callable[[Bench], str]]] = {
     "j": ("Judging 1 GB of logs", judged),
     "r": ("Redaction", redacted),
     "s": ("One static file", in_one_file),
+    "w": ("What is different between two hosts", held_against_each_other),
 }
 
 
