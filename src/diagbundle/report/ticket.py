@@ -224,9 +224,10 @@ class _Told:
         if not changed:
             return
         last = changed[-self._most.changes :]
-        more = f", the last {len(last)} of them: `diagbundle changes {self._name}` shows all" if len(last) < len(changed) else ""
-        yield Heading(2, f"What changed in the {DAYS:.0f} days before: {len(changed):,}{more}")
+        yield Heading(2, f"What changed in the {DAYS:.0f} days before: {len(changed):,}")
         yield Lines(tuple(f"{_minute(each.time)}  {_cut(sentence(each))}  ({_cut(str(each.items[0].origins[0]))})" for each in last))
+        if len(last) < len(changed):
+            yield Said(f"These are the last {len(last)}; `diagbundle changes {self._name}` shows all.")
 
     def _needs(self) -> Iterator[Block]:
         for each in self._ticket.held:
