@@ -34,14 +34,16 @@ def command(bundle: str, output: str, **flags: object) -> None:
     from diagbundle.bundle.escape import shown
     from diagbundle.cli.analysis import diagnosed, finder, registry
     from diagbundle.report.html import as_html
-    from diagbundle.transport.files import refuse_taken, write_new
+    from diagbundle.transport.files import NewFile
 
     path = output or default_name(bundle)
-    refuse_taken(path)
-    evidence = Overheard(open_evidence(bundle), finder)
-    diagnosis = diagnosed(evidence, flags)
-    page = as_html(evidence, diagnosis, registry(flags["rules"]), about_file(bundle))  # type: ignore[arg-type]
-    write_new(path, page.replace("<code>diagbundle ", f"<code>{carried.program_name()} ").encode())  # a kit has a name of its own
+    with NewFile(path) as file:
+        evidence = Overheard(open_evidence(bundle), finder)
+        diagnosis = diagnosed(evidence, flags)
+        page = as_html(evidence, diagnosis, registry(flags["rules"]), about_file(bundle))  # type: ignore[arg-type]
+        page = page.replace("<code>diagbundle ", f"<code>{carried.program_name()} ")  # a kit has a name of its own
+        file.write(page.encode())
+        file.keep()
     click.echo(shown(path))
 
 

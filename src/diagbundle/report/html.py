@@ -137,7 +137,7 @@ def _events(evidence: Overheard, times: list[float]) -> Events:
     if end - whole.start > DAY and any(day.columns):
         plots.append((f"The 24 hours before the collection ({stamp(now)})", day))
     sources = []
-    for log in logs:
+    for log in (each for each in logs if each.at):
         errors, warnings = (sum(lines for (_, each), lines in log.at.items() if each == severity) for severity in (ERROR, WARNING))
         sources.append((log, errors, warnings))
     sources.sort(key=lambda each: (-each[1], -each[2], -each[0].lines))
