@@ -4,7 +4,8 @@
     make bench               all of it (about ten minutes; 16 GB of disk)
     make bench ONLY=a        a: 600 MB of logs and 5,000 small files   b: this whole machine   c: list and read one file of 2 GB
                              j: judge 1 GB of logs   m: memory for one file of 5 GB   r: what redaction costs and hides
-                             s: the static file against the installed program
+                             s: the static file against the installed program   v: how fast `view` answers
+                             w: what is different between two bundles
 
 The contestants run in turn (A B C, A B C, …), so that a busy moment of the machine hits all of them; a figure is the median of its
 runs, a ratio the median of the ratios within the rounds. CPU is user and system time of all processes of a contestant.
@@ -21,12 +22,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import comparing
+import encryption
 import genlogs
 import judging
 import measure
+import parting
 import redaction
 import report
+import reviewing
 import static
+import viewing
 from measure import Cost, Footprint, checked, quoted, shell
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -250,6 +255,27 @@ def in_one_file(bench: Bench) -> str:
     return "\n\n".join((static.figures(bench.tool, bench.work), *halves))
 
 
+def encrypted(bench: Bench) -> str:
+    """(e) What encryption adds, and opening what was encrypted."""
+    tree = bench.logs("logs-600M", 600 * 10**6, 5000, "1")
+    with bench.place() as made, bench.place() as work:
+        return encryption.figures(bench.tool, work, bench.bundle(tree, made), bench.rounds)
+
+
+def viewed(bench: Bench) -> str:
+    """(v) One log of 2 GB and 100,000 files in a browser."""
+    tree = bench.logs("logs-600M", 600 * 10**6, 5000, "1")
+    with bench.place() as folder:
+        pairs = []
+        for name, make in (("one", lambda place: viewing.one_log(tree, place, 2 * GB)), ("many", viewing.many_files)):
+            place, out = make(os.path.join(folder, name)), os.path.join(folder, f"of-{name}")
+            os.mkdir(out)
+            pairs.append((bench.bundle(place, out), f"{place}/messages" if name == "one" else f"{place}/d50/f50000"))
+            shutil.rmtree(place)
+        large, many = ((bundle, path.lstrip("/")) for bundle, path in pairs)
+        return viewing.figures(bench.tool, large, many, bench.rounds)
+
+
 def held_against_each_other(bench: Bench) -> str:
     """(w) Two hosts with 1 GB of logs each, and this machine twice: what is different."""
     trees = [bench.logs(f"logs-1G{more}", GB, 0, seed) for more, seed in (("", "5"), ("-b", "6"))]
@@ -265,15 +291,37 @@ def held_against_each_other(bench: Bench) -> str:
     return f"{report.races(contestants, against=4)}\n\n{said}"
 
 
+def parted(bench: Bench) -> str:
+    """(p) 600 MB of logs leave in parts, and are put together again."""
+    with bench.place() as made, bench.place() as place:
+        bundle = bench.bundle(bench.logs("logs-600M", 600 * 10**6, 5000, "1"), made)
+        contestants = [Contestant(name, argv, bench.rounds) for name, argv in parting.commands(bench.tool, bundle, place)]
+        bench.race(contestants)
+        return f"The bundle has {os.path.getsize(bundle) / 1e6:,.1f} MB.\n\n{report.races(contestants, against=None)}"
+
+
+def reviewed(bench: Bench) -> str:
+    """(o) What leaves with 600 MB of logs, and the same without a fifth of them."""
+    with bench.place() as made:
+        bundle = bench.bundle(bench.logs("logs-600M", 600 * 10**6, 5000, "1"), made)
+        contestants = [Contestant(name, argv, bench.rounds) for name, argv in reviewing.commands(bench.tool, bundle)]
+        bench.race(contestants)
+        return report.races(contestants, against=None)
+
+
 CASES: dict[str, tuple[str, Callable[[Bench], str]]] = {
     "a": ("600 MB of logs and 5,000 small files", logs_and_small_files),
     "b": ("A full collection of this machine", whole_machine),
     "c": ("List, and read one file, out of a bundle of 2 GB", list_and_read),
     "m": ("One file of 5 GB", one_large_file),
     "j": ("Judging 1 GB of logs", judged),
+    "p": ("Into parts, and out of them", parted),
+    "o": ("What leaves, and without what must not", reviewed),
     "r": ("Redaction", redacted),
     "s": ("One static file", in_one_file),
+    "e": ("Encryption", encrypted),
     "w": ("What is different between two hosts", held_against_each_other),
+    "v": ("A bundle in a browser", viewed),
 }
 
 
