@@ -506,6 +506,18 @@ def test_commands_say_that_it_is_a_part(parts, words, number, capsys, monkeypatc
     assert "damaged" not in said
 
 
+@pytest.mark.parametrize("words", [["list"], ["salvage"], ["verify"]], ids=" ".join)
+def test_commands_say_how_parts_of_an_encrypted_file_are_opened(words, capsys, tmp_path):
+    for number, content in ((1, b"age-encryption.org/v1\n"), (2, os.urandom(100))):
+        path = tmp_path / f"{NAME}.age.00{number}"
+        path.write_bytes(content)
+        if number == 2 or words != ["salvage"]:  # which opens the first one with the key
+            assert main.run([*words, str(path)]) == 4
+            said = capsys.readouterr().err
+            assert f"is part {number} of {NAME}.age" in said
+            assert "`diagbundle open FOLDER" in said
+
+
 def test_a_whole_bundle_may_be_called_a_part(source, tmp_path):
     shutil.copy(source, tmp_path / "x.tar.zst.001")
     with Bundle.open(str(tmp_path / "x.tar.zst.001")) as bundle:

@@ -31,6 +31,11 @@ class Part(NamedTuple):
         """`part 2 of 7 of NAME.tar.zst`."""
         return f"part {self.number:,}{f' of {self.total:,}' if self.total else ''} of {shown(self.whole)}"
 
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether nobody can look into it alone."""
+        return self.whole.endswith(ENCRYPTED_SUFFIX)
+
 
 class Listed(NamedTuple):
     """One line of a list: name of a part, and its SHA-256."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from diagbundle.bundle import hashing
+from diagbundle.bundle import feeds, hashing
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import BLOCK, END, FORMAT, MANIFEST, MAX_MANIFEST, MAX_MEMBERS, SUMS, name_bytes, padding, sums_line
 from diagbundle.bundle.frames import open_file, open_frames
@@ -31,6 +31,7 @@ MAX_LISTED = 1000
 """Damages that are named one by one; further ones are counted."""
 SALVAGE = "`diagbundle salvage` gets out what is whole; or ask for the file again"
 JOIN = "`diagbundle join FOLDER` puts the parts together that lie in a folder; `diagbundle salvage` gets out of one what is whole in it"
+JOIN_ENCRYPTED = "`diagbundle open FOLDER -i KEYFILE` puts the parts together that lie in a folder, and opens what they hold"
 FOREIGN = "`tar -tf` shows what is in it, if it is an archive"
 
 OUTCOMES = tuple(Outcome)  # no set: a row may hold a list there, which has no hash
@@ -95,7 +96,8 @@ class Bundle:
         except BundleError:
             os.close(fd)
             if part := part_of(path):
-                raise IntegrityError(f"{shown(os.path.basename(path))} is {part}, and no bundle by itself", JOIN) from None
+                hint = JOIN_ENCRYPTED if part.is_encrypted else JOIN
+                raise IntegrityError(f"{shown(os.path.basename(path))} is {part}, and no bundle by itself", hint) from None
             raise
         except BaseException:
             os.close(fd)
@@ -262,8 +264,8 @@ class Bundle:
         """Header, data, padding and the line of SHA256SUMS of one member."""
         before = report.broken
         try:
-            feeds = [piece.count(b"\n") for piece in self._data(row)]
-            if row.get("lines") not in (None, feeds):
+            counts = [feeds.count(piece) for piece in self._data(row)]
+            if row.get("lines") not in (None, counts):
                 raise IntegrityError("the manifest says that other numbers of line feeds lie in its frames")
             self._zeros(row["offset"] + row["size"], padding(row["size"]))
         except FormatError as error:

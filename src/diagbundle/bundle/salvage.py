@@ -11,7 +11,7 @@ from diagbundle.bundle.format import BLOCK, FRAME, MAX_MEMBERS, SKIPPABLE, paddi
 from diagbundle.bundle.frames import MAGIC, MAX_PACKED, beginning, foreign_start, frame_content, open_file
 from diagbundle.bundle.headers import Header, header_length, parse_header
 from diagbundle.bundle.part import part_of
-from diagbundle.bundle.reader import Progress, no_progress
+from diagbundle.bundle.reader import JOIN_ENCRYPTED, Progress, no_progress
 from diagbundle.errors import BundleError, FormatError, IntegrityError
 
 STEP = 256 << 10
@@ -255,6 +255,8 @@ def salvage(path: str, sink: Sink, progress: Progress = no_progress) -> Salvaged
 def _foreign(path: str, start: bytes) -> str:
     """Why this cannot be a bundle, or ''; it may be a part that begins in the middle of a member. Raises `FormatError` for no zstd file."""
     name = shown(os.path.basename(path))
+    if (part := part_of(path)) and part.is_encrypted:
+        raise FormatError(f"{name} is {part}, and cannot be looked into alone", JOIN_ENCRYPTED)
     if MAGIC not in start and _SKIPPABLE not in start:
         raise FormatError(f"{name} is refused: it is no zstd file, so it is no bundle")
     why = foreign_start(start) if start.startswith(MAGIC) else ""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from diagbundle.bundle import hashing
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.frames import is_encrypted, open_file
-from diagbundle.bundle.part import read_list
+from diagbundle.bundle.part import part_of, read_list
+from diagbundle.bundle.reader import JOIN_ENCRYPTED
 from diagbundle.errors import FormatError, IntegrityError, OutputError
 from diagbundle.transport import signature
 from diagbundle.transport.signature import Signer
@@ -87,6 +88,8 @@ def sealed(path: str) -> str:
     """Name of the file with the checksum of an encrypted bundle, which agrees. Raises where there is none, or it does not."""
     name = shown(os.path.basename(path))
     listed = read_list(path + SIDECAR)
+    if part := part_of(path):
+        raise IntegrityError(f"{name} is {part}, and no bundle by itself", JOIN_ENCRYPTED)
     if len(listed) != 1:
         raise FormatError(
             f"{name} is encrypted, and no checksum is beside it: {name}{SIDECAR}",

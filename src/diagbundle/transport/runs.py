@@ -85,7 +85,7 @@ def fault_of(path: str, whole: str) -> str:
     if not os.path.getsize(path):
         return "is empty"
     if whole.endswith(ENCRYPTED_SUFFIX):
-        return "is damaged: it does not match its checksum"
+        return "is cut or altered: it does not match its checksum"
     run = run_of(path)
     if run.prefix and not whole.startswith(run.prefix) and not run.fault:
         return f"is a part of another bundle, {shown(run.prefix)}"
