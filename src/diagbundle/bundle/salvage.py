@@ -255,7 +255,7 @@ def salvage(path: str, sink: Sink, progress: Progress = no_progress) -> Salvaged
 def _foreign(path: str, start: bytes) -> str:
     """Why this cannot be a bundle, or ''; it may be a part that begins in the middle of a member. Raises `FormatError` for no zstd file."""
     name = shown(os.path.basename(path))
-    if (part := part_of(path)) and part.is_encrypted:
+    if (part := part_of(path)) and part.is_encrypted and not start.startswith(MAGIC):
         raise FormatError(f"{name} is {part}, and cannot be looked into alone", JOIN_ENCRYPTED)
     if MAGIC not in start and _SKIPPABLE not in start:
         raise FormatError(f"{name} is refused: it is no zstd file, so it is no bundle")
