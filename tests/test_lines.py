@@ -10,8 +10,8 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from diagbundle.bundle import feeds, pack
 from diagbundle.bundle import lines as module
-from diagbundle.bundle import pack
 from diagbundle.bundle.format import FRAME
 from diagbundle.bundle.lines import Lines
 from diagbundle.bundle.pack import Packer
@@ -216,3 +216,11 @@ def test_a_bundle_without_counts_is_read_as_before(big):
         assert text.total() == 1_000_000
         assert bundle.verify()
     os.unlink(other)
+
+
+@settings(max_examples=50)
+@given(st.binary(max_size=600), st.integers(0, 700), st.integers(0, 3))
+def test_line_feeds_are_counted_alike_in_c_and_in_python(data, more, at):
+    data += b"\n" * more
+    for given_as in (data, memoryview(data)[at:], bytearray(data)):
+        assert feeds.count(given_as) == feeds.count_in_python(given_as) == bytes(given_as).count(b"\n")

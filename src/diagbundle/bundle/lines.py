@@ -21,6 +21,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Self
 
+from diagbundle.bundle import feeds
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.manifest import Row
 from diagbundle.bundle.reader import Bundle
@@ -69,9 +70,9 @@ def data_end(row: Row) -> int:
 
 def feeds_in(row: Row, frames: int) -> Sequence[int]:
     """The line feeds in each of so many frames, as a row says; nothing where it says nothing that can be."""
-    feeds = row.get("lines")
-    sound = isinstance(feeds, list) and len(feeds) == frames and all(type(each) is int and 0 <= each <= row["size"] for each in feeds)
-    return feeds if sound and isinstance(feeds, list) else ()
+    told = row.get("lines")
+    sound = isinstance(told, list) and len(told) == frames and all(type(each) is int and 0 <= each <= row["size"] for each in told)
+    return told if sound and isinstance(told, list) else ()
 
 
 def parts_of(bundle: Bundle, row: Row) -> list[Row]:
@@ -145,7 +146,7 @@ class Lines:
             start = self._frames.plain[frame]
             with self._bundle.named():
                 piece = self._frames.frame(frame)[max(0, run.begin - start) : run.end - start]
-                if run.feeds and piece.count(b"\n") != run.feeds[chunk - run.chunk]:
+                if run.feeds and feeds.count(piece) != run.feeds[chunk - run.chunk]:
                     raise IntegrityError(f"frame {frame + 1:,} holds other lines than the manifest says")
             self._held = chunk, piece
         return self._held[1]
@@ -153,7 +154,7 @@ class Lines:
     def _count(self, chunk: int) -> int:
         """Line feeds in a chunk, as the row says or as they are."""
         run = self._run(chunk)
-        return run.feeds[chunk - run.chunk] if run.feeds else self._piece(chunk).count(b"\n")
+        return run.feeds[chunk - run.chunk] if run.feeds else feeds.count(self._piece(chunk))
 
     def _before(self, chunk: int) -> int:
         """Line feeds before a chunk."""

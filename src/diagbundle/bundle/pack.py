@@ -14,15 +14,13 @@ from typing import Any
 
 import zstandard
 
-from diagbundle.bundle import hashing
+from diagbundle.bundle import feeds, hashing
 from diagbundle.bundle.format import FRAME, GROUP, LEVEL, MAX_COUNTS, bundle_path, header, padding
 
 HELD = 24 << 20
 """Compressed bytes of one answer of unknown length that are held in memory before it is cut into parts."""
 PART = 4 << 30
 """Plain bytes of one part, at most: a flood of zeros compresses to nothing."""
-_STEP = 256 << 10
-"""Bytes in which line feeds are counted at once: a copy that stays in the processor's cache."""
 
 Member = dict[str, Any]
 """A row of the manifest in the making."""
@@ -196,9 +194,7 @@ class Stream:
         # A copy: what compress() gives holds as much memory as the piece might have needed at worst.
         packed = bytes(memoryview(self.packer.large.compress(self._buffer[:plain]))) if plain else b""
         if self._gathered:
-            self._lines.append(
-                sum(bytes(self._buffer[at : min(at + _STEP, self._gathered)]).count(b"\n") for at in range(0, self._gathered, _STEP))
-            )
+            self._lines.append(feeds.count(self._buffer[: self._gathered]))
         self._gathered = 0  # only now: where memory is short, compressing may fail and be tried again
         return Frame(packed, plain)
 

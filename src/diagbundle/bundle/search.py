@@ -15,6 +15,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from diagbundle.bundle.escape import shown
+from diagbundle.bundle.feeds import count
 from diagbundle.bundle.format import FRAME
 from diagbundle.bundle.lines import data_end, feeds_in
 from diagbundle.bundle.manifest import Row
@@ -214,7 +215,7 @@ def search_piece(ask: Ask, block: bytes, piece: Piece) -> Found:
         matched = sum(1 for _ in chosen)
     feeds = piece.feeds
     if feeds < 0 or matched:
-        feeds = block.count(b"\n")
+        feeds = count(block)
         if piece.feeds not in (-1, feeds):
             return _lost(piece, "it holds other lines than the manifest says")
     head = b"" if piece.first else block[: feed if feed >= 0 else size]
