@@ -160,8 +160,9 @@ def test_the_lines_around_a_cited_line_are_those_of_the_file(lines, piece, data)
     assert [line.number for line in found if line.meant] == [number]
 
 
-def test_between_two_stretches_there_is_a_gap():
-    ((_, found),) = excerpt(Pieces(b"".join(b"%d\n" % number for number in range(1, 100))), 5, 50)
+@pytest.mark.parametrize("piece", range(1, 40))
+def test_between_two_stretches_there_is_a_gap(piece):
+    ((_, found),) = excerpt(Pieces(b"".join(b"%d\n" % number for number in range(1, 100)), piece), 5, 50)
     assert [line.number for line in found] == [2, 3, 4, 5, 6, 7, 8, 0, 47, 48, 49, 50, 51, 52, 53]
     assert all(line.text == (str(line.number) if line.number else "…") for line in found)
 
