@@ -100,7 +100,9 @@ class Matching:
             return " ".join(value)
         if value is None:
             return ""
-        return self._said[name](value) if name in self._said else str(value)
+        if name in self._said:
+            return self._said[name](value)
+        return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
 
     def _one(self, sign: str, item: Item, elsewhere: Origin | None) -> Difference:
         told = [(name, self._words(name, value)) for name, value in item.values.items() if value not in UNKNOWN]

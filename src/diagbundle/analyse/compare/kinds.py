@@ -141,7 +141,7 @@ KINDS = (
     Kind(system.Setting, "sysctl", "setting", ("key",), only=lambda each: not _UNSTABLE.match(each.key)),
     Kind(services.Unit, "services", "unit", ("name",), "manager restarts started changed status by_signal proofs", only=_is_wanted_unit),
     Kind(services.UnitFile, "services", "unit file", ("name",)),
-    Kind(system.UnitLimit, "services", "limit of open files", ("unit",), noise="pid"),
+    Kind(system.UnitLimit, "services", "limit of open files", ("unit",), noise="pid", both=True),
     Kind(members.MemberState, "services", "member", ("tool", "what"), noise="badness product"),
     Kind(
         system.CgroupValue, "services", "limit of a control group", ("group", "name"),

@@ -42,11 +42,14 @@ def _facts(kind: Kind, side: Side, other: Side, patterns: tuple[str, ...], facts
         had = side.had(pattern, other)
         told[pattern] = had if isinstance(had, str) else []
     seen: dict[tuple[str, str], str] = {}
+    teller: dict[tuple[str, str], str] = {}
     for fact in facts:
         if pattern := _pattern(fact.origin.path, patterns):
             place, common = told[pattern], kind.once(fact)
             name = _name(fact, kind.key) or kind.noun
-            if isinstance(place, list) and (not common or seen.setdefault((pattern, common), name) == name):
+            if not isinstance(place, list) or (common and seen.setdefault((pattern, common), name) != name):
+                continue
+            if teller.setdefault((pattern, name), fact.origin.path) == fact.origin.path:  # another piece may tell it once more
                 place.append(Item(name, kind.values(fact), fact.origin))
     return told
 
