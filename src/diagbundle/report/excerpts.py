@@ -82,7 +82,7 @@ def _lines(pieces: Iterator[bytes], wanted: Sequence[int]) -> Iterator[tuple[int
     for piece in pieces:
         ends = piece.count(b"\n")
         if number + ends < left[-1]:
-            number, rest = number + ends, b"" if ends else rest
+            number, rest = number + ends, b""
             continue
         *whole, tail = piece.split(b"\n")
         for line in whole:
