@@ -25,7 +25,8 @@ def sealing_options(function: F) -> F:
     """Options that say what is done with a bundle that is whole."""
     for option in reversed((
         click.option(
-            "--sign", is_flag=False, flag_value=HOST, metavar="[KEY]", help="Sign it with an SSH key; without KEY (then write it last), with this host's own."
+            "--sign", is_flag=False, flag_value=HOST, metavar="[KEY]",
+            help="Sign it with an SSH key; without KEY (then write it last), with this host's own.",
         ),
         click.option("--max-part", metavar="SIZE", help="Cut it into parts of at most SIZE: 20M. `diagbundle join` joins them."),
     )):  # fmt: skip
