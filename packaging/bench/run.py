@@ -30,6 +30,7 @@ import parting
 import redaction
 import report
 import reviewing
+import searching
 import static
 import viewing
 from measure import Cost, Footprint, checked, quoted, shell
@@ -309,6 +310,21 @@ def reviewed(bench: Bench) -> str:
         return report.races(contestants, against=None)
 
 
+def searched(bench: Bench) -> str:
+    """(g) A word that 2 GB of logs do not hold, and a line in the middle of a file of 2 GB."""
+    tree, parts = bench.logs("logs-2G", 2 * GB, 5000, "2"), []
+    with bench.place() as made, bench.place() as large:
+        bundle = bench.bundle(tree, made)
+        for processors in ("0", "0,1"):
+            named = searching.commands(bench.tool, bundle, tree, processors=processors)
+            bench.race(contestants := [Contestant(name, argv, bench.rounds, statuses) for name, argv, statuses in named])
+            parts.append(f"On processors {processors}:\n\n{report.races(contestants, against=1)}")
+        folder = searching.one_file(tree, large)
+        lines = searching.line(bench.tool, bench.bundle(folder, large), f"{folder}/messages".lstrip("/"), 6_000_000)
+        bench.race(contestants := [Contestant(name, argv, bench.rounds) for name, argv in lines])
+        return "\n\n".join((*parts, report.races(contestants, against=None)))
+
+
 CASES: dict[str, tuple[str, Callable[[Bench], str]]] = {
     "a": ("600 MB of logs and 5,000 small files", logs_and_small_files),
     "b": ("A full collection of this machine", whole_machine),
@@ -321,6 +337,7 @@ CASES: dict[str, tuple[str, Callable[[Bench], str]]] = {
     "s": ("One static file", in_one_file),
     "e": ("Encryption", encrypted),
     "w": ("What is different between two hosts", held_against_each_other),
+    "g": ("A word in 2 GB of logs, and a line of one", searched),
     "v": ("A bundle in a browser", viewed),
 }
 
