@@ -59,8 +59,6 @@ class Ears:
     def hear(self, listeners: Sequence[LogParser]) -> Heard:
         """Every listener hears the events that hold one of its words, each once, whichever logs tell of it."""
         heard = Heard()
-        if not listeners:  # who only wants facts does not go through gigabytes
-            return heard
         by_word: dict[bytes, list[LogParser]] = {}
         for each in listeners:
             for word in dict.fromkeys(form for said in each.contains for form in _forms(said.lower().encode())):
@@ -68,6 +66,8 @@ class Ears:
         find, whose = self.finder([*by_word]), [*by_word.values()]
         for entry in logs_of(self.evidence.entries):
             heard.logs.append(entry.path)
+            if not listeners:  # who only wants facts does not go through gigabytes
+                continue
             try:
                 for event, those in self._own(entry, list(self._events(entry, find, whose)), heard):
                     if event.is_kernel and entry.path not in heard.kernel:
