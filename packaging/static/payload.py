@@ -24,7 +24,7 @@ SETTINGS = "_sysconfigdata__linux_.py"
 CHANGED = (2026, 1, 1, 0, 0, 0)
 ENCODINGS = {
     "__init__.py", "aliases.py", "ascii.py", "cp1252.py", "cp437.py", "idna.py", "iso8859_1.py", "latin_1.py", "utf_16.py", "utf_16_be.py",
-    "utf_16_le.py", "utf_32.py", "utf_8.py", "utf_8_sig.py",
+    "unicode_escape.py", "utf_16_le.py", "utf_32.py", "utf_8.py", "utf_8_sig.py",
 }  # fmt: skip
 LISTED = ("diagbundle/analyse/claims/kinds/", "diagbundle/analyse/parsers/", "diagbundle/analyse/rules/", "diagbundle/collectors/")
 """Folders whose modules are found by looking what there is: they stand in the archive even if they are frozen."""
