@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -20,7 +21,7 @@ from diagbundle.errors import OutputError, UsageError
 from diagbundle.host import Host
 from diagbundle.model import File, Stage
 from diagbundle.testing import Silent
-from diagbundle.transport.age import decrypted
+from diagbundle.transport.age import Encryptor, decrypted
 
 MIB = 1 << 20
 MARK = b"this very line stands in the bundle"
@@ -133,6 +134,14 @@ def test_into_a_pipe(pair, tmp_path, identity):
         assert bundle.verify().damages == []
 
 
+@pytest.mark.parametrize("limit", [MIB, 1 << 30, 1 << 40])
+def test_what_fits_is_known(pair, tmp_path, limit):
+    output = EncryptedOutput(FileOutput(str(tmp_path / "b.tar.zst.age")), [pair.public])
+    fits = int(output.content(limit))
+    assert limit * 0.9 < Encryptor([pair.public], len).growth(fits) <= limit
+    assert output.content(math.inf) == math.inf
+
+
 def test_a_limit_holds_for_the_encrypted_file(pair, tmp_path, host):
     output = EncryptedOutput(FileOutput(str(tmp_path / "b.tar.zst.age")), [pair.public])
     result = collect(host, output, max_bytes=12 * MIB)
@@ -140,15 +149,19 @@ def test_a_limit_holds_for_the_encrypted_file(pair, tmp_path, host):
     check_partial(result.sealed.path, pair, host)
 
 
-@pytest.mark.parametrize("can_allocate", [True, False], ids=["", "on a file system that reserves nothing"])
-def test_a_disk_that_is_full_gets_a_sealed_partial_bundle(  # noqa: PLR0913, PLR0917
-    pair, tmp_path, host, disk, monkeypatch, can_allocate
-):
+@pytest.fixture(params=[True, False], ids=["", "on a file system that reserves nothing"])
+def reserving(request, monkeypatch):
+    """With file systems that reserve room when they are asked, and with such that cannot."""
+
     def refuses(*_):
         raise OSError(errno.EOPNOTSUPP, "Operation not supported")
 
-    if not can_allocate:
+    if not request.param:
         monkeypatch.setattr(os, "posix_fallocate", refuses)
+
+
+@pytest.mark.usefixtures("reserving")
+def test_a_disk_that_is_full_gets_a_sealed_partial_bundle(pair, tmp_path, host, disk):
     path = disk / "b.tar.zst.age"
     result = collect(host, EncryptedOutput(FileOutput(str(path)), [pair.public]))
     assert result.sealed.path == str(disk / "b.partial.tar.zst.age")
@@ -157,6 +170,7 @@ def test_a_disk_that_is_full_gets_a_sealed_partial_bundle(  # noqa: PLR0913, PLR
     assert rows["/etc/fact0"]["outcome"] == "collected"
 
 
+@pytest.mark.usefixtures("reserving")
 def test_a_disk_that_others_fill_meanwhile(pair, tmp_path, host, disk, monkeypatch):
     """They take all there is at once, behind the first 10 MiB: what was kept must be enough for the end."""
     real, filled = EncryptedOutput.write, []
@@ -187,7 +201,7 @@ def test_a_disk_that_fails_leaves_what_can_be_salvaged(  # noqa: PLR0913, PLR091
 
     monkeypatch.setattr(FileOutput, "write", write)
     with pytest.raises(OutputError, match="could not be finished"):
-        collect(host, EncryptedOutput(FileOutput(str(tmp_path / "b.tar.zst.age")), [pair.public]))
+        collect(host, EncryptedOutput(FileOutput(str(tmp_path / "b.tar.zst.age")), [pair.public]), width=1)
     assert [name for name in os.listdir(tmp_path) if name.startswith("b.")] == ["b.part.age"]
     assert run(["salvage", str(tmp_path / "b.part.age"), "-i", identity]) == 4
     assert "etc/fact0" in capsys.readouterr().out

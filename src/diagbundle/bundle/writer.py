@@ -159,6 +159,11 @@ class BundleWriter:
         row.update(outcome=Outcome.FAILED, reason=reason)
         self.row(row)
 
+    @property
+    def can_retreat(self) -> bool:
+        """Whether the output can be cut back."""
+        return self._cut is not None
+
     def retreat(self, reason: str) -> Member | None:
         """Cut the bundle back to before the large member under way, which cannot even be filled. Its row, if there is one under way."""
         row, self._open = self._open, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -275,6 +276,8 @@ class Engine:
         self.output.keep(0)
         self.writer.limit = math.inf  # the room for what follows was kept
         try:
+            if self.writer.in_member:  # which could neither be filled nor taken back
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301
             self._own_members()
             self.writer.seal(self._head(why))
             sealed = self.output.seal(self.writer.sha.hexdigest(), complete=not why, check=not (why and self.request.cancelled()))

@@ -74,8 +74,13 @@ class Order:
         try:
             row = self.writer.abandon(reason, outcome)
         except OSError as error:
-            self.full = self.full or self.on_full(error)
-            row = self.writer.retreat(self.full)
+            if self.writer.can_retreat:
+                self.full = self.full or self.on_full(error)
+                row = self.writer.retreat(self.full)
+            else:  # then the room that was kept for the end is there to be used
+                why = self.on_full(error)
+                self.full = self.full or why
+                row = self.writer.abandon(reason, outcome)
         if row:
             worker.read += row.get("size", 0)
             self.unread += (row.get("size", 0) - row.get("short", 0)) if self.full else 0
