@@ -28,6 +28,10 @@ REFUSED = {
     "/etc/NetworkManager/system-connections/wifi.nmconnection": "credentials",
     "/var/crash/202601010000/vmcore": "memory",
     "/etc/kubernetes/admin.conf": "credentials",
+    "/etc/nginx/sites/.htpasswd-app": "password database",
+    "/etc/apache2/auth/users.passwd": "password database",
+    "/etc/squid/passwd": "password database",
+    "/etc/redis/users.acl": "password database",
 }
 READ = (
     "/etc/passwd",
@@ -45,6 +49,9 @@ READ = (
     "/var/log/shadow.log",
     "/sys/firmware/efi/efivars/SecureBoot-8be4df61",
     "/etc/monkey",
+    "/etc/nginx/nginx.conf",
+    "/etc/squid/squid.conf",
+    "/etc/apache2/conf-available/security.conf",
     "/var/log/.history.d/x",
     "/var/crash/202601010000/vmcore-dmesg.txt",
 )

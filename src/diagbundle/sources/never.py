@@ -14,7 +14,8 @@ NEVER: dict[str, tuple[str, ...]] = {
         "/etc/shadow*", "/etc/gshadow*", "/etc/.pwd.lock", "/var/backups/shadow*", "/var/backups/gshadow*", "/etc/security/opasswd*",
         "/etc/tcb/**", "/etc/.git/**", "/root/anaconda-ks.cfg", "/root/original-ks.cfg", "/etc/samba/smbpasswd",
         "/var/lib/samba/private/**", "/etc/dovecot/*passwd*", "/etc/exim4/passwd*", "/etc/ppp/*-secrets", "/etc/postfix/sasl_passwd*",
-        "/var/lib/sss/{db,secrets}/**",
+        "/var/lib/sss/{db,secrets}/**", "/etc/**/*htpasswd*", "/etc/{apache2,httpd,nginx}/**/*.passwd", "/etc/{squid,mosquitto}/*passwd*",
+        "/etc/dovecot/users*", "/etc/{redis,valkey}/*.acl", "/etc/snmp/snmpd.conf.d/*users*",
     ),
     "passwords typed as user names stand in it (tables/btmp* has its records without them)": ("/var/log/btmp*",),
     "private key": (

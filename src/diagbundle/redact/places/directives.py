@@ -58,6 +58,7 @@ _DIRECTIVES = (
     # Databases, caches, proxies, name servers
     directive(b"requirepass", rb"(?i:requirepass)\"? <V>"),
     directive(b"masterauth", rb"(?i:masterauth)\"? <V>"),
+    directive(b"primaryauth", rb"(?i:primaryauth)\"? <V>"),
     directive(b"sentinel auth-pass ", rb"sentinel auth-pass \S{1,64} <V>"),
     directive(b"default_pass,|default_pass ,", rb"default_pass(?: )?,(?: )?<<\"([^\"\n]{1,256})\">>", sure=True),
     directive(b"setcookie ", rb"setcookie '?<V>"),
