@@ -108,7 +108,5 @@ def figures(tool: list[str], large: tuple[str, str], many: tuple[str, str], roun
             memory = max(memory, view.memory())
             view.end()
     rows = [[what, f"{statistics.median(times) * 1000:,.0f}", f"{max(times) * 1000:,.0f}"] for what, times in seen.items()]
-    return (
-        report.table([["", "median, ms", "longest, ms"], *rows])
-        + f"\n\nThe server itself takes {memory:.0f} MiB at most; each answer has a process of its own. All the while, one judges the bundle."
-    )
+    told = f"The server itself takes {memory:.0f} MiB at most; each answer has a process of its own. All the while, one judges the bundle."
+    return report.table([["", "median, ms", "longest, ms"], *rows]) + f"\n\n{told}"
