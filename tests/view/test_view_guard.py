@@ -4,6 +4,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 
 import psutil
@@ -143,9 +145,6 @@ def test_a_port_that_is_taken_is_said(hostile):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        import subprocess
-        import sys
-
         words = [sys.executable, "-m", "diagbundle", "view", hostile, "--port", str(taken.getsockname()[1])]
         ended = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode == 2
@@ -153,9 +152,6 @@ def test_a_port_that_is_taken_is_said(hostile):
 
 
 def test_what_is_no_bundle_is_refused_before_anything_is_served(tmp_path):
-    import subprocess
-    import sys
-
     (tmp_path / "x.tar.zst").write_bytes(b"nothing")
     for path, status in ((tmp_path / "x.tar.zst", 4), (tmp_path, 2), (tmp_path / "absent", 2)):
         ended = subprocess.run(
@@ -170,3 +166,13 @@ def test_it_ends_by_sigterm(hostile):
     os.kill(opened.process.pid, signal.SIGTERM)
     opened.process.communicate(timeout=20)
     assert opened.process.returncode in (0, -signal.SIGTERM, 128 + signal.SIGTERM)
+
+
+def test_a_program_without_the_server_says_so_and_names_the_other_way(monkeypatch, capsys, hostile):
+    from diagbundle.cli import main
+
+    monkeypatch.setitem(sys.modules, "diagbundle.view.desk", None)  # as in the static file, which has no asyncio
+    assert main.run(["view", hostile]) == 2
+    said = capsys.readouterr().err
+    assert "this program does not hold what serves pages" in said
+    assert "`diagbundle report BUNDLE` writes the page as a file" in said
