@@ -121,7 +121,7 @@ def archive(files: Files, path: str) -> None:
 
 
 def add(rest: zipfile.ZipFile, name: str, data: bytes) -> None:
-    """One file, the same whoever adds it when. Ours are as they are: so `xz`, as which the program is fetched, makes it half a megabyte less."""
+    """One file, the same whoever adds it when. Ours are as they are, which makes the file half a megabyte less once it is packed (xz)."""
     entry = zipfile.ZipInfo(name, CHANGED)
     form = zipfile.ZIP_STORED if name.startswith("diagbundle/") else zipfile.ZIP_DEFLATED
     entry.compress_type, entry.external_attr, entry.create_system = form, 0o644 << 16, 3
