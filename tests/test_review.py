@@ -18,6 +18,7 @@ from test_reader import BAD, GOOD, make, vector
 
 from diagbundle import redact
 from diagbundle.bundle.reader import Bundle
+from diagbundle.cli.group import program
 from diagbundle.cli.review import command
 from diagbundle.errors import BundleError, OutputError, UsageError
 from diagbundle.redact import span
@@ -272,6 +273,8 @@ def test_the_new_bundle_lies_beside_the_old_one(bundle):
     assert hashlib.sha256(before).hexdigest() in said
     assert sorted(os.listdir(path.parent)) == sorted([path.name, new.name, f"{new.name}.sha256"])
     assert isinstance(run(path, "--remove", "etc").exception, OutputError)
+    assert "1 file struck out of it before it left" in CliRunner().invoke(program, ["verify", str(new)]).output
+    assert "struck out" not in CliRunner().invoke(program, ["verify", str(path)]).output
 
 
 def test_a_folder_takes_it_too(bundle, tmp_path):

@@ -116,3 +116,10 @@ def _is_name(path: str) -> bool:
 
 def _json(name: str, *, ascii_only: bool) -> bytes:
     return json.dumps(name, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+
+
+def struck_out(head: Row) -> int:
+    """How many members were struck out before the bundle left (`removed` in the head)."""
+    removed = head.get("removed")
+    count = removed.get("count") if isinstance(removed, dict) else 0
+    return count if type(count) is int and count > 0 else 0

@@ -10,7 +10,7 @@ from typing import Any
 
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import GROUP, MANIFEST, OWN, STRUCK, SUMS, padding
-from diagbundle.bundle.manifest import Row
+from diagbundle.bundle.manifest import Row, struck_out
 from diagbundle.bundle.pack import Frame, compressor
 from diagbundle.bundle.reader import Bundle, Progress, no_progress
 from diagbundle.bundle.unpack import matcher
@@ -175,9 +175,7 @@ def rewrite(  # noqa: PLR0913, PLR0917  # a bundle in, a bundle out
         writer.row(_bare(row))
         if "header" in row:
             gone += row["offset"] + row["size"] + padding(row["size"]) - row["header"]
-    before = bundle.head.get("removed")
-    count = before.get("count") if isinstance(before, dict) else 0
-    removed = {"count": struck.members + (count if type(count) is int and count > 0 else 0), "at": when, "from": sha256}
+    removed = {"count": struck.members + struck_out(bundle.head), "at": when, "from": sha256}
     writer.seal({**bundle.head, "removed": removed})
     return writer
 

@@ -42,6 +42,7 @@ def command(ctx: click.Context, bundle: str, *, signer: str, revoked: str, as_js
     Exit status: 0 whole; 3 undamaged, but not everything could be collected on the server; 4 damaged, not a bundle,
     or not signed by SIGNER.
     """
+    from diagbundle.bundle.manifest import struck_out
     from diagbundle.bundle.reader import Bundle
     from diagbundle.cli import signed
     from diagbundle.errors import BundleError
@@ -63,9 +64,11 @@ def command(ctx: click.Context, bundle: str, *, signer: str, revoked: str, as_js
         _print_json({"file": bundle, "status": "damaged", "error": str(error), "hint": error.hint, "damaged": []})
         ctx.exit(DAMAGED)
     if as_json:
-        _print_json(_object(bundle, report, beside, signature))
+        _print_json(_object(bundle, report, beside, signature) | {"struck_out": struck_out(opened.head)})
     else:
         _print(opened.name, report, beside, signature)
+        if struck := struck_out(opened.head):
+            click.echo(f"  {struck:,} file{'s' * (struck > 1)} struck out of it before it left: `diagbundle list --missing` names them")
     ctx.exit(DAMAGED if report.broken else 0 if report.complete else PARTIAL)
 
 

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from diagbundle.bundle.format import MANIFEST, OWN, SUMS
-from diagbundle.bundle.manifest import Row
+from diagbundle.bundle.manifest import Row, struck_out
 from diagbundle.bundle.reader import Bundle
 from diagbundle.errors import BundleError
 from diagbundle.report.categories import CATEGORIES, ITSELF, START, Category, category_of
@@ -166,7 +166,7 @@ def leaving(bundle: Bundle) -> Leaving:
     told.redacted, told.pseudonyms = (value if isinstance(value := settings.get(name), bool) else None for name in ("redact", "pseudonyms"))
     removed = bundle.head.get("removed")
     if isinstance(removed, dict):
-        told.removed = count if type(count := removed.get("count")) is int and count > 0 else 0
+        told.removed = struck_out(bundle.head)
         told.removed_from = str(removed.get("from") or "")[:64]
     return told
 
