@@ -11,7 +11,7 @@ from diagbundle.resources import tables
 EVERY = (
     "boot", "certificates", "changes", "containers", "cpu_memory", "cron", "disk", "ethtool", "file_descriptors", "firewall", "hardware",
     "kernel", "logs", "name_resolution", "networking", "os", "packages", "process", "product", "proxy", "reachability", "security", "self",
-    "sockets", "sysctl", "systemd", "time", "users",
+    "servers", "sockets", "sysctl", "systemd", "time", "users",
 )  # fmt: skip
 """All collectors that are asked where nobody says otherwise."""
 
