@@ -28,9 +28,9 @@ MAY_IMPORT = {
     "redact": GROUND | {"resources", "trust"},
     "collect": GROUND | {"bundle", "host", "carried", "numbers", "resources", "sources", "transport", "trust"},
     "analyse": GROUND | {"bundle", "resources"},
-    "report": GROUND | {"bundle", "analyse", "resources"},
+    "report": GROUND | {"bundle", "analyse", "numbers", "resources"},
     "transport": GROUND | {"bundle", "resources", "trust"},  # what a bundle is put into on its way: encryption, signature, parts
-    "view": GROUND | {"bundle", "analyse", "report", "resources"},
+    "view": GROUND | {"bundle", "analyse", "numbers", "report", "resources"},
     "carried": {"bundle", "resources"},
     "kit": GROUND | {"analyse", "bundle", "carried", "collect", "config", "transport", "trust"},  # who makes a kit checks for both wings
     "testing": GROUND | {"bundle", "host", "saved", "collect", "analyse"},

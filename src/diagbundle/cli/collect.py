@@ -19,7 +19,7 @@ from diagbundle.bundle.pack import Member
 from diagbundle.cli import encryption, options
 from diagbundle.cli.collection import RATIONED_TIME, Collection, Output
 from diagbundle.cli.redaction import Redaction, to_look_at, told
-from diagbundle.cli.screen import Screen, amount, is_terminal
+from diagbundle.cli.screen import Screen, is_terminal
 from diagbundle.cli.sealing import Delivery, Sealing, sealing_options
 from diagbundle.cli.talk import give_up_output, say, vendor_says
 from diagbundle.collect.budget import room
@@ -32,6 +32,7 @@ from diagbundle.collect.supervise import NOT_ASKED
 from diagbundle.errors import UsageError
 from diagbundle.host import Host
 from diagbundle.model import Collector
+from diagbundle.numbers import amount
 
 LOSSES_SHOWN = 12
 FOLDERS = (".", "/root", "/var/tmp", "/tmp")  # noqa: S108  # the file is created exclusively, mode 0600

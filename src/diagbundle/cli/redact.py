@@ -11,10 +11,10 @@ import click
 from diagbundle import config
 from diagbundle.bundle.escape import shown
 from diagbundle.cli.redaction import Redaction, further, to_look_at, told
-from diagbundle.cli.screen import amount
 from diagbundle.cli.talk import say
 from diagbundle.errors import OutputError, SourceError, UsageError
 from diagbundle.host import Host
+from diagbundle.numbers import amount, counted
 from diagbundle.redact.tree import Redacted, redact_descriptor, redact_tree
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _tell(done: Redacted, target: str, *, as_json: bool) -> None:
                    "faults": done.faults, "suspects": suspects}  # fmt: skip
         click.echo(json.dumps(outcome, indent=1), err=target == "-")
         return
-    say(f"{done.files:,} file{'s' * (done.files != 1)}, {amount(done.bytes)}: {told(done.counts)}")
+    say(f"{counted(done.files, 'file')}, {amount(done.bytes)}: {told(done.counts)}")
     for word, rows in (("left out", done.left_out), ("not read to the end", done.faults)):
         say(f"  {len(rows):,} {word}:") if rows else None
         for path, reason in rows[:TOLD]:

@@ -16,6 +16,7 @@ from diagbundle.collect.identity import ask_or_do
 from diagbundle.collect.job import Raw
 from diagbundle.errors import SourceError, UsageError
 from diagbundle.host import Host
+from diagbundle.numbers import counted
 from diagbundle.sources.read import open_file
 from diagbundle.trust import trusted_contents
 
@@ -40,7 +41,7 @@ def told(counts: Mapping[str, int]) -> str:
     more = [f"{sum(count for _, count in kinds[TOLD:]):,} others"] * (len(kinds) > TOLD)
     listing = ", ".join([f"{kind.replace('_', ' ')} {count:,}" for kind, count in kinds[:TOLD]] + more)
     hidden = sum(secrets.values())
-    parts = [f"{hidden:,} secret{'s' * (hidden > 1)} hidden ({listing})"] * bool(secrets)
+    parts = [f"{counted(hidden, 'secret')} hidden ({listing})"] * bool(secrets)
     return (
         "; ".join([*parts, *[f"{names:,} address{'es and names' if names > 1 else ' or name'} replaced"] * bool(names)])
         or "nothing had to be hidden"

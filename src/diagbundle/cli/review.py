@@ -141,10 +141,10 @@ def _tell(bundle: Bundle, form: str, html: str | None, *, everything: bool) -> N
         for line in _text(bundle, told, everything=everything):
             sys.stdout.write(f"{line}\n")
     if html:
+        from diagbundle.numbers import amount
         from diagbundle.report.leaving import items_of
         from diagbundle.report.page import render
         from diagbundle.report.paper import BINDS, NEVER
-        from diagbundle.report.paper_text import amount
         from diagbundle.transport.files import write_new
 
         items = (lambda group: items_of(bundle, group)) if everything else None
@@ -235,11 +235,11 @@ def _remove(bundle: Bundle, patterns: list[str], place: str) -> None:
 def _say_struck(struck: Struck, place: str, digest: str) -> None:
     from diagbundle.bundle.escape import shown
     from diagbundle.bundle.rewrite import NAMED
-    from diagbundle.cli.screen import amount
     from diagbundle.cli.talk import say
+    from diagbundle.numbers import amount, counted
     from diagbundle.report.paper import ELSEWHERE
 
-    say(f"{struck.members:,} item{'s' * (struck.members != 1)} struck out, {amount(struck.bytes)}, with every copy that the bundle held:")
+    say(f"{counted(struck.members, 'item')} struck out, {amount(struck.bytes)}, with every copy that the bundle held:")
     others = [(path, why) for path, why in struck.told if why != NAMED]
     for path, why in [(path, "") for path, why in struck.told if why == NAMED][:TOLD] + others[:TOLD]:
         say(f"  {shown(path)}" + (f"  ({why})" if why else ""))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.pack import Member
 from diagbundle.cli.talk import say
+from diagbundle.numbers import amount
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -141,12 +142,3 @@ def _bars() -> Progress:
     bars = Progress(*columns, console=console, auto_refresh=False)
     bars.start()
     return bars
-
-
-def amount(size: float) -> str:
-    """A size for people: `1.9 GB`."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000:  # noqa: PLR2004  # decimal units
-            return f"{size:,.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"  # noqa: PLR2004
-        size /= 1000
-    return f"{size:.1f} TB"

@@ -60,7 +60,7 @@ def as_html(evidence: Overheard, diagnosis: Diagnosis, registry: Registry, file:
         changed=[(stamp(each.time), each.kind, sentence(each)) for each in diagnosis.changed[-CHANGES:]], days=f"{DAYS:.0f}",
         all_changes=len(diagnosis.changed), moments=moments(diagnosis, evidence.errors),
         gaps=diagnosis.gaps, fetch=diagnosis.fetch, unread=list(analysis.unparsed.items())[:UNREAD], all_unread=len(analysis.unparsed),
-        groups=listing.groups(evidence.entries), outcomes=listing.counted(evidence.entries), items=len(evidence.entries),
+        groups=listing.groups(evidence.entries), outcomes=listing.outcomes(evidence.entries), items=len(evidence.entries),
         hidden=listing.hidden(evidence.entries), head=evidence.head, file=list(file.items()), created=stamp(evidence.head.created),
     )  # fmt: skip
 

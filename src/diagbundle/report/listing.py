@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from diagbundle.analyse.evidence.entry import Entry
-from diagbundle.analyse.facts.filesystems import size
+from diagbundle.numbers import amount
 
 ROOM = 900_000
 """Characters of all rows together, about: the rest of the page has room beside them."""
@@ -42,7 +42,7 @@ def groups(entries: Sequence[Entry]) -> list[Group]:
     for name in sorted(by_name):
         those = sorted(by_name[name], key=lambda entry: (_rank(entry), entry.path))
         share = room * len(those) // max(1, left)
-        group = Group(name, counted(those), size(sum(max(0, entry.size) for entry in those)))
+        group = Group(name, outcomes(those), amount(sum(max(0, entry.size) for entry in those)))
         for number, entry in enumerate(those):
             row = _row(entry)
             cost = sum(map(len, row)) + _ROW
@@ -57,7 +57,7 @@ def groups(entries: Sequence[Entry]) -> list[Group]:
     return found
 
 
-def counted(entries: Iterable[Entry]) -> str:
+def outcomes(entries: Iterable[Entry]) -> str:
     """How many had which outcome."""
     counts = Counter(entry.outcome or "unknown" for entry in entries)
     return ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items(), key=lambda each: _place(each[0])))
@@ -76,8 +76,7 @@ def hidden(entries: Iterable[Entry]) -> list[tuple[str, int, int]]:
 
 def _row(entry: Entry) -> tuple[str, str, str, str, str]:
     said = ", ".join(f"{count:,} {kind}" for kind, count in entry.redacted)
-    amount = size(entry.size) if entry.there else ""
-    return _cut(entry.path or entry.source), amount, entry.outcome, _cut(entry.reason), _cut(said)
+    return _cut(entry.path or entry.source), amount(entry.size) if entry.there else "", entry.outcome, _cut(entry.reason), _cut(said)
 
 
 def _cut(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from diagbundle.bundle.format import STRUCK
 from diagbundle.bundle.reader import Bundle
+from diagbundle.numbers import counted
 from diagbundle.report.leaving import Leaving, leaving
 
 BINDS = "An approval is for exactly this file: if one byte of it is changed, it is another file with another number."
@@ -130,11 +131,6 @@ class Paper:
             told[key] = dict(told[key])
         whole["kinds"] = {kind: self.kinds[kind] for kind in told["hidden"] if kind in self.kinds}
         return {**whole, **told}
-
-
-def counted(number: int, word: str) -> str:
-    """`1 item`, `2 items`."""
-    return f"{number:,} {word}{'s' * (number != 1)}"
 
 
 def paper(bundle: Bundle, file: Mapping[str, str], kinds: Mapping[str, str]) -> Paper:

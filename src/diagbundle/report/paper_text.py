@@ -7,20 +7,15 @@ from collections.abc import Callable, Iterator
 
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.manifest import Row
+from diagbundle.numbers import amount, counted
 from diagbundle.report.leaving import Group
-from diagbundle.report.paper import BINDS, NEVER, Paper, counted
+from diagbundle.report.paper import BINDS, NEVER, Paper
 
 Items = Callable[[Group], Iterator[tuple[Row, int]]]
 Paint = Callable[[str, str], str]
 """(text, what it is) -> the text, coloured or not."""
 _INDENT = 11
 _KINDS, _FILES, _LOOK, _REASONS = 4, 3, 5, 3
-_UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
-
-
-def amount(size: float) -> str:
-    """Bytes for people."""
-    return next((f"{size / unit:.1f} {word}" for unit, word in _UNITS if size >= unit), f"{size:.0f} B")
 
 
 class PaperText:

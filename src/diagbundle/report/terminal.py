@@ -18,6 +18,7 @@ from diagbundle.analyse.history.said import sentence
 from diagbundle.analyse.registry import SUBJECTS
 from diagbundle.analyse.verdict import Finding, Origin, Severity, Status, Verdict
 from diagbundle.bundle.escape import shown
+from diagbundle.numbers import counted
 
 Paint = Callable[[str, str], str]
 """(text, what it is) -> the text, coloured or not."""
@@ -127,7 +128,7 @@ class Terminal:
         """What would be needed to judge more, and how to get it."""
         for number, gap in enumerate(diagnosis.gaps):
             label = f"{'missing' if number == 0 else '':<{_INDENT}}"
-            keeps = f" (keeps {len(gap.suspects)} suspect{'s' * (len(gap.suspects) > 1)} from being judged)" if gap.suspects else ""
+            keeps = f" (keeps {counted(len(gap.suspects), 'suspect')} from being judged)" if gap.suspects else ""
             first, *rest = self._wrapped(shown(f"{gap.what}{keeps}: {gap.fix}"), " " * _INDENT)
             yield self._paint(label, "label") + first.strip() + "\n"
             yield from (line + "\n" for line in rest)
@@ -147,7 +148,7 @@ class Terminal:
         """`cleared   31 suspects: DNS, gateway, …`"""
         if items:
             told = sorted(dict.fromkeys(items)) if between == ", " else list(dict.fromkeys(items))
-            text = f"{len(told):,} {noun}{'' if len(told) == 1 else 's'}: {between.join(told)}"
+            text = f"{counted(len(told), noun)}: {between.join(told)}"
             yield from self._labelled(label, text)
 
     def _cleared(self, clear: Sequence[Verdict]) -> Iterator[str]:
@@ -156,7 +157,7 @@ class Terminal:
         told = [f"{subject} ({count})" if count > 1 else subject for subject, count in sorted(subjects.items(), key=_by_name)]
         items = [each.suspect for each in clear] if self._everything else told
         if items:
-            yield from self._labelled("cleared", f"{len(clear):,} suspect{'' if len(clear) == 1 else 's'}: {', '.join(items)}")
+            yield from self._labelled("cleared", f"{counted(len(clear), 'suspect')}: {', '.join(items)}")
 
     def _unknown(self, undecided: Sequence[Verdict]) -> Iterator[str]:
         """Suspects that could not be questioned, by the reason."""
@@ -164,7 +165,7 @@ class Terminal:
         for each in undecided:
             reasons.setdefault(each.because, []).append(each.suspect)
         if undecided:
-            yield from self._labelled("unknown", f"{len(undecided):,} suspect{'s' if len(undecided) > 1 else ''} could not be judged:")
+            yield from self._labelled("unknown", f"{counted(len(undecided), 'suspect')} could not be judged:")
         for because, suspects in reasons.items():
             yield from self._indented(shown(f"{', '.join(suspects)}: {because}"), hang="  ")
 

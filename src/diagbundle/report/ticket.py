@@ -15,6 +15,7 @@ from diagbundle.analyse.missing import completeness
 from diagbundle.analyse.missing.completeness import Gap
 from diagbundle.analyse.missing.needs import Answer, Held, State
 from diagbundle.analyse.verdict import Origin, Severity, Status, Verdict
+from diagbundle.numbers import amount, counted
 from diagbundle.report.blocks import Block, Command, Heading, Items, Lines, Said
 from diagbundle.report.json import as_object, moment
 from diagbundle.report.markdown import markdown
@@ -24,7 +25,6 @@ FITS = 120
 """Lines of Markdown that a ticket has at most, unless all is asked for."""
 _LONG = 240
 """Characters of a cited line, or of a reason, that are shown."""
-_UNITS = ((1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB"))
 _CLAIMS = (Standing.CONTRADICTED, Standing.CONFIRMED, Standing.NO_EVIDENCE)
 _NAMED = 3
 
@@ -155,7 +155,7 @@ class _Told:
             up = f"; up {span(about.uptime)}, since {_minute(about.booted)}" if about.uptime else ""
             who = f"; not as root (uid {head.uid})" if head.uid not in ("", "0") else ""
             yield "Collected", f"{_minute(about.now)}{zone}{up}{who}"
-        size = f", {_size(file.size)}" if file.size else ""
+        size = f", {amount(file.size)}" if file.size else ""
         yield "Bundle", f"`{self._name}`{size}{f'; {file.checked}' if file.checked else ''}"
         if about.incomplete:
             lost = next((gap.what for gap in self._diagnosis.gaps if " could not be had" in gap.what), about.incomplete)
@@ -182,7 +182,7 @@ class _Told:
             yield Said("Nothing that accuses anybody was found, as far as could be judged.")
         notes = len(self._found) - len(self._loud)
         rest = [f"{len(self._loud) - len(shown_ones):,} more"] if len(self._loud) > len(shown_ones) else []
-        rest += [_count(notes, "note")] if notes else []
+        rest += [counted(notes, "note")] if notes else []
         if rest:
             yield Said(f"And {' and '.join(rest)}: `diagbundle analyze {self._name}`.")
 
@@ -243,7 +243,7 @@ class _Told:
         known = {one.because for each in self._ticket.held for one in each.answers}
         hindering = [gap for gap in self._ticket.hindering if gap.what not in known and gap.collectors][: self._most.needs]
         for gap in hindering:
-            yield Said(_cut(gap.what), f"Keeps {_count(len(gap.suspects), 'suspect')} from being judged")
+            yield Said(_cut(gap.what), f"Keeps {counted(len(gap.suspects), 'suspect')} from being judged")
         if fetch := self._ticket.fetch:
             yield Said("One command fetches what is missing:")
             yield Command(fetch)
@@ -273,10 +273,6 @@ def _by_reason(label: str, answers: Sequence[Answer]) -> Iterator[tuple[str, str
     yield from ((label, _cut(f"{', '.join(whats)}: {because}")) for because, whats in reasons.items())
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def _some(names: Sequence[str], most: int) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
@@ -289,10 +285,3 @@ def _cut(text: str) -> str:
 def _minute(time: float) -> str:
     told = moment(time)
     return f"{told[:10]} {told[11:16]} UTC" if told else "at an unknown time"
-
-
-def _size(count: int) -> str:
-    for size, unit in _UNITS:
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count:,} bytes"

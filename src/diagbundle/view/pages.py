@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from diagbundle.numbers import amount
 from diagbundle.outcome import Outcome
 from diagbundle.report.page import render
 from diagbundle.view import contents
@@ -61,7 +62,7 @@ class Pages:
             "moment": moment,
             "around": around,
             "near": near,
-            "size": size,
+            "amount": amount,
         }
         row = Known((job.notes["row"] if job else None) or {})
         host = about["name"] or "a host without a name"
@@ -283,13 +284,3 @@ def around(stamp: str, seconds: int) -> str:
 def near(time: float, seconds: int) -> str:
     """The same, of seconds since 1970."""
     return moment(time + seconds).replace(" ", "T") + "Z"
-
-
-def size(number: Any) -> str:
-    """Bytes, as people read them."""
-    number = float(number or 0)
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000 or unit == "GB":  # noqa: PLR2004
-            return f"{number:,.0f} B" if unit == "B" else f"{number:,.1f} {unit}"
-        number /= 1000
-    return ""
