@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PY = .venv/bin/python
 OURS = src collectors tests packaging examples
-TYPED = src/diagbundle collectors packaging/make_docs.py packaging/make_man.py packaging/make_completions.py packaging/linux/build.py packaging/bench examples/acme/acme_diag
+TYPED = src/diagbundle collectors packaging/make_docs.py packaging/make_man.py packaging/guides.py packaging/make_completions.py packaging/linux/build.py packaging/bench examples/acme/acme_diag
 
 export PYTHON
 export PYTHONDONTWRITEBYTECODE = 1
@@ -28,7 +28,7 @@ check: .venv/ready  ## format, lint and types
 format: .venv/ready  ## format the code
 	@$(PY) -m ruff format $(OURS)
 
-bench: .venv/ready  ## compare with tar, zstd, xz, sosreport and hotsos on this machine (ONLY=a, b, c, j, m, r or s for a part)
+bench: .venv/ready  ## compare with tar, zstd, xz, sosreport and hotsos on this machine (ONLY=LETTERS for parts of it: packaging/bench/run.py)
 	@$(PY) packaging/bench/run.py $(if $(ONLY),--only $(ONLY))
 
 accept: .venv/ready  ## write what is expected of the cases of rules anew; look at the difference before you commit

@@ -1,7 +1,7 @@
-"""Write the man pages, one for the program and one for each command, from the same source as `--help`: `make_man.py FOLDER`.
+"""Write the man pages: one for the program, one for each command, from the same source as `--help`; and the guides: `make_man.py FOLDER`.
 
 Options and texts are click's; settings are those of linux/diagbundle.toml; examples, files and neighbours stand in linux/pages.toml.
-The date is that of SOURCE_DATE_EPOCH, so that the same source gives the same bytes.
+The guides (section 7) are docs/admin.md and its like.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import textwrap
-import time
 import tomllib
 from collections.abc import Iterator, Sequence
 from inspect import cleandoc
@@ -18,15 +16,18 @@ from typing import Any
 
 import click
 
-from diagbundle import __version__, config
+from diagbundle import config
 from diagbundle.cli.group import COMMANDS, program
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import guides
+from roff import bold, escaped, example, prose, reference, short, title
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SETTINGS = os.path.join(HERE, "linux", "diagbundle.toml")
 TEXTS = os.path.join(HERE, "linux", "pages.toml")
 MARK = re.compile(r"^(?:\x08|\\b)\n", re.MULTILINE)
 """How click is told not to wrap a paragraph."""
-ESCAPED = {"\\": "\\e", "-": "\\-", "^": "\\(ha", "~": "\\(ti", "`": "\\(ga", "'": "\\(aq"}
 
 
 def pages() -> Iterator[tuple[str, str]]:
@@ -51,31 +52,21 @@ def settings() -> list[tuple[str, str, str]]:
 
 def _page(name: str, command: click.Command, ctx: click.Context, texts: dict[str, Any]) -> str:
     """One page: what click knows of the command, and what stands of it in pages.toml."""
-    title = "diagbundle" if command is program else f"diagbundle-{name}"
+    page = "diagbundle" if command is program else f"diagbundle-{name}"
     paragraphs = [part for part in MARK.sub("", cleandoc(command.help or "")).split("\n\n") if part.strip()]
     exits = [part for part in paragraphs if part.strip().startswith("Exit status:")]
     told, own = [part for part in paragraphs if part not in exits], texts.get(name, {})
-    short = "Collect the evidence of a fault on a server into one file, and judge it" if command is program else COMMANDS[name]
-    date = time.strftime("%Y-%m-%d", time.gmtime(int(os.environ.get("SOURCE_DATE_EPOCH", time.time()))))
+    sentence = "Collect the evidence of a fault on a server into one file, and judge it" if command is program else COMMANDS[name]
     lines = [
-        f'.TH {title.upper().replace("-", chr(92) + "-")} 1 {date} "diagbundle {__version__}" "diagbundle"',
-        ".ad l", ".SH NAME", f"{_escaped(title)} \\- {_prose(short[:1].lower() + short[1:])}",
+        title(page, 1), ".ad l", ".SH NAME", f"{escaped(page)} \\- {prose(sentence[:1].lower() + sentence[1:])}",
         ".SH SYNOPSIS", *_synopsis(command, ctx),
-        ".SH DESCRIPTION", *_joined([_prose(" ".join(part.split()))] for part in told),
+        ".SH DESCRIPTION", *_joined([prose(" ".join(part.split()))] for part in told),
         *_commands(command), ".SH OPTIONS", *_options(command, ctx), *_configuration(command),
         *_entries("FILES", [texts["files"][key] for key in own.get("files", _all(command, texts["files"]))]),
         *_entries("ENVIRONMENT", [texts["variables"][key] for key in own.get("variables", _all(command, texts["variables"]))]),
         ".SH EXIT STATUS", *_exit_status(exits), *_examples(own.get("examples", ())), *_see_also(command, own),
     ]  # fmt: skip
-    return "".join(f"{short}\n" for line in lines for short in _short(line))
-
-
-def _short(line: str) -> list[str]:
-    """A line of text in lines of less than 80 characters, none of which begins like a request; requests and examples as they are."""
-    if re.match(r"\.[A-Za-z]|\\&", line):
-        return [line]
-    wrapped = textwrap.wrap(line, 78, break_long_words=False, break_on_hyphens=False)
-    return [f"\\&{part}" if part.startswith(".") else part for part in wrapped]
+    return "".join(f"{part}\n" for line in lines for part in short(line))
 
 
 def _all(command: click.Command, texts: dict[str, Any]) -> Sequence[str]:
@@ -84,7 +75,7 @@ def _all(command: click.Command, texts: dict[str, Any]) -> Sequence[str]:
 
 
 def _synopsis(command: click.Command, ctx: click.Context) -> Iterator[str]:
-    yield _bold(ctx.command_path)
+    yield bold(ctx.command_path)
     yield " ".join(["[\\fIOPTION\\fR]...", *map(_named, command.collect_usage_pieces(ctx)[1:])])
 
 
@@ -92,7 +83,7 @@ def _commands(command: click.Command) -> Iterator[str]:
     if command is program:
         yield ".SH COMMANDS"
         for name, sentence in COMMANDS.items():
-            yield from (".TP", _bold(name), f"{_prose(sentence)}.", f"See {_reference(f'diagbundle-{name}(1)')}.")
+            yield from (".TP", bold(name), f"{prose(sentence)}.", f"See {reference(f'diagbundle-{name}(1)')}.")
 
 
 def _options(command: click.Command, ctx: click.Context) -> Iterator[str]:
@@ -100,41 +91,42 @@ def _options(command: click.Command, ctx: click.Context) -> Iterator[str]:
     for parameter in command.get_params(ctx):
         record = parameter.get_help_record(ctx)
         if record:
-            yield from (".TP", _named(record[0]), _prose(record[1]))
+            yield from (".TP", _named(record[0]), prose(record[1]))
 
 
 def _configuration(command: click.Command) -> Iterator[str]:
     if command is program:
-        yield from (".SH SETTINGS", f"They stand in {_bold(config.FILE)}, in TOML. The default follows each name.")
+        yield from (".SH SETTINGS", f"They stand in {bold(config.FILE)}, in TOML. The default follows each name.")
         for key, default, sentence in settings():
-            yield from (".TP", f"{_bold(key)} = {_escaped(default)}", _prose(sentence))
+            yield from (".TP", f"{bold(key)} = {escaped(default)}", prose(sentence))
 
 
 def _entries(heading: str, entries: Sequence[Sequence[str]]) -> Iterator[str]:
     if entries:
         yield f".SH {heading}"
     for name, sentence in entries:
-        yield from (".TP", _bold(name), _prose(sentence))
+        yield from (".TP", bold(name), prose(sentence))
 
 
 def _exit_status(told: Sequence[str]) -> Iterator[str]:
     """`Exit status: 0 done; 1 failed` as a list; a command that does not say its own has those of the program."""
     if not told:
-        yield f"As {_reference('diagbundle(1)')} lists them."
+        yield f"As {reference('diagbundle(1)')} lists them."
     for part in re.split(r"; (?=\d)", " ".join("".join(told).split()).partition(": ")[2].rstrip(".")) if told else ():
         status, _, meaning = part.partition(" ")
-        yield from (".TP", _bold(status), f"{_prose(meaning or 'done')}.")
+        yield from (".TP", bold(status), f"{prose(meaning or 'done')}.")
 
 
 def _examples(examples: Sequence[Sequence[str]]) -> Iterator[str]:
     if examples:
         yield ".SH EXAMPLES"
-        yield from _joined([_prose(sentence), ".PP", ".RS 4", ".EX", f"\\&{_escaped(line)}", ".EE", ".RE"] for sentence, line in examples)
+        yield from _joined([prose(sentence), ".PP", *example(line)] for sentence, line in examples)
 
 
 def _see_also(command: click.Command, own: dict[str, Any]) -> Iterator[str]:
-    names = ["diagbundle(1)"] if command is not program else [f"diagbundle-{name}(1)" for name in COMMANDS]
-    yield from (".SH SEE ALSO", ",\n".join(map(_reference, [*names, *own.get("see_also", ())])))
+    ours = [*(f"{name}(7)" for name in guides.GUIDES), *(f"diagbundle-{name}(1)" for name in COMMANDS)]
+    names = ["diagbundle(1)"] if command is not program else ours
+    yield from (".SH SEE ALSO", ",\n".join(map(reference, [*names, *own.get("see_also", ())])))
 
 
 def _joined(paragraphs: Iterator[list[str]]) -> Iterator[str]:
@@ -143,43 +135,23 @@ def _joined(paragraphs: Iterator[list[str]]) -> Iterator[str]:
         yield from ([".PP"] if number else []) + lines
 
 
-def _escaped(text: str) -> str:
-    """Text that roff prints as it is: a minus stays one, so that an option can be copied from the page."""
-    return "".join(ESCAPED.get(character) or (character if character.isascii() else f"\\[u{ord(character):04X}]") for character in text)
-
-
-def _bold(text: str) -> str:
-    """Names of commands and paths; they are not hyphenated."""
-    return "\\fB" + " ".join(f"\\%{_escaped(word)}" for word in text.split(" ")) + "\\fR"
-
-
-def _prose(text: str) -> str:
-    """A sentence; what stands in backticks, and options, are bold."""
-    pieces = re.split(r"`([^`]+)`|(?<![\w-])(--?[a-z][\w-]*)", text.strip())
-    return "".join(_escaped(piece or "") if number % 3 == 0 else _bold(piece) if piece else "" for number, piece in enumerate(pieces))
-
-
 def _named(usage: str) -> str:
     """Options bold, what stands for a value in italics."""
     pieces = re.split(r"(--?[a-z][\w-]*)|([A-Z][A-Z_]+)", usage)
     return "".join(
-        _escaped(piece) if number % 3 == 0 else _bold(piece) if number % 3 == 1 else f"\\fI{_escaped(piece)}\\fR"
+        escaped(piece) if number % 3 == 0 else bold(piece) if number % 3 == 1 else f"\\fI{escaped(piece)}\\fR"
         for number, piece in enumerate(pieces)
         if piece
     )
 
 
-def _reference(page: str) -> str:
-    name, _, section = page.partition("(")
-    return f"{_bold(name)}({section}"
-
-
 def main(folder: str) -> None:
-    """Write each page as FOLDER/NAME.1."""
+    """Write each page as FOLDER/NAME.SECTION."""
     os.makedirs(folder, exist_ok=True)
-    for name, text in pages():
-        with open(os.path.join(folder, f"{name}.1"), "w", encoding="ascii") as file:
-            file.write(text)
+    for section, made in ((1, pages()), (7, guides.pages())):
+        for name, text in made:
+            with open(os.path.join(folder, f"{name}.{section}"), "w", encoding="ascii") as file:
+                file.write(text)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 
     make bench               all of it (about ten minutes; 16 GB of disk)
     make bench ONLY=a        a: 600 MB of logs and 5,000 small files   b: this whole machine   c: list and read one file of 2 GB
-                             j: judge 1 GB of logs   m: memory for one file of 5 GB   r: what redaction costs and hides
-                             s: the static file against the installed program   v: how fast `view` answers
-                             w: what is different between two bundles
+                             j: judge 1 GB of logs, and write its ticket and its page   m: memory for one file of 5 GB
+                             r: what redaction costs and hides   s: the static file against the installed program
+                             e: encryption   o: what leaves, and without what must not   p: into parts, and out of them
+                             g: a word in 2 GB, and a line of them   w: two bundles against each other   v: how fast `view` answers
 
 The contestants run in turn (A B C, A B C, …), so that a busy moment of the machine hits all of them; a figure is the median of its
 runs, a ratio the median of the ratios within the rounds. CPU is user and system time of all processes of a contestant.

@@ -125,10 +125,9 @@ def ordered(version: str, mark: str) -> str:
 
 def _documents(folder: str, packager: str) -> str:
     """A line of nfpm.yaml for each document. Only rpm marks them as such; nfpm takes no glob for them, and leaves them out of a .deb."""
-    places = {"man": "/usr/share/man/man1", "examples": "/usr/share/doc/diagbundle/examples"}
-    names = {
-        f"{part}/{name}": f"{place}/{name}" for part, place in places.items() for name in sorted(os.listdir(os.path.join(folder, part)))
-    }
+    pages, examples = (sorted(os.listdir(os.path.join(folder, part))) for part in ("man", "examples"))
+    names = {f"man/{name}": f"/usr/share/man/man{name.removesuffix('.gz')[-1]}/{name}" for name in pages}
+    names |= {f"examples/{name}": f"/usr/share/doc/diagbundle/examples/{name}" for name in examples}
     names["copyright"] = "/usr/share/doc/diagbundle/copyright"
     mark = ", type: doc" if packager == "rpm" else ""
     return "\n".join(f"  - {{src: {source}, dst: {place}{mark}}}" for source, place in names.items())

@@ -32,6 +32,7 @@ CONTENTS = {
     "usr/share/doc/diagbundle/copyright", "usr/share/doc/diagbundle/examples/acme.toml", "usr/share/man/man1/diagbundle.1.gz",
     "usr/share/bash-completion/completions/diagbundle", "usr/share/fish/vendor_completions.d/diagbundle.fish",
     *(f"usr/share/man/man1/diagbundle-{name}.1.gz" for name in COMMANDS),
+    *(f"usr/share/man/man7/diagbundle-{name}.7.gz" for name in ("admin", "support", "engineer")),
 }  # fmt: skip
 
 

@@ -78,7 +78,8 @@ def _print(analysis: Analysis, told: list[Told], days: float, missing: list[str]
 
     about = analysis.about
     until = f", until {_stamp(about.now)}" if about.now else ""
-    click.echo(shown(" · ".join(filter(None, (about.name, about.os, f"changes of the last {days:g} days{until}")))))
+    span = "day" if days == 1 else f"{days:g} days"
+    click.echo(shown(" · ".join(filter(None, (about.name, about.os, f"changes of the last {span}{until}")))))
     day = ""
     for each in told:
         if day != (day := _stamp(each.time)[:10]):

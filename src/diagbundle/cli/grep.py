@@ -46,13 +46,13 @@ SUFFIX = ".tar.zst"
 @click.option("--json", "as_json", is_flag=True, help="One object of JSON for each line.")
 @click.pass_context
 def command(ctx: click.Context, /, words: tuple[str, ...], patterns: tuple[str, ...], **flags: Any) -> None:
-    r"""Show the lines in BUNDLE that match PATTERN, as path:line:text, without unpacking it.
+    """Show the lines in BUNDLE that match PATTERN, as path:line:text, without unpacking it.
 
     PATH selects: a folder (var/log), a name, or a name with * and ? in it ('*.conf', quoted). Further words
     that end in .tar.zst and are files here are bundles, too: `diagbundle grep 'I/O error' *.tar.zst`.
     BUNDLE may also be a folder, or another tool's archive.
 
-    PATTERN is an expression of Python: \d, \w, \b, (a|b), x{2,3}. It sees bytes: . is one byte, -i and \w know ASCII; other letters stand
+    PATTERN is an expression of Python: \\d, \\w, (a|b), x{2,3}. It sees bytes: . is one byte, -i and \\w know ASCII; other letters stand
     for themselves. Compressed logs are searched as what they hold. `diagbundle cat BUNDLE PATH:LINE` shows a line among its neighbours.
 
     \b
