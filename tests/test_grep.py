@@ -187,6 +187,24 @@ def test_a_bomb_is_cut_short(tmp_path, monkeypatch):
     assert "too many for its size" in next(each.why for each in events if hasattr(each, "why"))
 
 
+def test_a_million_empty_streams_are_no_work(monkeypatch):
+    """What stands behind the end of a stream is copied, so it must be little."""
+    from diagbundle.bundle import opened
+
+    sizes = []
+
+    class Watched(opened._Zlib):
+        def decompress(self, data, max_length=-1):
+            sizes.append(len(data))
+            return super().decompress(data, max_length)
+
+    monkeypatch.setitem(opened._OPENERS, ".gz", Watched)
+    empty = gzip.compress(b"", mtime=0)
+    assert b"".join(opened.opened([empty * 50_000], 1)) == b""
+    assert len(sizes) >= 50_000
+    assert max(sizes) <= 64 << 10
+
+
 def test_a_damaged_frame_costs_its_own_lines_only(place, tmp_path):
     broken = tmp_path / "b.tar.zst"
     shutil.copy(place / "b.tar.zst", broken)

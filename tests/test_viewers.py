@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from test_lines import row
+from test_reader import make
 
 from diagbundle.bundle.pack import Packer
 from diagbundle.bundle.writer import BundleWriter
@@ -81,3 +82,15 @@ def test_lnav_shows_syslog_and_journal_in_one_list_by_time(bundle, tmp_path):
     assert places == sorted(places)
     assert "localhost" not in done.stdout
     assert os.listdir(tmp_path / "tmp") == []
+
+
+def test_no_name_leads_out_of_the_folder(tmp_path, monkeypatch):
+    """A row that only points to a member has no tar header that would be asked for its name."""
+    stand_in(tmp_path, "exit 0", monkeypatch)
+    outside = tmp_path / "home/.profile"
+    row = {"collector": "logs", "kind": "file", "source": "/x", "outcome": "collected", "link": "etc/evil", "size": 5}
+    rows = [row | {"path": f"var/log/{'../' * 20}{str(outside).lstrip('/')}"}]
+    path = tmp_path / "evil.tar.zst"
+    path.write_bytes(make.Composer([make.Member("etc/evil", b"echo\n")], rows=rows).build())
+    viewers.in_lnav(str(path))
+    assert not (tmp_path / "home").exists()

@@ -36,9 +36,14 @@ static PyObject *cipher(PyObject *args, int is_sealing)
         PyErr_SetString(PyExc_ValueError, "it is shorter than its tag");
         goto end;
     }
-    if (!(made = PyBytes_FromStringAndSize(NULL, size)) ||
-        !EVP_AEAD_CTX_init(&state, EVP_aead_chacha20_poly1305(), key.buf, KEY, TAG, NULL))
+    if (!EVP_AEAD_CTX_init(&state, EVP_aead_chacha20_poly1305(), key.buf, KEY, TAG, NULL)) {
+        PyErr_NoMemory(); /* of a key and a tag of these sizes, nothing else is wrong */
         goto end;
+    }
+    if (!(made = PyBytes_FromStringAndSize(NULL, size))) {
+        EVP_AEAD_CTX_cleanup(&state);
+        goto end;
+    }
     int is_done = (is_sealing ? EVP_AEAD_CTX_seal : EVP_AEAD_CTX_open)(
         &state, (uint8_t *)PyBytes_AS_STRING(made), &written, (size_t)size, nonce.buf, NONCE, data.buf, (size_t)data.len, NULL, 0);
     EVP_AEAD_CTX_cleanup(&state);

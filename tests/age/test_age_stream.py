@@ -112,9 +112,11 @@ def test_any_header_is_refused_in_one_sentence(data, begins):
 
 def test_a_header_has_an_end():
     stanza = b"-> X " + b"a" * 50 + b"\n\n"
-    for head in (stanza * (MAX_HEADER // len(stanza) + 2), b"-> " + b"a" * (MAX_HEADER + 1)):
+    endless = b"-> X a\n" + (b"A" * 64 + b"\n") * (MAX_HEADER // 64 + 2)
+    for head in (stanza * (MAX_HEADER // len(stanza) + 2), b"-> " + b"a" * (MAX_HEADER + 1), endless):
         _, fault = opened(b"age-encryption.org/v1\n" + head, KEY.secret)
         assert isinstance(fault, FormatError)
+    assert "longer than" in str(fault)  # said before the end of the file was looked for
 
 
 def test_another_version_is_told_apart():

@@ -17,6 +17,8 @@ _STEP = 4 << 20
 """Bytes that come out at once, at most."""
 _MEMORY = 256 << 20
 """Bytes that xz may need."""
+_IN = 64 << 10
+"""Bytes that go in at once: what follows the end of a stream is copied, and a stranger's file may be a million of empty ones."""
 _LITTLE, _WINDOW = 1 << 10, 1 << 27
 """Of zstd: bytes that go in at once, of which 32 MiB may come, and the largest window."""
 LARGEST, RATIO = 1 << 30, 400
@@ -86,8 +88,8 @@ def opened(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
         yield from whole
         return
     came = 0
-    if kind == ".zst":
-        whole = (piece[at : at + _LITTLE] for piece in whole for at in range(0, len(piece), _LITTLE))
+    step = _LITTLE if kind == ".zst" else _IN
+    whole = (piece[at : at + step] for piece in whole for at in range(0, len(piece), step))
     for piece in _stream(whole, _OPENERS[kind]):
         came += len(piece)
         if came > LARGEST + size * RATIO:

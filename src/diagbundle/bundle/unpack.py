@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from diagbundle.bundle.escape import shown
-from diagbundle.bundle.format import MAX_DEPTH
+from diagbundle.bundle.format import MAX_DEPTH, name_fault
 from diagbundle.bundle.headers import Header
 from diagbundle.bundle.manifest import Row
 from diagbundle.bundle.reader import Bundle, Progress, no_progress
@@ -82,6 +82,9 @@ class Target:
         """Create the file of a member; False where it is not wanted or its name cannot be had. `most` may come, whatever it says."""
         prefix, _, path = header.name.partition(b"/")
         if not self.wanted(path.decode("utf-8", "surrogateescape")):
+            return False
+        if fault := name_fault(path):  # not every caller has the name from a tar header: a row of a manifest may say anything
+            self.done.lose(f"{shown(path)}: its name is not allowed, for {fault}")
             return False
         self.open(prefix.decode("utf-8", "surrogateescape"))
         if header.size > self._capacity():  # a lie, most likely: others may be whole

@@ -190,7 +190,7 @@ def _read_header(file: BinaryIO) -> Header:
         if not _WORDS.fullmatch(line, 3):
             raise FormatError("its header is damaged")
         body = [_read_line(file)]
-        while len(body[-1]) == _LINE:
+        while len(body[-1]) == _LINE and len(body) * _LINE <= MAX_HEADER:
             body.append(_read_line(file))
         if len(body[-1]) > _LINE:
             raise FormatError("its header is damaged")
