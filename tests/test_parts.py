@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from diagbundle.bundle.format import FRAME
+from diagbundle.bundle.format import FRAME, sums_line
 from diagbundle.bundle.pack import Packer
 from diagbundle.bundle.part import number_in, parse_list, part_names, part_of, read_list
 from diagbundle.bundle.reader import Bundle
@@ -542,3 +542,39 @@ def test_the_command_says_what_to_send_again(parts, capsys, tmp_path):
     said = capsys.readouterr().err
     assert f"part 2 of 5: {NAME}.002 is missing\nhint: ask for this to be sent again: {NAME}.002\n" in said
     assert main.run(["join", str(tmp_path / "nothing")]) == 2
+
+
+@pytest.mark.parametrize("name", [".bash_profile", "conftest.py", ".x.tar.zst"])
+def test_a_list_of_a_stranger_does_not_choose_any_name(tmp_path, name):
+    pieces = [b"touch /tmp/here\n", b"true\n"]
+    sums = [hashlib.sha256(piece).hexdigest() for piece in (*pieces, b"".join(pieces))]
+    for number, piece in enumerate(pieces):
+        (tmp_path / f"mail.00{number + 1}").write_bytes(piece)
+    (tmp_path / "mail.parts").write_text(f"{sums[0]}  {name}.001\n{sums[1]}  {name}.002\n")
+    (tmp_path / "mail.sha256").write_text(f"{sums[2]}  {name}\n")
+    before = sorted(os.listdir(tmp_path))
+    for command in ("join", "open"):
+        assert main.run([command, str(tmp_path)]) == 2
+        assert sorted(os.listdir(tmp_path)) == before
+    assert main.run(["join", str(tmp_path), "-o", str(tmp_path / "here")]) == 0
+    assert (tmp_path / "here").read_bytes() == b"".join(pieces)
+
+
+@given(st.text(st.characters(exclude_characters="\0/", exclude_categories=["Cs"]), min_size=1, max_size=40))
+def test_a_name_in_a_list_is_one_line(name):
+    """What is signed vouches for no other file that its name tells."""
+    line = sums_line(name, "0" * 64)
+    assert line.count(b"\n") == 1
+    assert parse_list(line) == [(name, "0" * 64)]
+
+
+def test_a_checksum_vouches_for_one_file_only(tmp_path, monkeypatch):
+    evil = "e" * 64
+    path = made(tmp_path / f"a\n{evil}  b.tar.zst", large=100)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
+    assert main.run(["seal", str(path), "--sign", str(tmp_path / "key")]) == 0
+    text = (tmp_path / f"{path.name}.sha256").read_bytes()
+    assert text.count(b"\n") == 1
+    assert b"\n" + evil.encode() not in text
+    monkeypatch.chdir(tmp_path)
+    subprocess.run(["sha256sum", "-c", "--strict", f"{path.name}.sha256"], check=True, capture_output=True)

@@ -14,7 +14,10 @@ LIST = ".parts"
 DIGITS = 3
 MAX_LIST = 4 << 20
 """Bytes of a list: more than 40,000 parts."""
-_LINE = re.compile(r"\\?([0-9a-f]{64}) [ *](.+)")
+_LINE = re.compile(r"(\\?)([0-9a-f]{64}) [ *](.+)")
+_ESCAPE = re.compile(r"\\(.)")
+_ESCAPED = {"n": "\n", "r": "\r"}
+"""In lines that begin with a backslash, as sha256sum writes them where a name holds such a thing."""
 _COPY = r"(?: ?\(\d{1,3}\))?"
 """What browsers and ticket systems add to a name that they have already."""
 _NAME = re.compile(rf"(.+?){_COPY}\.(\d{{{DIGITS},9}}){_COPY}", re.DOTALL)
@@ -75,7 +78,11 @@ def parse_list(text: bytes) -> list[Listed]:
     lines = [_LINE.fullmatch(line.rstrip("\r")) for line in text.decode("utf-8", "replace").split("\n") if line.strip()]
     if len(text) > MAX_LIST or not all(lines):
         return []
-    return [Listed(line[2], line[1]) for line in lines if line]
+    return [Listed(_plain(line[3]) if line[1] else line[3], line[2]) for line in lines if line]
+
+
+def _plain(name: str) -> str:
+    return _ESCAPE.sub(lambda found: _ESCAPED.get(found[1], found[1]), name)
 
 
 def part_names(whole: str, count: int) -> list[str]:

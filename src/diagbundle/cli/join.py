@@ -24,7 +24,8 @@ def command(parts: tuple[str, ...], output: str) -> None:
     not matter: which part a file is, its content tells. The parts stay; `cat NAME.[0-9]*` does the same without any check.
 
     \b
-    Exit status: 0 the whole is there, and is what was cut; 4 a part is missing, damaged or another bundle's.
+    Exit status: 0 the whole is there, and is what was cut; 4 a part is missing,
+    damaged or another bundle's.
     """
     from diagbundle.bundle.escape import shown
     from diagbundle.cli.talk import say
@@ -35,7 +36,7 @@ def command(parts: tuple[str, ...], output: str) -> None:
     assembly = assemble(parts)
     folder = parts[0] if os.path.isdir(parts[0]) else os.path.dirname(parts[0])
     place = output or folder
-    path = place if output and not os.path.isdir(output) and not output.endswith("/") else os.path.join(place, assembly.whole)
+    path = place if output and not os.path.isdir(output) and not output.endswith("/") else os.path.join(place, assembly.name)
     refuse_taken(path)
     write(assembly, path, progress=watched("joining"))
     for remark in assembly.remarks:

@@ -31,7 +31,8 @@ def command(files: tuple[str, ...], identity: tuple[str, ...], output: str, view
     --in lnav then shows its logs, in one list by time; of a FILE that is a plain bundle, nothing but that is done.
 
     \b
-    Exit status: 0 the bundle is there; 2 there is no such key; 4 it is for another key, was cut short or altered, or holds no bundle.
+    Exit status: 0 the bundle is there; 2 there is no such key; 4 it is for
+    another key, was cut short or altered, or holds no bundle.
     """  # fmt: skip
     from diagbundle.bundle.escape import shown
     from diagbundle.bundle.part import part_of
@@ -77,7 +78,7 @@ def _opened_parts(paths: Sequence[str], identity: Sequence[str], output: str) ->
     assembly = assemble(paths)
     whole = os.path.join(paths[0] if os.path.isdir(paths[0]) else os.path.dirname(paths[0]), assembly.whole)
     if not whole.endswith(ENCRYPTED_SUFFIX):
-        place = output if output and not os.path.isdir(output) else os.path.join(output or os.path.dirname(whole), assembly.whole)
+        place = output if output and not os.path.isdir(output) else os.path.join(output or os.path.dirname(whole), assembly.name)
         refuse_taken(place)
         write(assembly, place)
         return place

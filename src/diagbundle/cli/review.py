@@ -54,7 +54,8 @@ def command(  # noqa: PLR0913  # click gives each option a name
     --remove writes another bundle, in which PATH and every other copy of it are missing; BUNDLE stays as it is.
 
     \b
-    Exit status: 0; 3 the bundle is undamaged, but not everything could be collected on the server; 4 it is damaged, or none.
+    Exit status: 0 whole; 3 undamaged, but not everything could be collected
+    on the server; 4 damaged, or not a bundle.
     """
     from diagbundle.bundle.reader import Bundle
     from diagbundle.cli.verify import watched
@@ -205,6 +206,7 @@ def _remove(bundle: Bundle, patterns: list[str], place: str) -> None:
     import time
 
     from diagbundle.bundle.escape import shown
+    from diagbundle.bundle.format import sums_line
     from diagbundle.bundle.reader import Bundle
     from diagbundle.bundle.rewrite import rewrite, strike
     from diagbundle.cli.verify import sha256_of, watched
@@ -227,7 +229,7 @@ def _remove(bundle: Bundle, patterns: list[str], place: str) -> None:
                 f"the bundle was written, but reads differently: {shown(place)}", "the disk may be failing: write to another one"
             )
         new.keep()
-    write_new(f"{place}.sha256", f"{digest}  {os.path.basename(place)}\n".encode("utf-8", "surrogateescape"))
+    write_new(f"{place}.sha256", sums_line(os.path.basename(place), digest))
     _say_struck(struck, place, digest)
     click.echo(shown(place))
 

@@ -160,6 +160,7 @@ class _Work:
     def _sidecar(self, sha256: str) -> None:
         """The checksum of the whole; one that is there already must say the same."""
         from diagbundle.bundle.escape import shown
+        from diagbundle.bundle.format import sums_line
         from diagbundle.bundle.part import read_list
         from diagbundle.errors import IntegrityError
         from diagbundle.transport.files import write_new
@@ -167,7 +168,7 @@ class _Work:
         path, name = self.target + SIDECAR, os.path.basename(self.target)
         self.leaving.append(path)
         if not os.path.lexists(path):
-            write_new(path, f"{sha256}  {name}\n".encode("utf-8", "surrogateescape"))
+            write_new(path, sums_line(name, sha256))
             self.made.append(path)
         elif [one.sha256 for one in read_list(path)] != [sha256]:
             raise IntegrityError(f"{shown(name)} is damaged: it does not match the checksum in {shown(path)}", "nothing was sealed")

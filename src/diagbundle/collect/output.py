@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from diagbundle.bundle import hashing
-from diagbundle.bundle.format import ENCRYPTED_SUFFIX, MAX_COMPONENT, PARTIAL_SUFFIX, SUFFIX, UNFINISHED_SUFFIX
+from diagbundle.bundle.format import ENCRYPTED_SUFFIX, MAX_COMPONENT, PARTIAL_SUFFIX, SUFFIX, UNFINISHED_SUFFIX, sums_line
 from diagbundle.bundle.reader import Bundle
 from diagbundle.collect.budget import reserve, room
 from diagbundle.collect.identity import ask_or_do
@@ -306,7 +306,7 @@ class FileOutput(_Output):
         try:
             side = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
-                os.write(side, f"{sha256}  {os.path.basename(final)}\n".encode())
+                os.write(side, sums_line(os.path.basename(final), sha256))
                 os.fsync(side)
             except OSError:
                 os.unlink(path)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from diagbundle.bundle import hashing
 from diagbundle.bundle.escape import shown
-from diagbundle.bundle.format import ENCRYPTED_SUFFIX, UNFINISHED_SUFFIX
+from diagbundle.bundle.format import ENCRYPTED_SUFFIX, SUFFIX, UNFINISHED_SUFFIX
 from diagbundle.bundle.frames import MAGIC, open_file
 from diagbundle.bundle.part import LIST, Listed, number_in, part_of, read_list
 from diagbundle.bundle.reader import Bundle, Progress, no_progress
@@ -37,6 +37,15 @@ class Assembly:
     sha256: str = ""
     remarks: list[str] = field(default_factory=list)
     """What people should hear of, though nothing is wrong."""
+
+    @property
+    def name(self) -> str:
+        """What the whole is called where nobody names another place. Raises `UsageError`: a stranger's list could ask for `.profile`."""
+        if self.whole.startswith(".") or not self.whole.removesuffix(ENCRYPTED_SUFFIX).endswith(SUFFIX):
+            raise UsageError(
+                f"the parts are of a file that is not called as a bundle is: {shown(self.whole)}", "name the file to write with -o FILE"
+            )
+        return self.whole
 
     @property
     def size(self) -> int:

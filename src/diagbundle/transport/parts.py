@@ -11,7 +11,7 @@ from typing import Self
 
 from diagbundle.bundle import hashing
 from diagbundle.bundle.escape import shown
-from diagbundle.bundle.format import MAX_COMPONENT, UNFINISHED_SUFFIX
+from diagbundle.bundle.format import MAX_COMPONENT, UNFINISHED_SUFFIX, sums_line
 from diagbundle.bundle.frames import is_encrypted, open_frames
 from diagbundle.bundle.part import LIST, Listed, part_names
 from diagbundle.errors import DiagbundleError, OutputError, UsageError
@@ -227,7 +227,7 @@ def _pieces(fd: int, start: int, end: int, alive: Alive) -> Iterator[bytes]:
 
 
 def _write_list(path: str, listed: list[Listed]) -> None:
-    write_new(path + LIST, "".join(f"{one.sha256}  {one.name}\n" for one in listed).encode("utf-8", "surrogateescape"))
+    write_new(path + LIST, b"".join(sums_line(one.name, one.sha256) for one in listed))
 
 
 def _opened(path: str, flags: int) -> int:
