@@ -30,13 +30,13 @@ def private(path):
 
 
 FILES = {
-    "a folder": (os.mkdir, 2, "not a regular file"),
+    "a folder": (os.mkdir, 2, "a folder, not a regular file"),
     "a FIFO": (fifo, 2, "not a regular file"),
     "a socket": (listening, 2, "cannot be opened"),
     "a device": (lambda path: os.symlink("/dev/zero", path), 2, "not a regular file"),
     "a terminal": (lambda path: os.symlink("/dev/tty", path), 2, ""),
-    "nothing": (lambda _path: None, 2, "No such file"),
-    "a link to nothing": (lambda path: os.symlink("nowhere", path), 2, "No such file"),
+    "nothing": (lambda _path: None, 2, "no such file"),
+    "a link to nothing": (lambda path: os.symlink("nowhere", path), 2, "no such file"),
     "a link to itself": (lambda path: os.symlink("x", path), 2, "symbolic links"),
     "a file of no bytes": (lambda path: os.close(os.open(path, os.O_CREAT)), 4, "empty|no zstd file"),
     "a text": (lambda path: os.symlink("/etc/hostname", path), 4, "no zstd file"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import struct
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from itertools import accumulate
+from itertools import accumulate, islice
 
 import zstandard
 
@@ -24,6 +25,8 @@ MAGIC = struct.pack("<I", ZSTD_MAGIC)
 _OTHERS = {b"\x1f\x8b": "a gzip file", b"\xfd7zXZ": "an xz file", b"BZh": "a bzip2 file", b"PK\x03\x04": "a zip file"}
 _DECODER = zstandard.ZstdDecompressor()
 ARMOR = b"-----BEGIN AGE "
+_NEAR = 2000
+"""Files of a folder among which a name is looked for that is nearly right."""
 ENCRYPTED = (b"age-encryption.org/", ARMOR)
 """What a file begins with that `age` has encrypted."""
 
@@ -160,13 +163,30 @@ def open_file(path: str) -> int:
     """A descriptor of a regular file; a FIFO must not hang us."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise UsageError(f"there is no such file: {shown(path)}", _near(path)) from None
     except (OSError, ValueError) as error:
         text = error.strerror if isinstance(error, OSError) else "it holds a NUL byte"
-        raise UsageError(f"the file cannot be opened: {shown(path)}: {text}") from None
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        hint = "ask its owner, or try as root" if isinstance(error, PermissionError) else ""
+        raise UsageError(f"the file cannot be opened: {shown(path)}: {text}", hint) from None
+    mode = os.fstat(fd).st_mode
+    if not stat.S_ISREG(mode):
         os.close(fd)
-        raise UsageError(f"this is not a regular file: {shown(path)}")
+        if stat.S_ISDIR(mode):
+            raise UsageError(f"this is a folder, not a regular file: {shown(path)}", "name the file itself")
+        raise UsageError(f"this is not a regular file: {shown(path)}", "copy what it holds into a file first")
     return fd
+
+
+def _near(path: str) -> str:
+    """A hint, where a file of a similar name lies."""
+    from difflib import get_close_matches  # noqa: PLC0415  # needed when something is wrong, and not at every start
+
+    folder, name = os.path.split(path)
+    with contextlib.suppress(OSError, ValueError), os.scandir(folder or ".") as entries:
+        if close := get_close_matches(name, [entry.name for entry in islice(entries, _NEAR)], 1):
+            return f"did you mean {shown(os.path.join(folder, close[0]))}?"
+    return ""
 
 
 def is_encrypted(start: bytes) -> bool:

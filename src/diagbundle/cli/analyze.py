@@ -17,7 +17,8 @@ def command(bundle: str, **flags: object) -> int:
     Every suspect is named: found guilty, with the lines that show it; cleared; or not to be judged, with the reason.
 
     \b
-    Exit status: 0; 4 a damaged or refused bundle; 5 with --fail-on, a verdict of that severity or worse was found.
+    Exit status: 0 done; 4 damaged, or not a bundle; 5 with --fail-on, a verdict
+    of that severity or worse was found.
     """
     from diagbundle.analyse.evidence.opened import open_evidence
 

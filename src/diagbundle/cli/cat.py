@@ -11,7 +11,13 @@ from diagbundle.cli import printing
 @click.argument("bundle", type=click.Path())
 @click.argument("path")
 @click.option(
-    "-C", "--context", "around", type=click.IntRange(0, 1_000_000), default=printing.AROUND, help="Lines around PATH:LINE. Default: 3."
+    "-C",
+    "--context",
+    "around",
+    metavar="N",
+    type=click.IntRange(0, 1_000_000),
+    default=printing.AROUND,
+    help="Lines around PATH:LINE. Default: 3.",
 )
 def command(bundle: str, path: str, around: int) -> None:
     r"""Print the file PATH out of the file BUNDLE.

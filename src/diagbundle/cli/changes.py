@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from diagbundle.analyse.evidence.entry import Evidence
     from diagbundle.analyse.history.changes import Told
 
+MOST_DAYS = 36_500
 TOLD_BY = {
     "packages": r"var/log/(?:dpkg\.log|apt/history|dnf|yum|zypp/|pacman)|sos_commands/rpm/(?:package-data|installed)|installed-rpms",
     "files": r"diagbundle/tables/changed_files",
@@ -22,7 +23,14 @@ TOLD_BY = {
 
 @click.command
 @click.argument("bundle", type=click.Path())
-@click.option("--days", default=7.0, show_default=True, help="How many days before the collection the list begins.")
+@click.option(
+    "--days",
+    type=float,
+    default=7.0,
+    show_default=True,
+    metavar="N",
+    help="How many days before the collection the list begins.",
+)
 @click.option(
     "--format",
     "form",
@@ -40,7 +48,10 @@ def command(bundle: str, days: float, form: str) -> None:
     """
     from diagbundle.analyse.evidence.opened import open_evidence
     from diagbundle.analyse.history.changes import lately
+    from diagbundle.errors import UsageError
 
+    if not 0 < days <= MOST_DAYS:  # which `nan` is not, either
+        raise UsageError(f"this is no number of days to look back: {days:g}", f"name one up to {MOST_DAYS:,}: --days 30")
     evidence = open_evidence(bundle)
     analysis = _facts(evidence)
     told = lately(analysis.facts, analysis.about, days)

@@ -31,7 +31,8 @@ def command(*, watch: str, **flags: Any) -> int:
     Counters are judged by what they did between two readings: --watch 60s sees what happens once a minute.
 
     \b
-    Exit status: 0; 5 with --fail-on, a verdict of that severity or worse was found.
+    Exit status: 0 done; 5 with --fail-on, a verdict of that severity or worse
+    was found.
     """
     from diagbundle.cli.collection import Collection
     from diagbundle.cli.screen import Screen

@@ -19,11 +19,11 @@ SUFFIXES = {".tar.gz": "tar.gz", ".tgz": "tar.gz", ".tar.xz": "tar.xz", ".txz": 
 @click.option(
     "-o",
     "--output",
-    metavar="FILE",
+    metavar="PLACE",
     type=click.Path(),
-    help="Where to; - for standard output. Default: the name of BUNDLE with another end, here.",
+    help="File or folder; `-` writes it to standard output. Default: the name of BUNDLE with another end, here.",
 )
-@click.option("--to", "form", type=click.Choice(FORMS), help="What to make. Default: what the end of FILE says, else tar.gz.")
+@click.option("--to", "form", type=click.Choice(FORMS), help="What to make. Default: what the end of PLACE says, else tar.gz.")
 def command(bundle: str, output: str | None, form: str | None) -> None:
     """Write the file BUNDLE as .tar.gz, .tar.xz or .tar, for tools that read no .tar.zst.
 
@@ -46,7 +46,8 @@ def command(bundle: str, output: str | None, form: str | None) -> None:
             convert(opened, packing, sys.stdout.buffer.write)
             sys.stdout.buffer.flush()
             return
-        place = output or os.path.basename(bundle).removesuffix(".tar.zst") + f".{form}"
+        name = os.path.basename(bundle).removesuffix(".tar.zst") + f".{form}"
+        place = os.path.join(output, name) if output and os.path.isdir(output) else output or name
         with NewFile(place) as new:
             convert(opened, packing, new.write, watched("converting"))
             new.keep()
@@ -55,7 +56,7 @@ def command(bundle: str, output: str | None, form: str | None) -> None:
 
 def _form(output: str | None) -> str:
     """What the name of the output says. Raises `UsageError` where it says nothing we can make."""
-    if output in (None, "-"):
+    if output in (None, "-") or os.path.isdir(str(output)):
         return FORMS[0]
     for suffix, form in SUFFIXES.items():
         if str(output).endswith(suffix):

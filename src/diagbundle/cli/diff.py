@@ -45,7 +45,8 @@ def command(a: str, b: str, *, form: str, only: tuple[str, ...], **flags: Any) -
     -  only in A      +  only in B      ~  in both, and different: A -> B
 
     \b
-    Exit status: 0; 4 a damaged or refused bundle; 5 with --exit-code, if anything is different.
+    Exit status: 0 done; 4 damaged, or not a bundle; 5 with --exit-code, if
+    anything is different.
     """
     sections = [name for name in only or SECTIONS if not (flags["quick"] and name == "verdicts")]
     sides, found = _compared(a, b, sections, flags)

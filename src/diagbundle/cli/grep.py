@@ -56,8 +56,10 @@ def command(ctx: click.Context, /, words: tuple[str, ...], patterns: tuple[str, 
     for themselves. Compressed logs are searched as what they hold. `diagbundle cat BUNDLE PATH:LINE` shows a line among its neighbours.
 
     \b
-    Exit status, as grep's: 0 lines were found; 1 none; 2 wrong usage; 4 something is damaged and was not
-    searched, which is said. Each frame is checked when it is read; `diagbundle verify` checks all.
+    Exit status, as grep's: 0 lines were found; 1 none; 2 wrong usage;
+    4 something is damaged and was not searched, which is said.
+
+    Each frame is checked when it is read; `diagbundle verify` checks all.
     """
     from diagbundle.bundle.gather import Gathering
     from diagbundle.cli.found_lines import Printer

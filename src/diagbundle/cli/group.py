@@ -88,15 +88,17 @@ def program() -> None:
     Nothing is ever sent anywhere: the file stays where it was written until you pass it on.
 
     \b
-    Exit status: 0 done and whole; 1 failed, nothing usable was written; 2 wrong usage;
-    3 sealed or intact, but partial; 4 a damaged or refused bundle; 5 verdicts at or above --fail-on.
+    Exit status: 0 done and whole; 1 failed, nothing usable was written; 2 wrong
+    usage; 3 sealed or intact, but partial; 4 a damaged or refused bundle;
+    5 verdicts at or above --fail-on.
     """
 
 
 def run(words: list[str]) -> int:
     """Run a command. Returns its exit code. Raises `UsageError` for what click finds wrong."""
     try:
-        outcome: Any = program.main(words, prog_name=carried.program_name(), standalone_mode=False)
+        with program.make_context(carried.program_name(), list(words)) as ctx:  # `program.main` would end with 1 for a closed pipe
+            outcome: Any = program.invoke(ctx)
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.Abort:
@@ -115,6 +117,17 @@ def _click_message(error: click.ClickException) -> str:
         return f"there is no option {error.option_name}{hint}"
     message = error.format_message().rstrip(".")
     message = message[:1].lower() + message[1:]
+    if isinstance(error, click.MissingParameter) and error.ctx and (greedy := _greedy(error.ctx)):
+        return f"{message}\nhint: {greedy} takes the word after it for its own: write {greedy} last"
     if isinstance(error, click.UsageError) and error.ctx and "hint:" not in message:
         return f"{message}\nhint: `{error.ctx.command_path} --help` explains it"
     return message
+
+
+def _greedy(ctx: click.Context) -> str:
+    """An option that may stand without a value, and was given one: the word that is missing, perhaps."""
+    for option in ctx.command.params:
+        may_stand_alone = isinstance(option, click.Option) and isinstance(option.flag_value, str) and not option.is_flag
+        if may_stand_alone and ctx.params.get(option.name or "") not in (None, option.flag_value):  # type: ignore[attr-defined]
+            return option.opts[-1]
+    return ""

@@ -51,7 +51,8 @@ def command(  # noqa: PLR0913  # click gives each option a name
     are left out, and named. SRC is never changed, and nothing is overwritten.
 
     \b
-    Exit status: 0 done; 1 nothing was written; 3 done, but some files could not be read.
+    Exit status: 0 done; 1 nothing was written; 3 done, but some files could not
+    be read.
     """
     settings = config.Config(pseudonyms=pseudonyms, names=names or "", redact_rules=rules)
     if check:

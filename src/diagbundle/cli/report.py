@@ -17,7 +17,12 @@ _STEP = 1 << 20
 @click.command
 @click.argument("bundle", type=click.Path())
 @click.option(
-    "-o", "--output", default="", metavar="FILE", type=click.Path(), help="Write the page here. Default: beside the bundle, NAME.html."
+    "-o",
+    "--output",
+    default="",
+    metavar="PLACE",
+    type=click.Path(),
+    help="File or folder for the page. Default: NAME.html, beside the bundle.",
 )
 @claimed
 def command(bundle: str, output: str, **flags: object) -> None:
@@ -33,10 +38,15 @@ def command(bundle: str, output: str, **flags: object) -> None:
     from diagbundle.analyse.log.tally import Overheard
     from diagbundle.bundle.escape import shown
     from diagbundle.cli.analysis import diagnosed, finder, registry
+    from diagbundle.errors import UsageError
     from diagbundle.report.html import as_html
     from diagbundle.transport.files import NewFile
 
     path = output or default_name(bundle)
+    if os.path.isdir(path):
+        path = os.path.join(path, os.path.basename(default_name(bundle)))
+    elif path == "-":
+        raise UsageError("the page goes to a file, not to standard output: -", "name the file: -o FILE.html")
     with NewFile(path) as file:
         evidence = Overheard(open_evidence(bundle), finder)
         diagnosis = diagnosed(evidence, flags)

@@ -19,7 +19,8 @@ def command(ctx: click.Context, rules: tuple[str, ...], *, is_test: bool) -> Non
     Rules for logs are TOML. Yours lie in /etc/diagbundle/rules.d/ or are named with --rules; docs/rules.md explains their keys.
 
     \b
-    Exit status: 0; 1 with --test, a rule does not hold its cases; 2 a file of rules is wrong.
+    Exit status: 0 done; 1 with --test, a rule does not hold its cases; 2 a file
+    of rules is wrong.
     """
     from diagbundle.analyse.knowledge import faults
     from diagbundle.cli.analysis import log_rules, registry

@@ -29,7 +29,8 @@ def command(bundle: str, *, encrypt_to: tuple[str, ...], sign: str | None, max_p
     and their list. The files to pass on go to standard output, one a line.
 
     \b
-    Exit status: 0 done; 1 it could not be done, and nothing was written; 4 the bundle is damaged, and not sealed.
+    Exit status: 0 done; 1 it could not be done, and nothing was written; 4 the
+    bundle is damaged, and not sealed.
     """
     from diagbundle.bundle.escape import shown
     from diagbundle.cli.talk import say

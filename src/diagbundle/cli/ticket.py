@@ -20,7 +20,7 @@ PARTIAL = 3
 @click.command
 @click.argument("bundle", type=click.Path())
 @click.option("--format", "form", type=click.Choice(("md", "html", "json")), default="md", help="Markdown, one page, or for programs.")
-@click.option("-o", "--output", metavar="FILE", type=click.Path(), help="Write it to a new file instead of standard output.")
+@click.option("-o", "--output", metavar="FILE", type=click.Path(), help="Write it to a new file. Default: `-`, standard output.")
 @click.option("--about", multiple=True, metavar="KIND", help="What kind of problem it is (network, disk, …). Without it: found out.")
 @click.option("--all", "everything", is_flag=True, help="Everything, however long it gets.")
 @click.option("--signer", default="", metavar="SIGNER", help="Whose signature the bundle must bear, as `verify` takes it.")
@@ -34,11 +34,12 @@ def command(bundle: str, form: str, output: str | None, about: tuple[str, ...], 
     cannot become a link, a mention or markup. Every byte of the bundle is checked first.
 
     \b
-    Exit status: 0; 3 the bundle is undamaged, but not everything could be collected on the server;
-    4 it is damaged or refused, and nothing is written.
+    Exit status: 0 whole; 3 undamaged, but not everything could be collected
+    on the server; 4 damaged, or not a bundle: nothing is written.
     """
     from diagbundle.transport.files import refuse_taken, write_new
 
+    output = None if output == "-" else output
     if output:
         refuse_taken(output)  # before the work
     known = kinds(flags["rules"])

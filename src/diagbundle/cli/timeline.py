@@ -53,11 +53,14 @@ def command(bundle: str, since: str | None, until: str | None, limit: int | None
 
     timeline = chosen(open_evidence(bundle), since, until, choice)
     write = _json if form == "json" else _text
+    number = -1
     for number, told in enumerate(timeline.events()):
         if limit is not None and number >= limit:
             say(f"diagbundle: there are more than {limit:,}; --since shows the following")
             break
         sys.stdout.write(write(told))
+    if number < 0:
+        say("diagbundle: the logs hold no such event")
     _say_rest(timeline)
 
 

@@ -39,8 +39,8 @@ def command(ctx: click.Context, bundle: str, *, signer: str, revoked: str, as_js
     Of an encrypted bundle checksum and signature are checked, and nothing else.
 
     \b
-    Exit status: 0 whole; 3 undamaged, but not everything could be collected on the server; 4 damaged, not a bundle,
-    or not signed by SIGNER.
+    Exit status: 0 whole; 3 undamaged, but not everything could be collected
+    on the server; 4 damaged, not a bundle, or not signed by SIGNER.
     """
     from diagbundle.bundle.manifest import struck_out
     from diagbundle.bundle.reader import Bundle

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 @click.command
 @click.argument("bundle", type=click.Path())
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Serve on this port of 127.0.0.1. Without it: a free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), metavar="NUMBER", default=0, help="Serve on this port of 127.0.0.1. Without it: a free one."
+)
 @click.option("--browser", is_flag=True, help="Open the address in this desktop's browser, too.")
 def command(bundle: str, port: int, *, browser: bool) -> int:
     """Show BUNDLE in a browser: verdicts with their lines, every file and log, search, timeline, changes, and what is missing.

@@ -92,6 +92,8 @@ def write_new(path: str, data: bytes) -> None:
 
 def refuse_taken(path: str) -> None:
     """Raises `OutputError` if there is something of this name."""
+    if os.path.isdir(path):
+        raise OutputError(f"this is a folder, and a file is to be written: {shown(path)}", "name a file in it")
     if os.path.lexists(path):
         raise OutputError(f"the file is there already, and is not overwritten: {shown(path)}", "name another place, or move it away")
 
