@@ -11,7 +11,6 @@ from diagbundle import carried
 from diagbundle.cli.analysis import claimed
 
 SUFFIX = re.compile(r"(?:\.partial)?(?:\.tar(?:\.\w+)?|\.tgz|\.txz)?\Z")
-_STEP = 1 << 20
 
 
 @click.command
@@ -69,12 +68,9 @@ def about_file(bundle: str) -> dict[str, str]:
 
     if os.path.isdir(bundle):
         return {}
-    sha, size = hashing.sha256(), 0
     try:
         with open(bundle, "rb") as file:
-            while piece := file.read(_STEP):
-                sha.update(piece)
-                size += len(piece)
+            size, digest = os.fstat(file.fileno()).st_size, hashing.of_file(file.fileno())
     except OSError as error:
         raise UsageError(f"the file cannot be read: {bundle}: {error.strerror}") from None
-    return {"size": f"{size:,} bytes", "SHA-256": sha.hexdigest()}
+    return {"size": f"{size:,} bytes", "SHA-256": digest}

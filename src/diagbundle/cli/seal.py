@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 
 import click
 
+from diagbundle.bundle.format import SIDECAR, SIGNATURE
 from diagbundle.cli import encryption, options
-from diagbundle.cli.sealing import SIDECAR, Sealing, cut, interruptible, sealing_options, signed
+from diagbundle.cli.sealing import Sealing, cut, interruptible, sealing_options, signed
 
 _STEP = 1 << 20
 
@@ -88,7 +89,7 @@ class _Work:
             from diagbundle.transport import signature
 
             signer = signature.sign(self.target + SIDECAR, self.sealing.key, os.environ, self.alive)
-            self.made.append(self.target + SIDECAR + signature.SUFFIX)
+            self.made.append(self.target + SIDECAR + SIGNATURE)
             self.leaving.append(self.made[-1])
             self.lines += signed(self.target, str(signer))
 

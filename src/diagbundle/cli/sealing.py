@@ -13,9 +13,9 @@ import click
 
 from diagbundle import config
 from diagbundle.bundle.escape import shown
+from diagbundle.bundle.format import SIDECAR
 from diagbundle.errors import DiagbundleError, OutputError, UsageError
 
-SIDECAR = ".sha256"
 HOST = "host"
 """The key that is meant where none is named."""
 F = TypeVar("F", bound=Callable[..., Any])

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 
 from diagbundle.bundle import hashing
 from diagbundle.bundle.escape import shown
+from diagbundle.bundle.format import SIDECAR, SIGNATURE
 from diagbundle.bundle.frames import is_encrypted, open_file
 from diagbundle.bundle.part import part_of, read_list
 from diagbundle.bundle.reader import JOIN_ENCRYPTED
 from diagbundle.errors import FormatError, IntegrityError, OutputError
 from diagbundle.transport import signature
 from diagbundle.transport.signature import Signer
-
-SIDECAR = ".sha256"
-_STEP = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def signed(bundle: str, sidecar: str, signer: str, revoked: str) -> Signed | Non
         raise IntegrityError(
             f"{name} is not signed: a signature is one of {name}{SIDECAR}, which is not beside it", "ask for that file and its .sig, too"
         )
-    if not signer and not os.path.lexists(path + signature.SUFFIX):
+    if not signer and not os.path.lexists(path + SIGNATURE):
         return None
     try:
         if signer:
@@ -95,16 +93,13 @@ def sealed(path: str) -> str:
             f"{name} is encrypted, and no checksum is beside it: {name}{SIDECAR}",
             "ask for that file; or `diagbundle open FILE -i KEYFILE`, which finds out whether it is whole",
         )
-    sha, at = hashing.sha256(), 0
     fd = open_file(path)
     try:
-        while data := os.pread(fd, _STEP, at):
-            sha.update(data)
-            at += len(data)
+        sha256 = hashing.of_file(fd)
     except OSError as error:
-        raise IntegrityError(f"{name} is damaged: it cannot be read at byte {at:,}: {error.strerror}") from None
+        raise IntegrityError(f"{name} is damaged: it cannot be read: {error.strerror}") from None
     finally:
         os.close(fd)
-    if sha.hexdigest() != listed[0].sha256:
+    if sha256 != listed[0].sha256:
         raise IntegrityError(f"{name} is damaged: it does not match the checksum in {name}{SIDECAR}", "ask for the file again")
     return os.path.basename(path) + SIDECAR

@@ -69,11 +69,10 @@ def _kind(known: Kinds, name: str) -> Kind:
 
 def _opened(path: str, signer: str, revoked: str) -> tuple[File, Evidence]:
     """What lies at a path, and what is known of it as a file. A bundle is checked whole. Raises as `open_evidence` and `signed` do."""
-    from hashlib import file_digest
-
     from diagbundle.analyse.evidence.archive import is_foreign
     from diagbundle.analyse.evidence.bundle import BundleEvidence
     from diagbundle.analyse.evidence.opened import open_evidence
+    from diagbundle.bundle import hashing
     from diagbundle.bundle.escape import shown
     from diagbundle.bundle.reader import Bundle
     from diagbundle.cli.signed import signed
@@ -89,7 +88,7 @@ def _opened(path: str, signer: str, revoked: str) -> tuple[File, Evidence]:
     if is_foreign(path):
         evidence = open_evidence(path)
         with open(path, "rb") as archive:
-            return File(evidence.name, os.path.getsize(path), file_digest(archive, "sha256").hexdigest(), "it holds no checksums"), evidence
+            return File(evidence.name, os.path.getsize(path), hashing.of_file(archive.fileno()), "it holds no checksums"), evidence
     bundle = Bundle.open(path)
     report = bundle.survey(watched(f"checking {bundle.name}"))
     if report.broken:

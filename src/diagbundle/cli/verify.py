@@ -141,11 +141,11 @@ def _print_json(answer: dict[str, object]) -> None:
 def sidecar(bundle: Bundle) -> str:
     """Name of the checksum file that lies beside the bundle and agrees with it, '' where there is none. Raises where it does not."""
     from diagbundle.bundle.escape import shown
-    from diagbundle.bundle.format import PARTIAL_SUFFIX, SUFFIX
+    from diagbundle.bundle.format import PARTIAL_SUFFIX, SIDECAR, SUFFIX
     from diagbundle.errors import IntegrityError
 
     stems = [bundle.path, *(bundle.path.removesuffix(suffix) for suffix in (SUFFIX, PARTIAL_SUFFIX) if bundle.path.endswith(suffix))]
-    for path in (f"{stem}.sha256" for stem in stems):
+    for path in (f"{stem}{SIDECAR}" for stem in stems):
         line = _first_bytes(path)
         if not line:  # there is none, or whoever wrote it was killed before anything was in it
             continue

@@ -110,13 +110,11 @@ def _language(extension: str) -> str:
 
 def itself() -> list[tuple[str, str]]:
     """The static file: length, its own checksum, and the one that SHA256SUMS tells."""
-    from diagbundle.bundle.hashing import sha256
-    from diagbundle.carried.seal import BLOCK, SIZE
+    from diagbundle.bundle import hashing
+    from diagbundle.carried.seal import SIZE
 
-    total = sha256()
     with open(sys.executable, "rb") as file:
-        while block := file.read(BLOCK):
-            total.update(block)
+        digest = hashing.of_file(file.fileno())
         file.seek(-SIZE, os.SEEK_END)
         _, length, crc = file.read().split()
     told = kit.told()
@@ -125,5 +123,5 @@ def itself() -> list[tuple[str, str]]:
         ("file", sys.executable),
         ("length", f"{int(length):,} bytes"),
         ("seal", f"CRC-32 {crc.decode()}"),
-        ("sha256", total.hexdigest()),
+        ("sha256", digest),
     ]

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from diagbundle.bundle import hashing
-from diagbundle.bundle.format import ENCRYPTED_SUFFIX, MAX_COMPONENT, PARTIAL_SUFFIX, SUFFIX, UNFINISHED_SUFFIX, sums_line
+from diagbundle.bundle.format import ENCRYPTED_SUFFIX, MAX_COMPONENT, PARTIAL_SUFFIX, SIDECAR, SUFFIX, UNFINISHED_SUFFIX, sums_line
 from diagbundle.bundle.reader import Bundle
 from diagbundle.collect.budget import reserve, room
 from diagbundle.collect.identity import ask_or_do
 from diagbundle.errors import BundleError, OutputError
+from diagbundle.transport.files import rename
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 _NEEDED = 2 << 20
@@ -28,7 +29,6 @@ _SYNC_EVERY = 64 << 20
 """Bytes after which the disk is given time to take them: a slow one would fall minutes behind, and fill the host's memory."""
 ANSWER_WITHIN = 10.0
 """Seconds in which a folder must answer."""
-SIDECAR = ".sha256"
 _PIECE = 4096
 """Bytes that a pipe takes at once without making us wait, where it says that it is ready (PIPE_BUF)."""
 _HELD = 8 << 20
@@ -256,7 +256,7 @@ class FileOutput(_Output):
             os.fsync(self._file)
             read_back = check and self._read_back(sha256)
             final = self.path if complete else _partial(self.path)
-            _rename(self.part, final)
+            rename(self.part, final)
             os.close(self._file)
         except OSError as error:
             raise OutputError(
@@ -370,15 +370,3 @@ class PipeOutput(_Output):
 
     def discard(self) -> None:
         """Nothing can be taken back."""
-
-
-def _rename(part: str, final: str) -> None:
-    """Without overwriting: a hard link fails where the name is taken. File systems without hard links get a plain rename."""
-    try:
-        os.link(part, final)
-    except OSError as error:
-        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
-            raise
-        os.rename(part, final)
-        return
-    os.unlink(part)

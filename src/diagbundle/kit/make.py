@@ -29,6 +29,7 @@ from diagbundle.collect import packages, registry
 from diagbundle.errors import OutputError, UsageError
 from diagbundle.kit.description import Description
 from diagbundle.kit.wheel import ABSENT, INSIDE
+from diagbundle.transport.files import rename
 
 MACHINES = {62: "x86_64", 183: "aarch64"}
 """As the head of an ELF file numbers them."""
@@ -164,11 +165,9 @@ def _kept(part: str, path: str) -> None:
     finally:
         os.close(descriptor)
     try:
-        os.link(part, path)
+        rename(part, path)
     except FileExistsError:
         raise UsageError(f"there is such a file already, which is not overwritten: {path}") from None
-    except OSError:  # a file system without hard links
-        os.rename(part, path)
 
 
 # -- in the child that tries a package

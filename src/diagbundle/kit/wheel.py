@@ -148,10 +148,6 @@ def _refuse_native(path: str, contents: dict[str, bytes], wheel: str) -> None:
     )
 
 
-def _is_native(name: str, data: bytes) -> bool:
-    return name.endswith(NATIVE) or _VERSIONED.search(name) is not None or data.startswith(MAGIC)
-
-
 def _distribution(line: str) -> str:
     """The name at the beginning of a requirement, as pip compares names."""
     found = _NAME.match(line.strip())

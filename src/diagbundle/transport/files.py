@@ -77,7 +77,10 @@ class NewFile:
     def keep(self) -> None:
         """It is whole: from now on it has its name."""
         self.sync()
-        rename(self.unfinished, self.path)
+        try:
+            rename(self.unfinished, self.path)
+        except OSError as error:
+            raise OutputError(f"the file cannot be given its name: {shown(self.path)}: {error.strerror}") from None
 
     def _fault(self, error: OSError) -> OutputError:
         return OutputError(f"the file cannot be written: {shown(self.path)}: {error.strerror}", "name another place")
@@ -99,17 +102,14 @@ def refuse_taken(path: str) -> None:
 
 
 def rename(before: str, after: str) -> None:
-    """Without overwriting: a hard link fails where the name is taken. File systems without hard links get a plain rename."""
+    """Without overwriting: a hard link fails where the name is taken; file systems without them get a plain rename. Raises OSError."""
     try:
-        try:
-            os.link(before, after)
-            os.unlink(before)
-        except OSError as error:
-            if error.errno not in _NO_LINKS or os.path.lexists(after):
-                raise
-            os.rename(before, after)
+        os.link(before, after)
+        os.unlink(before)
     except OSError as error:
-        raise OutputError(f"the file cannot be given its name: {shown(after)}: {error.strerror}") from None
+        if error.errno not in _NO_LINKS or os.path.lexists(after):
+            raise
+        os.rename(before, after)
     with contextlib.suppress(OSError):  # not every file system syncs folders
         folder = os.open(os.path.dirname(after) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:

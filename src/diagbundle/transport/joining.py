@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from diagbundle.bundle import hashing
 from diagbundle.bundle.escape import shown
-from diagbundle.bundle.format import ENCRYPTED_SUFFIX, SUFFIX, UNFINISHED_SUFFIX
+from diagbundle.bundle.format import ENCRYPTED_SUFFIX, SIDECAR, SIGNATURE, SUFFIX, UNFINISHED_SUFFIX
 from diagbundle.bundle.frames import MAGIC, open_file
 from diagbundle.bundle.part import LIST, Listed, number_in, part_of, read_list
 from diagbundle.bundle.reader import Bundle, Progress, no_progress
@@ -23,7 +23,6 @@ from diagbundle.errors import BundleError, FormatError, IntegrityError, OutputEr
 from diagbundle.transport.files import STEP, Alive, NewFile, nobody
 from diagbundle.transport.runs import AGAIN, Piece, covered, fault_of, lacking
 
-SIDECAR, SIGNATURE = ".sha256", ".sig"
 MOST = 100_000
 """Files that are looked at."""
 

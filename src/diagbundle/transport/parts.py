@@ -154,7 +154,7 @@ def _given_up(path: str, names: list[str], left: int, why: str) -> OutputError:
     """What remains of the file gets a name by which `cat` still gives the whole; its own, where nothing was cut off."""
     whole = left == len(names)
     unfinished, rest = path + UNFINISHED_SUFFIX, path if whole else _rest(names, left)
-    with contextlib.suppress(OutputError):
+    with contextlib.suppress(OSError):
         if os.path.lexists(unfinished):
             rename(unfinished, rest)
     if os.path.lexists(unfinished):

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from diagbundle.bundle.escape import shown
+from diagbundle.bundle.format import SIGNATURE
 from diagbundle.errors import FormatError, IntegrityError, OutputError, UsageError
 from diagbundle.transport.files import Alive, nobody, write_new
 
 NAMESPACE = "diagbundle"
 """What a signature is for: one that was made for anything else does not count here, nor ours anywhere else."""
-SUFFIX = ".sig"
 HOST_KEYS = tuple(f"/etc/ssh/ssh_host_{kind}_key" for kind in ("ed25519", "ecdsa", "rsa"))
 AGENT = ("SSH_AUTH_SOCK", "SSH_ASKPASS", "SSH_SK_PROVIDER", "DISPLAY", "HOME", "TERM")
 """Variables by which an agent, a token or a window for the pass phrase is found; nothing else of the caller's gets in."""
@@ -108,15 +108,15 @@ def sign(path: str, key: str, environment: Mapping[str, str], alive: Alive = nob
             words = [program, "-q", "-Y", "sign", "-f", key, "-n", NAMESPACE, copy]
             said = _run(words, seconds=PERSON, environment={name: environment[name] for name in AGENT if name in environment}, alive=alive)
             alive()  # Ctrl-C at the question for a pass phrase goes to both of us
-            signature = _contents(copy + SUFFIX, _MAX_SIGNATURE) if said.exit == 0 else b""
+            signature = _contents(copy + SIGNATURE, _MAX_SIGNATURE) if said.exit == 0 else b""
             if not signature:
                 raise OutputError(f"it was not signed: ssh-keygen says: {_last_line(said.text)}")
-            signer = _checked(program, data, copy + SUFFIX)
+            signer = _checked(program, data, copy + SIGNATURE)
     except OSError as error:
         raise OutputError(f"it was not signed: {error.strerror}") from None
     except IntegrityError as error:
         raise OutputError(f"it was not signed: {error}") from None
-    write_new(path + SUFFIX, signature)
+    write_new(path + SIGNATURE, signature)
     return signer
 
 
@@ -128,7 +128,7 @@ def signed_by(path: str) -> Signer:
 
     Raises `IntegrityError` where it is not a signature of this file; `OutputError` where ssh-keygen cannot say.
     """
-    return _checked(_needed(), _contents(path, _MAX_SIGNATURE), path + SUFFIX)
+    return _checked(_needed(), _contents(path, _MAX_SIGNATURE), path + SIGNATURE)
 
 
 def verified(path: str, signer: str, revoked: str = "") -> Signer:
@@ -140,9 +140,9 @@ def verified(path: str, signer: str, revoked: str = "") -> Signer:
     lines, also_revoked = signers(signer)
     if revoked and not os.path.isfile(revoked):
         raise UsageError(f"there is no such file of revoked keys: {shown(revoked)}")
-    if not os.path.lexists(path + SUFFIX):
-        raise IntegrityError(f"it is not signed: there is no {shown(os.path.basename(path))}{SUFFIX}", "ask for that file, too")
-    data, signature = _contents(path, _MAX_SIGNATURE), os.path.abspath(path) + SUFFIX
+    if not os.path.lexists(path + SIGNATURE):
+        raise IntegrityError(f"it is not signed: there is no {shown(os.path.basename(path))}{SIGNATURE}", "ask for that file, too")
+    data, signature = _contents(path, _MAX_SIGNATURE), os.path.abspath(path) + SIGNATURE
     who = _checked(program, data, signature)
     with tempfile.TemporaryDirectory(prefix="diagbundle-") as folder:
         lists = [_file(folder, "revoked", also_revoked)] * bool(also_revoked) + [os.path.abspath(revoked)] * bool(revoked)
