@@ -92,8 +92,8 @@ class Answer:
 class View:
     """A running `diagbundle view`."""
 
-    def __init__(self, path):
-        command = [sys.executable, "-m", "diagbundle", "view", path]
+    def __init__(self, path, *options):
+        command = [sys.executable, "-m", "diagbundle", "view", path, *options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.address = self.process.stdout.readline().strip()
         self.port = int(re.search(r":(\d+)/", self.address)[1])

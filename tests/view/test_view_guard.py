@@ -141,6 +141,40 @@ def test_ctrl_c_ends_it_and_its_children(fresh):
     assert [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []
 
 
+def as_nobody(port, token):
+    """What another user of the machine gets for the token: the status."""
+    code = (
+        "import encodings.idna, os, socket; os.setresuid(65534, 65534, 65534); "
+        f"s = socket.create_connection(('127.0.0.1', {port})); "
+        f"s.sendall(b'GET /?token={token} HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\n\\r\\n'); print(s.recv(12).decode()[-3:])"
+    )
+    return int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30).stdout)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs two users")
+def test_what_others_see_among_the_processes_is_worth_nothing_to_them(hostile, tmp_path, monkeypatch):
+    (tmp_path / "browser").write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/new && mv {tmp_path}/new {tmp_path}/seen\n')
+    (tmp_path / "browser").chmod(0o755)
+    monkeypatch.setenv("DISPLAY", ":7")
+    monkeypatch.setenv("BROWSER", f"{tmp_path}/browser %s")
+    opened = View(hostile, "--browser")
+    try:
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "seen").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert (tmp_path / "seen").read_text().strip() == opened.address
+        assert as_nobody(opened.port, opened.token) == 403
+        assert opened.enter().status == 303, "nobody has spent it"
+    finally:
+        opened.end()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs two users")
+def test_who_is_given_the_address_may_be_another_user(fresh):
+    assert as_nobody(fresh.port, fresh.token) == 303
+
+
 def test_a_port_that_is_taken_is_said(hostile):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -43,7 +43,8 @@ def command(bundle: str, port: int, *, browser: bool) -> int:
         ) from None
     with Bundle.open(bundle) as opened:
         try:
-            serve(opened, Tools(_judged, chosen, finder), port, lambda address: _ready(opened.name, address, browser=browser), _complain)
+            tools, only = Tools(_judged, chosen, finder), os.geteuid() if browser else None  # all see what a browser is started with
+            serve(opened, tools, port, lambda address: _ready(opened.name, address, browser=browser), _complain, only=only)
         except KeyboardInterrupt:
             return 0  # that is how it is ended
     return 0

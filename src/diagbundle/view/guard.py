@@ -8,6 +8,7 @@ point to us; and no answer to what another site's page asks for.
 from __future__ import annotations
 
 import secrets
+import sys
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -35,8 +36,9 @@ HEADERS = {
 class Guard:
     """Stands before the application: an ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, port: int, place: str) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, port: int, place: str, only: int | None = None) -> None:
+        """With `only`, the token is taken from that user's programs alone: who else has it saw it in the list of processes."""
+        self._app, self._port, self._only = app, port, only
         self.place = place
         """Folder of all pages: the cookie is for this path, so another port of this host, whose it may be, does not get it."""
         self._hosts = {f"{LOOPBACK}:{port}", f"localhost:{port}"}
@@ -78,7 +80,7 @@ class Guard:
             return _said(403, "Another site's page asked for this.", "Only the pages of this server may.")
         token = parse_qs(scope["query_string"].decode("latin-1")).get("token") if scope["path"] == "/" else None
         if token:
-            return self._exchanged(token[0])
+            return self._exchanged(token[0], scope)
         if not self._has_cookie(headers):
             return _said(
                 403,
@@ -97,8 +99,10 @@ class Guard:
         goes_there = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
         return site in _OURS or goes_there
 
-    def _exchanged(self, token: str) -> Response:
+    def _exchanged(self, token: str, scope: Scope) -> Response:
         """The cookie for the token, which is worth nothing from then on."""
+        if self._only is not None and self._only != _user(scope["client"][1], self._port):
+            return _said(403, "This address is another user's.", "A browser of whoever began `diagbundle view` was given it.")
         if not self._token or not secrets.compare_digest(token.encode("utf-8", "replace"), self._token.encode()):
             why = "It was used already: if it was not you, end the program now." if not self._token else "Copy the whole address."
             return _said(403, "This address does not work.", why)
@@ -110,6 +114,14 @@ class Guard:
     def _has_cookie(self, headers: Headers) -> bool:
         given = cookie_parser(headers.get("cookie", "")).get(self._cookie_name, "")
         return secrets.compare_digest(given.encode("utf-8", "replace"), self._cookie.encode())
+
+
+def _user(port: int, ours: int) -> int | None:
+    """Number of the user whose socket on loopback is connected from this port to ours: proc(5), /proc/net/tcp."""
+    loopback = int.from_bytes(bytes(map(int, LOOPBACK.split("."))), sys.byteorder)
+    ends = [f"{loopback:08X}:{port:04X}", f"{loopback:08X}:{ours:04X}"]
+    with open("/proc/net/tcp", encoding="ascii") as sockets:
+        return next((int(words[7]) for words in map(str.split, sockets) if words[1:3] == ends), None)
 
 
 def _said(status: int, what: str, why: str, headers: dict[str, str] | None = None, *, again: bool = False) -> Response:

@@ -37,8 +37,8 @@ def listening(port: int) -> socket.socket:
     return made
 
 
-def application(bundle: Bundle, tools: Tools, port: int) -> Guard:
-    """All pages, behind the guard; `address` of it opens them."""
+def application(bundle: Bundle, tools: Tools, port: int, only: int | None = None) -> Guard:
+    """All pages, behind the guard; `address` of it opens them, with `only` for the programs of that user."""
     desk = Desk(bundle, tools)
     place = Guard.new_place()
 
@@ -48,7 +48,7 @@ def application(bundle: Bundle, tools: Tools, port: int) -> Guard:
         yield
         desk.end()
 
-    return Guard(Starlette(routes=[Mount(f"/{place}", routes=Pages(desk).routes())], lifespan=running), port, place)
+    return Guard(Starlette(routes=[Mount(f"/{place}", routes=Pages(desk).routes())], lifespan=running), port, place, only)
 
 
 class _Complaints(logging.Handler):
@@ -64,13 +64,18 @@ class _Complaints(logging.Handler):
         self._complain(f"{type(error).__name__}: {error}" if error else record.getMessage())
 
 
-def serve(bundle: Bundle, tools: Tools, port: int, ready: Callable[[str], None], complain: Callable[[str], None]) -> None:
-    """Serve until it is interrupted. `ready` is told the address when it can be opened, `complain` of pages that could not be made."""
+def serve(  # noqa: PLR0913  # what it shows, to whom, and whom it tells
+    bundle: Bundle, tools: Tools, port: int, ready: Callable[[str], None], complain: Callable[[str], None], *, only: int | None = None
+) -> None:
+    """Serve until it is interrupted. `ready` is told the address when it can be opened, `complain` of pages that could not be made.
+
+    With `only`, the address is for programs of the user with this number.
+    """
     log = logging.getLogger("uvicorn")
     log.propagate = False
     log.addHandler(_Complaints(complain))
     with listening(port) as listener:
-        guard = application(bundle, tools, listener.getsockname()[1])
+        guard = application(bundle, tools, listener.getsockname()[1], only)
         config = uvicorn.Config(
             guard, loop="asyncio", http="h11", ws="none", lifespan="on", log_config=None, access_log=False, server_header=False,
             proxy_headers=False, date_header=False, limit_concurrency=AT_ONCE, timeout_graceful_shutdown=GRACE,
