@@ -7,6 +7,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from diagbundle.cli.changes import _wrapped
 from diagbundle.cli.group import COMMANDS, program
 
 COLUMNS = 80
@@ -88,6 +89,23 @@ def test_a_dash_is_standard_output(place):
     ended = run("ticket", "here.tar.zst", "-o", "-", cwd=place)
     assert ended.stdout.startswith("# ")
     assert not os.path.lexists(place / "-")
+
+
+def test_that_there_was_nothing_to_open_is_said(place):
+    ended = run("open", "here.tar.zst", "-o", "out2", cwd=place)
+    assert (ended.returncode, ended.stdout) == (0, "here.tar.zst\n")
+    assert "not encrypted: here.tar.zst is a bundle that can be read as it is, and stays where it lies\n" in ended.stderr
+
+
+def test_what_changed_fits_on_a_terminal_and_is_one_line_for_programs(monkeypatch):
+    text = "3 files were changed: " + ", ".join(f"/etc/{name * 9}" for name in "abcdefghi")
+    assert _wrapped(" " * 26, text) == " " * 26 + text
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = _wrapped(" " * 26, text).splitlines()
+    assert max(map(len, lines)) <= COLUMNS
+    assert " ".join(line.strip() for line in lines) == text
+    assert {line[:26] for line in lines} == {" " * 26}
 
 
 def test_that_no_event_was_found_is_said(place):

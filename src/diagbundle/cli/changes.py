@@ -96,8 +96,8 @@ def _print(analysis: Analysis, told: list[Told], days: float, missing: list[str]
         if day != (day := _stamp(each.time)[:10]):
             click.echo(f"\n{day}")
         unsure = "" if each.first.certainty == "certain" else "~"
-        click.echo(f"{unsure:>1}{_stamp(each.time)[11:19]}  {each.kind:<13}  {shown(sentence(each))}")
-        click.echo(f"{'':26}{shown(_places(each))}")
+        click.echo(_wrapped(f"{unsure:>1}{_stamp(each.time)[11:19]}  {each.kind:<13}  ", shown(sentence(each))))
+        click.echo(_wrapped(" " * 26, shown(_places(each))))
     if not told:
         click.echo("\nNothing that was collected tells of a change.")
     if any(each.first.certainty != "certain" for each in told):
@@ -107,6 +107,20 @@ def _print(analysis: Analysis, told: list[Told], days: float, missing: list[str]
         click.echo(f"not known: {what}: nothing that tells of them was collected")
     for path, why in sorted(analysis.unparsed.items()):
         click.echo(f"not read: {shown(path)}: {shown(why)}")
+
+
+def _wrapped(start: str, text: str) -> str:
+    """On a terminal, lines that fit, each below the first one's text; one line elsewhere, where programs read it."""
+    import shutil
+    import sys
+    import textwrap
+
+    if not sys.stdout.isatty():
+        return start + text
+    width = max(60, shutil.get_terminal_size((80, 24)).columns)
+    return textwrap.fill(
+        text, width, initial_indent=start, subsequent_indent=" " * len(start), break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _places(told: Told) -> str:

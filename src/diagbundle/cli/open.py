@@ -36,6 +36,7 @@ def command(files: tuple[str, ...], identity: tuple[str, ...], output: str, view
     """  # fmt: skip
     from diagbundle.bundle.escape import shown
     from diagbundle.bundle.part import part_of
+    from diagbundle.cli.talk import say
     from diagbundle.cli.viewers import in_lnav
     from diagbundle.errors import UsageError
 
@@ -47,6 +48,9 @@ def command(files: tuple[str, ...], identity: tuple[str, ...], output: str, view
         places = [_opened_parts(files, identity, output)]
     else:
         places = [opened(path, identity, output) for path in files]
+        for path, place in zip(files, places, strict=True):
+            if path == place and not viewer:
+                say(f"not encrypted: {shown(path)} is a bundle that can be read as it is, and stays where it lies")
     for place in places:
         click.echo(shown(place))
     return in_lnav(places[0]) if viewer else 0
