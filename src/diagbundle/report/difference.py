@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from diagbundle.analyse.compare.difference import SECTIONS, Comparison, Difference, Field, Section
 from diagbundle.analyse.compare.side import Side
-from diagbundle.analyse.facts.spoken import span
+from diagbundle.analyse.facts.spoken import span, stamp
 from diagbundle.analyse.verdict import Origin
 from diagbundle.bundle.escape import shown
 from diagbundle.report.json import evidence, moment
@@ -114,7 +113,7 @@ class Text:
 
 def _host(side: Side) -> str:
     about = side.about
-    at = f"{datetime.fromtimestamp(about.now, UTC):%Y-%m-%d %H:%M:%S} UTC" if about.now else "at a time nobody wrote down"
+    at = stamp(about.now) or "at a time nobody wrote down"
     words = (about.name or "a host without a name", about.os, f"kernel {about.kernel}" if about.kernel else "", at, side.evidence.name)
     return " · ".join(filter(None, words))
 

@@ -12,12 +12,11 @@ from diagbundle.analyse.fact import latest
 from diagbundle.analyse.facts.containers import Container
 from diagbundle.analyse.facts.network import Address
 from diagbundle.analyse.facts.services import Unit
-from diagbundle.analyse.facts.spoken import span
+from diagbundle.analyse.facts.spoken import span, stamp
 from diagbundle.analyse.facts.system import CpuTimes, Memory, SwapArea, TaskCount, running, size
 from diagbundle.analyse.facts.system import Process as Task
 from diagbundle.errors import BundleError
 from diagbundle.report.measures import of
-from diagbundle.report.moments import stamp
 
 Pair = tuple[str, str]
 NAMED = 12

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from diagbundle.analyse.claims.claim import Judgement
 from diagbundle.analyse.diagnosis import DAYS, Diagnosis
+from diagbundle.analyse.facts.spoken import stamp
 from diagbundle.analyse.history.said import sentence
 from diagbundle.analyse.log.tally import ERROR, STEP, WARNING, Overheard
 from diagbundle.analyse.registry import SUBJECTS, Registry
@@ -17,7 +18,7 @@ from diagbundle.report import histogram, listing, measures
 from diagbundle.report.excerpts import MOST, Excerpt, Excerpts
 from diagbundle.report.glance import glance
 from diagbundle.report.histogram import DAY, Histogram
-from diagbundle.report.moments import moments, stamp
+from diagbundle.report.moments import moments
 from diagbundle.report.page import render
 
 SOURCES, CHANGES, NOTES, UNREAD = 8, 200, 100, 50

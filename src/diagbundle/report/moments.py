@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from diagbundle.analyse.diagnosis import Diagnosis
 from diagbundle.analyse.facts.change import CRASH, REBOOT, Change
+from diagbundle.analyse.facts.spoken import stamp
 from diagbundle.analyse.history.said import one, sentence
 from diagbundle.analyse.log.event import CERTAIN, Event
 from diagbundle.analyse.log.tally import MINUTE
-from diagbundle.analyse.verdict import LATEST
 from diagbundle.report.measures import of
 
 NEAR = 600.0
@@ -35,11 +34,6 @@ class Moment:
     def said(self) -> str:
         """When, with `~` where that is not certain."""
         return stamp(self.time) if self.sure else f"~{stamp(self.time)}"
-
-
-def stamp(time: float) -> str:
-    """A time as `2026-11-22 14:10:44 UTC`; '' where it is not known, or none that can be."""
-    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S} UTC" if 0 < time < LATEST else ""
 
 
 def moments(diagnosis: Diagnosis, errors: Mapping[int, Sequence[Event]]) -> list[Moment]:

@@ -12,7 +12,7 @@ from itertools import groupby
 from diagbundle.analyse.claims.claim import Judgement, Standing
 from diagbundle.analyse.diagnosis import DAYS, Diagnosis
 from diagbundle.analyse.facts.about import About
-from diagbundle.analyse.facts.spoken import DAY, span
+from diagbundle.analyse.facts.spoken import DAY, span, stamp
 from diagbundle.analyse.history.changes import Told
 from diagbundle.analyse.history.said import sentence
 from diagbundle.analyse.registry import SUBJECTS
@@ -195,7 +195,7 @@ def since(finding: Finding, now: float) -> str:
     told = finding.since and f"{datetime.fromtimestamp(finding.since, UTC):%b %d %H:%M}" in finding.title + finding.detail
     if not finding.since or (told and now - finding.since < _LONG_AGO):
         return ""
-    said = f"since {datetime.fromtimestamp(finding.since, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    said = f"since {stamp(finding.since)}"
     if finding.latest and finding.latest - finding.since > 1:
-        said += f", last {datetime.fromtimestamp(finding.latest, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        said += f", last {stamp(finding.latest)}"
     return said

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from diagbundle.analyse.verdict import LATEST
+
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
 
 def clock(time: float) -> str:
     """A moment, with its zone."""
     return f"{datetime.fromtimestamp(time, UTC):%b %d %H:%M:%S} UTC" if 0 < time < 1 << 36 else "a time that no line tells"
+
+
+def stamp(time: float) -> str:
+    """The same with its year: `2026-11-22 14:10:44 UTC`; '' where it is not known, or none that can be."""
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S} UTC" if 0 < time < LATEST else ""
 
 
 def span(seconds: float) -> str:
