@@ -1,9 +1,13 @@
 """The logs of a bundle in lnav: unpacked for it, dated as they were, and gone afterwards."""
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 
 import pytest
 from test_lines import row
@@ -26,7 +30,7 @@ LOGS = {
 @pytest.fixture
 def bundle(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    monkeypatch.setattr(viewers.tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "tempdir", None)
     os.mkdir(tmp_path / "tmp")
     path = tmp_path / "b.tar.zst"
     with open(path, "wb") as out:
@@ -94,3 +98,19 @@ def test_no_name_leads_out_of_the_folder(tmp_path, monkeypatch):
     path.write_bytes(make.Composer([make.Member("etc/evil", b"echo\n")], rows=rows).build())
     viewers.in_lnav(str(path))
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_they_go_away_where_the_terminal_is_closed(bundle, tmp_path, monkeypatch, number):
+    stand_in(tmp_path, f"touch {tmp_path}/shown; exec sleep 60", monkeypatch)
+    running = subprocess.Popen([sys.executable, "-m", "diagbundle", "open", bundle, "--in", "lnav"], start_new_session=True)
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "shown").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert os.listdir(tmp_path / "tmp") != []
+    os.kill(running.pid, number)
+    assert running.wait(20) == 128 + number
+    assert os.listdir(tmp_path / "tmp") == []
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(running.pid, signal.SIGKILL)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from diagbundle import carried, trust
 from diagbundle.bundle.escape import shown
+from diagbundle.cli.private import private_folder
 from diagbundle.errors import BundleError, IntegrityError, UsageError, WrongKeyError
 
 if TYPE_CHECKING:
@@ -148,8 +148,8 @@ def laid_open(path: str, given: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield path, ""
             return
         opening = keys(given)
-        with _folder_beside(path) as folder:
-            plain, fault = os.path.join(folder, os.path.basename(path).removesuffix(ENCRYPTED_SUFFIX)), ""
+        with private_folder(os.path.dirname(os.path.abspath(path))) as folder:
+            plain, fault = os.path.join(folder, os.path.basename(path).removesuffix(ENCRYPTED_SUFFIX) or "bundle"), ""
             with open(plain, "xb") as file:
                 try:
                     decrypt(fd, path, opening, file.write)
@@ -158,14 +158,6 @@ def laid_open(path: str, given: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield plain, fault
     finally:
         os.close(fd)
-
-
-def _folder_beside(path: str) -> tempfile.TemporaryDirectory[str]:
-    """A folder that nobody else can enter, and that goes away: beside the file, where there is room for one more."""
-    try:
-        return tempfile.TemporaryDirectory(prefix=".diagbundle-", dir=os.path.dirname(os.path.abspath(path)))
-    except OSError:
-        return tempfile.TemporaryDirectory(prefix="diagbundle-")
 
 
 def _pass_phrase(path: str) -> str:

@@ -8,10 +8,10 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from diagbundle.cli.private import private_folder
 from diagbundle.cli.talk import say
 from diagbundle.errors import BundleError, UsageError
 
@@ -39,7 +39,7 @@ def in_lnav(path: str, more: Sequence[str] = ()) -> int:
     logs = [entry for entry in logs_of(evidence.entries) if not entry.path.startswith("diagbundle/")]
     if not logs:
         raise UsageError(f"there are no logs in it: {path}", "`diagbundle list BUNDLE` shows what there is")
-    with tempfile.TemporaryDirectory(prefix="diagbundle-") as private:
+    with private_folder() as private:
         folder = os.path.join(private, "logs")
         damaged = _unpack(evidence, logs, folder)
         zone = {"TZ": evidence.head.zone} if _ZONE.fullmatch(evidence.head.zone) else {}  # so that all logs are told in one
