@@ -69,6 +69,15 @@ def test_nothing_is_overwritten_and_binary_is_not_written(run, tmp_path):
     assert b"hint:" in run("redact", "a.log", code=2).stderr
 
 
+def test_half_a_file_gets_no_name(tmp_path):
+    (tmp_path / "a.log").write_text("quiet\n" * 100_000)
+    limited = subprocess.run(
+        ["prlimit", "--fsize=100000", *PROGRAM, "redact", "a.log", "b.log"], cwd=tmp_path, capture_output=True, timeout=120, check=False
+    )
+    assert (limited.returncode, os.listdir(tmp_path)) == (1, ["a.log"])
+    assert b"File too large" in limited.stderr
+
+
 def test_stand_ins_are_turned_back(run, tmp_path):
     line = "accepted publickey for user=mwozniak from 10.44.3.19 at db7.corp.internal\n"
     (tmp_path / "a.log").write_text(line)

@@ -16,6 +16,7 @@ from diagbundle.errors import OutputError, SourceError, UsageError
 from diagbundle.host import Host
 from diagbundle.numbers import amount, counted
 from diagbundle.redact.tree import Redacted, redact_descriptor, redact_tree
+from diagbundle.transport.files import NewFile
 
 if TYPE_CHECKING:
     from diagbundle.redact.redactor import Redactor
@@ -71,19 +72,21 @@ def command(  # noqa: PLR0913  # click gives each option a name
 
 def _one(redactor: Redactor, source: str, target: str) -> Redacted:
     """One file or what comes in, to a new file or out."""
-    done = Redacted()
+    done, name = Redacted(), "" if source == "-" else os.path.abspath(source)
+    if target != "-" and os.path.lexists(target):
+        raise UsageError(f"there is a file of this name already: {target}", "nothing is overwritten")
     try:
         read = 0 if source == "-" else os.open(source, os.O_RDONLY | os.O_CLOEXEC)
-        write = 1 if target == "-" else os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        raise UsageError(f"there is a file of this name already: {target}", "nothing is overwritten") from None
     except OSError as error:
         raise OutputError(f"this cannot be redacted: {source} to {target}: {error.strerror}") from None
     try:
-        redact_descriptor(redactor, read, write, "" if source == "-" else os.path.abspath(source), done)
+        if target == "-":
+            redact_descriptor(redactor, read, 1, name, done)
+        else:
+            with NewFile(target) as file:
+                redact_descriptor(redactor, read, file.fd, name, done)
+                file.keep()
     except SourceError as error:
-        if target != "-":
-            os.unlink(target)
         raise OutputError(f"nothing was written: {source}: {error}") from None
     return done
 
