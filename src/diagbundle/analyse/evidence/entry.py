@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from diagbundle.bundle.format import OWN, STRUCK, bundle_path, mangle
+from diagbundle.bundle.format import OWN, STRUCK, bundle_path, mangle, name_bytes
 
 START = f"{OWN}/start/"
 """Where the first readings of samples lie."""
@@ -88,6 +88,9 @@ class Evidence(Protocol):
     name: str
     head: Head
 
+    damaged: Mapping[str, str]
+    """Which pieces of those that were read so far are damaged, and why."""
+
     @property
     def entries(self) -> Sequence[Entry]:
         """All that was asked for, and all else that lies there."""
@@ -135,7 +138,7 @@ def entries_of(rows: Iterator[Mapping[str, Any]]) -> list[Entry]:
     for row in rows:
         source, sample = _source(row), str(row.get("sample") or "")
         if row.get("part", 1) != 1 and isinstance(row.get("path"), str):
-            parts.setdefault((source, sample), []).append(row["path"])
+            parts.setdefault((source, sample), []).append(_named(row["path"]))
             continue
         found.append(_entry(row, source, sample))
     if not parts:
@@ -154,14 +157,14 @@ def _entry(row: Mapping[str, Any], source: str, sample: str) -> Entry:
     path, link = row.get("path"), row.get("link")
     struck = row.get("struck")
     path = path if isinstance(path, str) else struck
-    natural = path if isinstance(path, str) else _natural(row, source, sample)
+    natural = _named(path) if isinstance(path, str) else _natural(row, source, sample)
     return Entry(
         path=natural, there=_is_there(row), source=source,
         kind=str(row.get("kind") or ""), outcome=str(row.get("outcome") or ""), reason=str(row.get("reason") or ""),
         exit=row["exit"] if isinstance(row.get("exit"), int) else None, stderr=str(row.get("stderr") or ""),
         started=_number(row.get("started")), seconds=_number(row.get("seconds")), mtime=_number(row.get("mtime")),
         size=int(_number(row.get("size"))), collector=str(row.get("collector") or ""),
-        key=link if isinstance(link, str) else natural, short=row["short"] if isinstance(row.get("short"), int) else None,
+        key=_named(link) if isinstance(link, str) else natural, short=row["short"] if isinstance(row.get("short"), int) else None,
         redacted=_counts(row.get("redacted")),
     )  # fmt: skip
 
@@ -185,7 +188,16 @@ def _number(value: object) -> float:
 
 def _source(row: Mapping[str, Any]) -> str:
     source = row.get("source")
-    return " ".join(map(str, source)) if isinstance(source, list) else str(source or "")
+    return _named(" ".join(map(str, source)) if isinstance(source, list) else str(source or ""))
+
+
+def _named(text: str) -> str:
+    """The same, if it stands for bytes, as names do; JSON can write what does not: half of a pair of surrogates."""
+    try:
+        name_bytes(text)
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text
 
 
 def _natural(row: Mapping[str, Any], source: str, sample: str) -> str:
