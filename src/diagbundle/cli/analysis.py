@@ -22,6 +22,7 @@ from diagbundle.analyse.missing.kinds import Kinds
 from diagbundle.analyse.missing.kinds import known as known_kinds
 from diagbundle.analyse.registry import Registry, known, with_rules
 from diagbundle.analyse.verdict import Severity
+from diagbundle.cli.damage import ended
 from diagbundle.errors import UsageError
 from diagbundle.redact.scan import scanner
 from diagbundle.redact.span import Literal
@@ -132,14 +133,14 @@ def conclude(evidence: Evidence, flags: Mapping[str, Any], *, keeps: bool = True
     if flags["form"] == "json":
         from diagbundle.report.json import as_json
 
-        click.echo(as_json(evidence.name, diagnosis))
+        click.echo(as_json(evidence.name, diagnosis, evidence.damaged))
     else:
         from diagbundle.report.terminal import Terminal
 
         width = min(WIDEST, shutil.get_terminal_size((100, 24)).columns)
         for piece in Terminal(width, paint, everything=bool(flags["everything"])).report(diagnosis):
             click.echo(piece, nl=False)
-    return accused(diagnosis.analysis, flags["fail_on"])
+    return ended(accused(diagnosis.analysis, flags["fail_on"]), evidence)
 
 
 def accused(analysis: Analysis, level: str | None) -> int:

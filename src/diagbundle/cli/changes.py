@@ -39,15 +39,19 @@ TOLD_BY = {
     show_default=True,
     help="For people, or one object for programs.",
 )
-def command(bundle: str, days: float, form: str) -> None:
+def command(bundle: str, days: float, form: str) -> int:
     """Show what changed lately on the host of BUNDLE, the oldest first: packages, kernels and reboots, SELinux, AppArmor and
     firewall, kernel settings, units and configuration, users, certificates, containers, and steps of the clock.
 
     BUNDLE is a bundle, a folder that one was unpacked into, or a report of sos. Times are UTC. Files are told by their dates:
     what was changed twice is there once.
+
+    \b
+    Exit status: 0 done; 4 damaged (what is whole was shown), or not a bundle.
     """
     from diagbundle.analyse.evidence.opened import open_evidence
     from diagbundle.analyse.history.changes import lately
+    from diagbundle.cli.damage import ended
     from diagbundle.errors import UsageError
 
     if not 0 < days <= MOST_DAYS:  # which `nan` is not, either
@@ -60,6 +64,7 @@ def command(bundle: str, days: float, form: str) -> None:
         _print_json(evidence, analysis, told, days, missing)
     else:
         _print(analysis, told, days, missing)
+    return ended(0, evidence)
 
 
 def _facts(evidence: Evidence) -> Analysis:
@@ -146,6 +151,7 @@ def _print_json(evidence: Evidence, analysis: Analysis, told: list[Told], days: 
         "changes": [_object(each) for each in told],
         "missing": missing,
         "unread": analysis.unparsed,
+        "damaged": dict(evidence.damaged),
     }
     click.echo(json.dumps(answer))
 

@@ -37,7 +37,7 @@ DIFFERENT = 5
 def command(a: str, b: str, *, form: str, only: tuple[str, ...], **flags: Any) -> int:
     """Say what is different between A and B: two hosts ("works here, not there"), or one host before and after.
 
-    A and B are bundles, folders into which one was unpacked, or other tools' reports (sosreport). Compared are verdicts, kernel,
+    A and B are bundles, folders into which one was unpacked, or reports of sos. Compared are verdicts, kernel,
     packages, settings, configuration, services, mounts, network and more; not counters, times, numbers of processes, or order. Of two
     hosts their names, addresses and ids are told once, as theirs. What only one of the two tells is said, and never counted as the same.
 
@@ -45,9 +45,11 @@ def command(a: str, b: str, *, form: str, only: tuple[str, ...], **flags: Any) -
     -  only in A      +  only in B      ~  in both, and different: A -> B
 
     \b
-    Exit status: 0 done; 4 damaged, or not a bundle; 5 with --exit-code, if
-    anything is different.
+    Exit status: 0 done; 4 damaged (what is whole was compared), or not a bundle;
+    5 with --exit-code, if anything is different.
     """
+    from diagbundle.cli.damage import ended
+
     sections = [name for name in only or SECTIONS if not (flags["quick"] and name == "verdicts")]
     sides, found = _compared(a, b, sections, flags)
     if form == "json":
@@ -56,7 +58,7 @@ def command(a: str, b: str, *, form: str, only: tuple[str, ...], **flags: Any) -
         click.echo(as_json(*sides, found))
     else:
         _print(sides, found, everything=flags["everything"])
-    return DIFFERENT if flags["exit_code"] and found.count else 0
+    return ended(DIFFERENT if flags["exit_code"] and found.count else 0, *(side.evidence for side in sides))
 
 
 def _compared(a: str, b: str, sections: Collection[str], flags: dict[str, Any]) -> tuple[tuple[Side, Side], Comparison]:

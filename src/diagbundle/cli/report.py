@@ -24,19 +24,24 @@ SUFFIX = re.compile(r"(?:\.partial)?(?:\.tar(?:\.\w+)?|\.tgz|\.txz)?\Z")
     help="File or folder for the page. Default: NAME.html, beside the bundle.",
 )
 @claimed
-def command(bundle: str, output: str, **flags: object) -> None:
+def command(bundle: str, output: str, **flags: object) -> int:
     """Write one page of HTML about BUNDLE: what is wrong, with the lines that show it; the host, its load, what its logs say over
     time, what changed, and everything that was asked for.
 
     The page is one file without scripts; it fetches nothing and can be read offline, on a phone, and printed. It holds lines of the
     bundle's logs: treat it as you treat the bundle.
 
-    BUNDLE is a bundle, a folder into which one was unpacked, or another tool's report.
+    BUNDLE is a bundle, a folder that one was unpacked into, or a report of sos.
+
+    \b
+    Exit status: 0 done; 1 no page was written; 4 damaged (there is a page of
+    what is whole), or not a bundle.
     """
     from diagbundle.analyse.evidence.opened import open_evidence
     from diagbundle.analyse.log.tally import Overheard
     from diagbundle.bundle.escape import shown
     from diagbundle.cli.analysis import diagnosed, finder, registry
+    from diagbundle.cli.damage import ended
     from diagbundle.errors import UsageError
     from diagbundle.report.html import as_html
     from diagbundle.transport.files import NewFile
@@ -54,6 +59,7 @@ def command(bundle: str, output: str, **flags: object) -> None:
         file.write(page.encode())
         file.keep()
     click.echo(shown(path))
+    return ended(0, evidence)
 
 
 def default_name(bundle: str) -> str:

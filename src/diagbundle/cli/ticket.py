@@ -37,6 +37,7 @@ def command(bundle: str, form: str, output: str | None, about: tuple[str, ...], 
     Exit status: 0 whole; 3 undamaged, but not everything could be collected
     on the server; 4 damaged, or not a bundle: nothing is written.
     """
+    from diagbundle.cli.damage import ended
     from diagbundle.transport.files import refuse_taken, write_new
 
     output = None if output == "-" else output
@@ -51,7 +52,7 @@ def command(bundle: str, form: str, output: str | None, about: tuple[str, ...], 
         write_new(output, text.encode())
     else:
         click.echo(text, nl=False)
-    return 0 if evidence.head.complete else PARTIAL
+    return ended(0 if evidence.head.complete else PARTIAL, evidence)
 
 
 def _kind(known: Kinds, name: str) -> Kind:

@@ -40,18 +40,23 @@ LEVELS = ("emergency", "alert", "critical", "error", "warning", "notice", "info"
     show_default=True,
     help="For people, or a line of JSON for each event.",
 )
-def command(bundle: str, since: str | None, until: str | None, limit: int | None, form: str, **choice: object) -> None:
+def command(bundle: str, since: str | None, until: str | None, limit: int | None, form: str, **choice: object) -> int:
     """Show the events of all logs of BUNDLE in one list, in UTC, the oldest first.
 
     A message that stands in several logs is shown once, with the first of its places. What belongs to an event (the lines of a
     trace) stands below it. A time with ~ is not certain: the log does not say its zone or year, or counts from the boot.
 
     BUNDLE is a bundle, a folder that one was unpacked into, or a report of sos.
+
+    \b
+    Exit status: 0 done; 4 damaged (what is whole was shown), or not a bundle.
     """
     from diagbundle.analyse.evidence.opened import open_evidence
+    from diagbundle.cli.damage import ended
     from diagbundle.cli.talk import say
 
-    timeline = chosen(open_evidence(bundle), since, until, choice)
+    evidence = open_evidence(bundle)
+    timeline = chosen(evidence, since, until, choice)
     write = _json if form == "json" else _text
     number = -1
     for number, told in enumerate(timeline.events()):
@@ -62,6 +67,7 @@ def command(bundle: str, since: str | None, until: str | None, limit: int | None
     if number < 0:
         say("diagbundle: the logs hold no such event")
     _say_rest(timeline)
+    return ended(0, evidence)
 
 
 def chosen(evidence: Evidence, since: str | None, until: str | None, choice: Mapping[str, object]) -> Timeline:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from diagbundle.analyse.claims.claim import Judgement
@@ -14,9 +16,9 @@ from diagbundle.analyse.missing.completeness import Gap
 from diagbundle.analyse.verdict import Origin, Verdict
 
 
-def as_json(name: str, diagnosis: Diagnosis) -> str:
-    """The whole answer."""
-    return written(as_object(name, diagnosis))
+def as_json(name: str, diagnosis: Diagnosis, damaged: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The whole answer. `damaged`: pieces that turned out to be, and why."""
+    return written(as_object(name, diagnosis) | {"damaged": [{"path": path, "because": why} for path, why in damaged.items()]})
 
 
 def written(answer: dict[str, Any]) -> str:

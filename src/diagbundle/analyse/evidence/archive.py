@@ -43,6 +43,7 @@ def unpacked(path: str) -> FolderEvidence:
         evidence = FolderEvidence(tree, os.path.basename(path), links)
         if fault:
             evidence.head = replace(evidence.head, complete=False, reason=f"the archive is damaged: {fault}")
+            evidence.damaged["its end"] = fault
     except BaseException:
         holder.cleanup()
         raise

@@ -8,6 +8,7 @@ from typing import Any
 from diagbundle.analyse.evidence.entry import Entry, entries_of
 from diagbundle.analyse.evidence.head import head_of, limited
 from diagbundle.bundle.reader import Bundle
+from diagbundle.errors import BundleError
 
 
 class BundleEvidence:
@@ -17,6 +18,7 @@ class BundleEvidence:
         self._bundle = bundle
         self.name = bundle.name
         self.head = head_of(bundle.head)
+        self.damaged: dict[str, str] = {}
         self._rows: dict[str, tuple[int, int, int, str]] = {}
         self.entries = entries_of(self._noted())
 
@@ -32,4 +34,8 @@ class BundleEvidence:
             if path in self._rows:
                 header, offset, size, sha256 = self._rows[path]
                 row = {"path": path, "header": header, "offset": offset, "size": size, **({"sha256": sha256} if sha256 else {"short": 0})}
-                yield from limited(self._bundle.content(row), entry.short if path == (entry.key or entry.path) else None)
+                try:
+                    yield from limited(self._bundle.content(row), entry.short if path == (entry.key or entry.path) else None)
+                except BundleError as error:
+                    self.damaged[path] = str(error)
+                    raise

@@ -88,8 +88,9 @@ class Evidence(Protocol):
     name: str
     head: Head
 
-    damaged: Mapping[str, str]
-    """Which pieces of those that were read so far are damaged, and why."""
+    @property
+    def damaged(self) -> Mapping[str, str]:
+        """Which pieces of those that were read so far are damaged, and why."""
 
     @property
     def entries(self) -> Sequence[Entry]:

@@ -26,6 +26,7 @@ class FolderEvidence:
     def __init__(self, root: str, name: str = "", links: Mapping[str, str] | None = None) -> None:
         self.name = name or os.path.basename(os.path.normpath(root))
         self._root = os.path.realpath(root)
+        self.damaged: dict[str, str] = {}
         self._links = dict(links or {})
         """Links of an archive, which were not written to the disk: path -> what it points to."""
         self._lying = lying = {entry.path: entry for entry in self._walk()}

@@ -6,7 +6,7 @@ are the lines in which a word for a severity stands, of very many the first of e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -79,6 +79,11 @@ class Overheard:
         self.logs: dict[str, Counted] = {}
         self.errors: dict[int, list[Event]] = {}
         """Some of the errors of each minute."""
+
+    @property
+    def damaged(self) -> Mapping[str, str]:
+        """See `Evidence`."""
+        return self._evidence.damaged
 
     def blocks(self, entry: Entry) -> Iterator[bytes]:
         """See `Evidence`. Who reads a log to its end has counted it, the first time."""
