@@ -20,11 +20,15 @@ from diagbundle.cli import printing
     help="Lines around PATH:LINE. Default: 3.",
 )
 def command(bundle: str, path: str, around: int) -> None:
-    r"""Print the file PATH out of the file BUNDLE.
+    """Print the file PATH out of the file BUNDLE.
 
     With PATH:LINE, as in var/log/messages:18231, print that line, numbered, with three lines around it; however
     large the file is, only what lies near is read.
-    On a terminal, control characters are shown as \x1b and the like, so that a log cannot do harm;
+    On a terminal, control characters are shown as \\x1b and the like, so that a log cannot do harm;
     into a file or a pipe the bytes go as they are. `diagbundle list BUNDLE` shows all names.
+
+    \b
+    Exit status: 0 done; 2 there is no such file in it; 4 damaged, or not a
+    bundle.
     """
     printing.member(bundle, path, around)

@@ -61,6 +61,11 @@ def command(*, yes: bool, quiet: bool, as_json: bool, **flags: Any) -> int:
 
     The path of the file goes to standard output, everything else to standard error. As another user than root it collects
     what it may, and says what it could not.
+
+    \b
+    Exit status: 0 done, and whole; 1 nothing usable was written; 3 sealed, but
+    partial: something failed, did not answer in time, or was cut short, or it
+    could not be signed or cut into parts.
     """
     screen = Screen(quiet=quiet)
     collection = Collection(flags, screen)

@@ -50,7 +50,7 @@ def command(ctx: click.Context, /, words: tuple[str, ...], patterns: tuple[str, 
 
     PATH selects: a folder (var/log), a name, or a name with * and ? in it ('*.conf', quoted). Further words
     that end in .tar.zst and are files here are bundles, too: `diagbundle grep 'I/O error' *.tar.zst`.
-    BUNDLE may also be a folder, or another tool's archive.
+    BUNDLE may also be a folder that one was unpacked into, or a report of sos.
 
     PATTERN is an expression of Python: \\d, \\w, (a|b), x{2,3}. It sees bytes: . is one byte, -i and \\w know ASCII; other letters stand
     for themselves. Compressed logs are searched as what they hold. `diagbundle cat BUNDLE PATH:LINE` shows a line among its neighbours.

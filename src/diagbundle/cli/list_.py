@@ -18,6 +18,9 @@ def command(bundle: str, pattern: tuple[str, ...], *, long: bool, missing: bool,
 
     PATTERN selects: a folder (var/log), a name, or a name with * and ? in it ('*.conf', quoted).
     `diagbundle cat BUNDLE NAME` prints one of the files.
+
+    \b
+    Exit status: 0 done; 2 nothing in it matches; 4 damaged, or not a bundle.
     """
     if pattern or long or missing or as_json:
         listing.choice(bundle, pattern, long=long, missing=missing, as_json=as_json)

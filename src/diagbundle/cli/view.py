@@ -23,6 +23,10 @@ def command(bundle: str, port: int, *, browser: bool) -> int:
     Prints an address that works once, in one browser of this machine; from then on that browser alone may look. Nothing leaves
     the machine, and the bundle is only read: of a log of many GB, only the lines that are shown. Ctrl-C ends it.
 
+    \b
+    Exit status: 0 ended by Ctrl-C; 2 it cannot be shown; 4 damaged, or not a
+    bundle.
+
     From another machine: `ssh -L 4711:127.0.0.1:4711 HOST diagbundle view BUNDLE --port 4711`, and the address that this prints.
     """
     from diagbundle.bundle.reader import Bundle
