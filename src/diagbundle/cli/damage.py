@@ -22,10 +22,8 @@ def ended(code: int, *read: Evidence) -> int:
     for evidence in damaged:
         names = sorted(evidence.damaged)
         more = f" and {len(names) - TOLD:,} more" if len(names) > TOLD else ""
-        told = ", ".join(map(shown, names[:TOLD])) + more
-        say(
-            f"diagbundle: {shown(evidence.name)} is damaged, and the answer lacks some or all of {counted(len(names), 'piece')} of it: {told}"
-        )
+        pieces = f"{counted(len(names), 'piece')} of it: {', '.join(map(shown, names[:TOLD]))}{more}"
+        say(f"diagbundle: {shown(evidence.name)} is damaged, and the answer lacks some or all of {pieces}")
     if damaged:
         say("hint: ask for the file again; `diagbundle verify BUNDLE` checks all of it")
     return DAMAGED if damaged else code
