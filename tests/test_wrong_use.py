@@ -1,6 +1,7 @@
 """What people type at three in the morning: a folder for a file, a name that is nearly right, an option at the wrong place."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -11,6 +12,8 @@ from diagbundle.cli.changes import _wrapped
 from diagbundle.cli.group import COMMANDS, program
 
 COLUMNS = 80
+NO_STATUS_OF_ITS_OWN = {"plan", "collectors", "explain", "translate", "kit"}
+"""Commands that end as the program's help says."""
 
 
 def run(*words, cwd):
@@ -42,6 +45,11 @@ def test_help_fits_on_a_terminal(name):
     assert shown.startswith("Usage: ")
     assert [line for line in shown.splitlines() if len(line) > COLUMNS] == []
     assert "\\b" not in shown  # a mark for click, not for people
+
+
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - NO_STATUS_OF_ITS_OWN))
+def test_help_says_how_the_command_ends(name):
+    assert re.search(r"^  Exit status\S*[ ,].*\b0 ", CliRunner().invoke(program, [name, "--help"]).output, re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("command", ["analyze", "changes", "timeline", "report", "ticket"])

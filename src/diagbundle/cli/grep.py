@@ -156,7 +156,7 @@ def _answers(bundle: Any, plan: Any, ask: Ask) -> Iterator[Any]:
 
 
 def _foreign(path: str, patterns: Sequence[str], ask: Ask) -> tuple[list[str], Iterator[Any]]:
-    """The same of a folder, or of another tool's archive: one file after the other."""
+    """The same of a folder, or of a report of sos: one file after the other."""
     from diagbundle.analyse.evidence.opened import open_evidence
     from diagbundle.bundle.opened import is_packed, opened
     from diagbundle.bundle.search import search_pieces
