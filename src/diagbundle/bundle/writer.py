@@ -29,7 +29,7 @@ SEEK_ENTRY = 12
 FILLING = 384
 """Bytes of the bundle for a frame of zeros, at most."""
 ROW = 160
-"""Bytes that a member takes at the end of the bundle, at most: its row and its line of SHA256SUMS, compressed (measured: 74 to 92 on average)."""
+"""Bytes that the row of a member and its line of SHA256SUMS take, compressed, at most; measured: 74 to 92 on average."""
 COUNT = 8
 """Bytes that the number of line feeds in a frame takes in a row, at most."""
 
