@@ -73,7 +73,9 @@ def installed() -> list[Part]:
             parts.append((name, "is not there", ""))
             continue
         named = [word.rpartition(":: ")[2] for word in about.get("classifier", ()) if word.startswith("License ::")]
-        parts.append((name, str(about["version"]), str(about.get("license_expression") or ", ".join(named) or about.get("license", ""))))
+        parts.append(
+            (name, str(about["version"]), str(about.get("license_expression") or ", ".join(named) or about.get("license") or "not said"))
+        )
     return parts
 
 
