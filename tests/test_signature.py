@@ -313,8 +313,9 @@ def test_a_list_of_revoked_keys_is_obeyed(keys, checksum, tmp_path):
     for path in (tmp_path / "krl", keys / "ed25519.pub"):
         with pytest.raises(IntegrityError, match="revoked"):
             verified(str(checksum), public(keys), str(path))
-    with pytest.raises(UsageError, match="no such file"):
+    with pytest.raises(UsageError, match="no such file") as refused:
         verified(str(checksum), public(keys), str(tmp_path / "none"))
+    assert "ssh-keygen -k" in refused.value.hint
 
 
 @pytest.mark.parametrize("what", ["nonsense", "ssh-ed25519", "/nonexistent", "\0", ""])

@@ -163,12 +163,8 @@ def open_file(path: str) -> int:
     """A descriptor of a regular file; a FIFO must not hang us."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise UsageError(f"there is no such file: {shown(path)}", _near(path)) from None
     except (OSError, ValueError) as error:
-        text = error.strerror if isinstance(error, OSError) else "it holds a NUL byte"
-        hint = "ask its owner, or try as root" if isinstance(error, PermissionError) else ""
-        raise UsageError(f"the file cannot be opened: {shown(path)}: {text}", hint) from None
+        raise unread(path, error) from None
     mode = os.fstat(fd).st_mode
     if not stat.S_ISREG(mode):
         os.close(fd)
@@ -176,6 +172,18 @@ def open_file(path: str) -> int:
             raise UsageError(f"this is a folder, not a regular file: {shown(path)}", "name the file itself")
         raise UsageError(f"this is not a regular file: {shown(path)}", "copy what it holds into a file first")
     return fd
+
+
+def unread(path: str, error: OSError | ValueError, what: str = "file", hint: str = "") -> UsageError:
+    """Why a file that the user named cannot be read. The hint is for a name under which nothing lies, and that is like no other."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return UsageError(f"there is no such {what}: {shown(path)}", _near(path) or hint)
+    if isinstance(error, IsADirectoryError):
+        return UsageError(f"this is a folder, and a {what} is wanted: {shown(path)}", "name the file itself")
+    if isinstance(error, PermissionError):
+        return UsageError(f"you may not read this {what}: {shown(path)}", "ask its owner, or try as root")
+    text = error.strerror if isinstance(error, OSError) else "it holds a NUL byte"
+    return UsageError(f"the {what} cannot be read: {shown(path)}: {text}")
 
 
 def _near(path: str) -> str:

@@ -22,6 +22,7 @@ from diagbundle.analyse.missing.kinds import Kinds
 from diagbundle.analyse.missing.kinds import known as known_kinds
 from diagbundle.analyse.registry import Registry, known, with_rules
 from diagbundle.analyse.verdict import Severity
+from diagbundle.bundle.frames import unread
 from diagbundle.cli.damage import ended
 from diagbundle.errors import UsageError
 from diagbundle.redact.scan import scanner
@@ -32,6 +33,7 @@ ACCUSED = 5
 FLAGS = ("form", "everything", "fail_on", "rules", "claim", "ticket")
 """What `options` gives a command."""
 WIDEST = 120
+A_TICKET = "the file in which the text of the ticket stands"
 _COLOURS = {
     "critical": {"fg": "red", "bold": True}, "warning": {"fg": "yellow", "bold": True}, "note": {"bold": True}, "title": {"bold": True},
     "head": {"bold": True}, "path": {"fg": "cyan"}, "good": {"fg": "green"}, "label": {"bold": True}, "line": {},
@@ -96,16 +98,18 @@ def _texts_in(path: str) -> Iterator[tuple[str, str]]:
     """What a file says, or each file in a folder, and its name."""
     is_folder = os.path.isdir(path)
     for file in sorted(os.path.join(path, name) for name in os.listdir(path) if name.endswith(".toml")) if is_folder else [path]:
-        yield read_text(file), file
+        yield read_text(file, "a TOML file, or a folder of such"), file
 
 
-def read_text(path: str) -> str:
-    """What a file of the user's says. Raises `UsageError`."""
+def read_text(path: str, wanted: str) -> str:
+    """What a file of the user's says; `wanted` tells what one may name. Raises `UsageError`."""
     try:
         with open(path, encoding="utf-8") as file:
             return file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the file cannot be read: {path}: {getattr(error, 'strerror', None) or error}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"the file is no text in UTF-8: {path}", f"name {wanted}") from None
+    except (OSError, ValueError) as error:
+        raise unread(path, error, hint=f"name {wanted}") from None
 
 
 def registry(paths: Sequence[str] = ()) -> Registry:
@@ -120,7 +124,7 @@ def diagnosed(evidence: Evidence, flags: Mapping[str, Any]) -> Diagnosis:
     """All that is said of what lies on the desk, the most important first. Raises `UsageError` for claims that are none."""
     claims = read(flags.get("claim", ()))
     for path in flags.get("ticket", ()):
-        claims += of_ticket(read_text(path), os.path.basename(path))
+        claims += of_ticket(read_text(path, A_TICKET), os.path.basename(path))
     return diagnose(evidence, registry(flags.get("rules", ())), finder, claims)
 
 

@@ -55,13 +55,15 @@ def _meant(word: str) -> list[str]:
 
 def _in_file(path: str) -> list[str]:
     """The public keys in a file, one a line; `#` begins a comment."""
+    from diagbundle.bundle.frames import unread
     from diagbundle.transport import key
 
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", error)
-        raise UsageError(f"this is neither a public key of age nor a file of such: {shown(path)}: {reason}", HOW) from None
+        if isinstance(error, FileNotFoundError):
+            raise UsageError(f"this is neither a public key of age nor a file of such: {shown(path)}", HOW) from None
+        raise unread(path, error, "file of public keys") from None
     try:
         lines = trust.contents(fd, shown(path), "a file of public keys").decode("utf-8", "replace").splitlines()
     finally:

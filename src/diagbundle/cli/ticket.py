@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from diagbundle.cli.analysis import claimed, diagnosed, kinds, read_text
+from diagbundle.cli.analysis import A_TICKET, claimed, diagnosed, kinds, read_text
 
 if TYPE_CHECKING:
     from diagbundle.analyse.evidence.entry import Evidence
@@ -105,7 +105,7 @@ def _ticket(file: File, evidence: Evidence, told: list[Kind], known: Kinds, flag
     from diagbundle.analyse.missing.needs import held
     from diagbundle.report.ticket import Ticket
 
-    said = "\n".join([*map(read_text, flags["ticket"]), *flags["claim"]])
+    said = "\n".join([*(read_text(path, A_TICKET) for path in flags["ticket"]), *flags["claim"]])
     diagnosis = diagnosed(evidence, flags)
     which = told or chosen(known, diagnosis.analysis.verdicts, said)
     return Ticket(file, evidence.head, diagnosis, held(which, diagnosis.analysis, evidence))

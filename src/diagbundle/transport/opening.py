@@ -9,7 +9,7 @@ from typing import Any
 
 from diagbundle import trust
 from diagbundle.bundle.escape import shown
-from diagbundle.bundle.frames import ARMOR, is_encrypted
+from diagbundle.bundle.frames import ARMOR, is_encrypted, unread
 from diagbundle.errors import FormatError, IntegrityError, UsageError, WrongKeyError
 from diagbundle.transport import age, key
 
@@ -65,7 +65,7 @@ def _contents(path: str) -> bytes:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
-        raise UsageError(f"the key file cannot be opened: {shown(path)}: {getattr(error, 'strerror', error)}") from None
+        raise unread(path, error, "key file", "name the file of your secret key: -i KEYFILE") from None
     try:
         return trust.contents(fd, shown(path), "a key file")
     finally:

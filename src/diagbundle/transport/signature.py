@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import SIGNATURE
+from diagbundle.bundle.frames import unread
 from diagbundle.errors import FormatError, IntegrityError, OutputError, UsageError
 from diagbundle.transport.files import Alive, nobody, write_new
 
@@ -87,9 +88,11 @@ def key_to_sign(path: str = "") -> str:
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
             start = file.read(4096)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        hint = "only root may sign with the host's own key; name another one: --sign KEY" if path in HOST_KEYS else ""
-        raise UsageError(f"the key to sign with cannot be read: {shown(path)}: {reason}", hint) from None
+        if path in HOST_KEYS:
+            raise UsageError(
+                f"the host's own key cannot be read: {shown(path)}", "only root may sign with it; name another one: --sign KEY"
+            ) from None
+        raise unread(path, error, "key to sign with", "name the file of an SSH key, or leave KEY out: --sign, for the host's own") from None
     if b"PRIVATE KEY-----" not in start and not _KEY.match(start.decode("latin-1").partition("\n")[0]):
         raise UsageError(f"this is no SSH key to sign with: {shown(path)}", "name a private key, or the public half of one in an agent")
     return os.path.abspath(path)
@@ -139,7 +142,9 @@ def verified(path: str, signer: str, revoked: str = "") -> Signer:
     program = _needed()
     lines, also_revoked = signers(signer)
     if revoked and not os.path.isfile(revoked):
-        raise UsageError(f"there is no such file of revoked keys: {shown(revoked)}")
+        raise UsageError(
+            f"there is no such file of revoked keys: {shown(revoked)}", "name one that `ssh-keygen -k` made, or a file of public keys"
+        )
     if not os.path.lexists(path + SIGNATURE):
         raise IntegrityError(f"it is not signed: there is no {shown(os.path.basename(path))}{SIGNATURE}", "ask for that file, too")
     data, signature = _contents(path, _MAX_SIGNATURE), os.path.abspath(path) + SIGNATURE
@@ -176,9 +181,9 @@ def signers(signer: str) -> tuple[list[str], list[str]]:
         try:
             lines = _contents(signer, _MAX_SIGNERS).decode("utf-8", "replace").splitlines()
         except (OSError, ValueError, FormatError) as error:
-            reason = getattr(error, "strerror", None) or error
+            reason = ": there is no such file" if isinstance(error, FileNotFoundError) else f": {getattr(error, 'strerror', None) or error}"
             raise UsageError(
-                f"this names no key: {shown(signer)}: {reason}", "name a public key, a file of such, known_hosts or allowed_signers"
+                f"this names no key: {shown(signer)}{reason}", "name a public key, a file of such, known_hosts or allowed_signers"
             ) from None
     allowed, revoked = [], []
     for line in lines:
