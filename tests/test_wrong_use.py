@@ -31,6 +31,7 @@ def place(tmp_path_factory):
     (place / "app/app.log").write_text("started\n" * 20_000)
     ended = run("collect", "-qy", "--only", "include", "--include", "app", "-o", "here.tar.zst", cwd=place)
     assert ended.returncode == 0, ended.stderr
+    (place / "age.age").write_text("age-encryption.org/v1\n")
     (place / "parts").mkdir()
     (place / "parts/here.tar.zst.parts").touch()
     (place / "bundles").mkdir()
@@ -72,6 +73,13 @@ def test_of_a_folder_that_holds_nothing_of_a_host_it_is_not_said_that_nothing_is
         (["seal", "--max-part", "20M"], "missing argument 'BUNDLE'\nhint: `diagbundle seal --help` explains it\n"),
         (["changes", "here.tar.zst", "--days", "-1"], "no number of days to look back: -1\nhint: name one up to 36,500: --days 30\n"),
         (["changes", "here.tar.zst", "--days", "nan"], "no number of days to look back: nan\n"),
+        (["analyze", "here.tar.zst", "--ticket", "nofile"], "no such file: nofile\nhint: name the file in which the text of the ticket"),
+        (["analyze", "here.tar.zst", "--rules", "nofile"], "no such file: nofile\nhint: name a TOML file, or a folder of such\n"),
+        (["analyze", "here.tar.zst", "--rules", "her.tar.zst"], "no such file: her.tar.zst\nhint: did you mean here.tar.zst?\n"),
+        (["ticket", "here.tar.zst", "--ticket", "parts"], "this is a folder, and a file is wanted: parts\nhint: name the file itself\n"),
+        (["seal", "here.tar.zst", "--sign", "nokey"], "no such key to sign with: nokey\nhint: name the file of an SSH key"),
+        (["open", "age.age", "-i", "nokey"], "there is no such key file: nokey\nhint: name the file of your secret key: -i KEYFILE\n"),
+        (["seal", "here.tar.zst", "--encrypt-to", "nokey"], "neither a public key of age nor a file of such: nokey\nhint: a public"),
         (["report", "here.tar.zst", "-o", "-"], "the page goes to a file, not to standard output: -\nhint: name the file"),
     ],
 )
@@ -114,6 +122,16 @@ def test_what_changed_fits_on_a_terminal_and_is_one_line_for_programs(monkeypatc
     assert max(map(len, lines)) <= COLUMNS
     assert " ".join(line.strip() for line in lines) == text
     assert {line[:26] for line in lines} == {" " * 26}
+
+
+def test_it_is_the_history_that_is_not_known_and_not_what_there_is(place):
+    told = run("changes", "here.tar.zst", cwd=place).stdout
+    assert "\nnot known: the history of packages: nothing that tells it was collected\n" in told
+
+
+@pytest.mark.parametrize("name", ["collect", "seal"])
+def test_how_large_a_part_must_be_is_said_before_it_is_refused(name):
+    assert "10M or more" in " ".join(CliRunner().invoke(program, [name, "--help"]).output.split())
 
 
 def test_that_no_event_was_found_is_said(place):

@@ -109,7 +109,7 @@ def _print(analysis: Analysis, told: list[Told], days: float, missing: list[str]
         zone = f"the host's zone was taken, {shown(about.zone)}" if about.zone else "UTC was taken, as the host's zone is not known"
         click.echo(f"\n~ what tells of it does not say its zone, or its year: {zone}")
     for what in missing:
-        click.echo(f"not known: {what}: nothing that tells of them was collected")
+        click.echo(f"not known: the history of {what}: nothing that tells it was collected")
     for path, why in sorted(analysis.unparsed.items()):
         click.echo(f"not read: {shown(path)}: {shown(why)}")
 

@@ -28,7 +28,7 @@ def sealing_options(function: F) -> F:
             "--sign", is_flag=False, flag_value=HOST, metavar="[KEY]",
             help="Sign it with an SSH key; without KEY (then write it last), with this host's own.",
         ),
-        click.option("--max-part", metavar="SIZE", help="Cut it into parts of at most SIZE: 20M. `diagbundle join` joins them."),
+        click.option("--max-part", metavar="SIZE", help="Cut it into parts of at most SIZE, 10M or more. `diagbundle join` joins them."),
     )):  # fmt: skip
         function = option(function)
     return function
