@@ -32,7 +32,7 @@ def private(path):
 FILES = {
     "a folder": (os.mkdir, 2, "a folder, not a regular file"),
     "a FIFO": (fifo, 2, "not a regular file"),
-    "a socket": (listening, 2, "cannot be opened"),
+    "a socket": (listening, 2, "cannot be read"),
     "a device": (lambda path: os.symlink("/dev/zero", path), 2, "not a regular file"),
     "a terminal": (lambda path: os.symlink("/dev/tty", path), 2, ""),
     "nothing": (lambda _path: None, 2, "no such file"),
@@ -42,7 +42,7 @@ FILES = {
     "a text": (lambda path: os.symlink("/etc/hostname", path), 4, "no zstd file"),
     "a file that is memory": (lambda path: os.symlink("/proc/self/mem", path), None, "refused|damaged|cannot be read"),
     "a file of the kernel": (lambda path: os.symlink("/proc/version", path), 4, "no zstd file|empty"),
-    "a private file": (private, 2, "Permission denied|not readable"),
+    "a private file": (private, 2, "you may not read this file|not readable"),
 }
 ON_A_FILE = ("list", "list --json", "verify", "cat", "unpack", "salvage", "salvage -o")
 

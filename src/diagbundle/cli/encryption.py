@@ -61,7 +61,7 @@ def _in_file(path: str) -> list[str]:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
-        if isinstance(error, FileNotFoundError):
+        if isinstance(error, FileNotFoundError | ValueError):
             raise UsageError(f"this is neither a public key of age nor a file of such: {shown(path)}", HOW) from None
         raise unread(path, error, "file of public keys") from None
     try:
