@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -12,7 +13,7 @@ from test_parts import NAME, made, sidecar
 
 from diagbundle.cli import main
 from diagbundle.cli.collect import _conclude
-from diagbundle.cli.sealing import Sealing
+from diagbundle.cli.sealing import Sealing, pass_on
 from diagbundle.errors import IntegrityError, OutputError, UsageError
 from diagbundle.transport import signature
 from diagbundle.transport.signature import key_to_sign, sign, signed_by, signers, verified
@@ -390,7 +391,10 @@ def test_seal_signs_and_cuts_and_the_parts_give_it_back(keys, source, tmp_path, 
     path = bundle(source, tmp_path / "in")
     before = sorted(os.listdir(tmp_path / "in"))
     assert main.run(["seal", path, "--sign", str(keys / "rsa"), "--max-part", "10M", "-o", str(tmp_path / "out")]) == 0
-    leaving = capsys.readouterr().out.split()
+    said = capsys.readouterr()
+    leaving = said.out.split()
+    assert f"Pass on these {len(leaving)} files: " in said.err
+    assert all(os.path.basename(path) in said.err for path in leaving)
     assert sorted(map(os.path.basename, leaving)) == sorted(os.listdir(tmp_path / "out"))
     assert sorted(os.listdir(tmp_path / "in")) == before
     assert len(leaving) >= 5
@@ -462,6 +466,28 @@ def test_seal_that_cannot_end_leaves_nothing(keys, source, tmp_path):
     assert sorted(os.listdir(tmp_path)) == before
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_seal_ended_by_a_signal_ends_as_others_do_and_leaves_nothing(keys, source, tmp_path, monkeypatch, number):
+    path = bundle(source, tmp_path)
+    before = sorted(os.listdir(tmp_path))
+
+    def impatient(_path, _key, _environment, alive):
+        os.kill(os.getpid(), number)
+        alive()
+
+    monkeypatch.setattr(signature, "sign", impatient)
+    assert main.run(["seal", path, "--sign", str(keys / "ed25519"), "--max-part", "10M"]) == 128 + number
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_which_files_go_together_is_said_in_lines_that_fit():
+    parts = [f"/root/{NAME}.{number:03}" for number in range(1, 18)]
+    lines = pass_on(parts, [f"/root/{NAME}.parts", f"/root/{NAME}.sha256"])
+    assert " ".join(line.strip() for line in lines) == f"Pass on these 19 files: {NAME}.001 to {NAME}.017, {NAME}.parts, {NAME}.sha256"
+    assert pass_on(["/root/x"], []) == []
+    assert max(map(len, pass_on(["/" + "ab-" * 15] * 3, []))) <= 80
+
+
 @pytest.mark.slow
 def test_collect_signs_and_cuts(keys, tmp_path, capfd):
     (tmp_path / "logs").mkdir()
@@ -476,6 +502,8 @@ def test_collect_signs_and_cuts(keys, tmp_path, capfd):
     assert len(parts) >= 2
     assert "signed by the key SHA256:" in said.stderr
     assert f"{len(parts)} parts" in said.stderr
+    told = said.stderr.partition("Pass on these ")[2].replace(",", "").split()
+    assert [told[0], *sorted(told[2:])] == [f"{len(parts) + 3}", *sorted(os.listdir(tmp_path / "out"))]
     assert main.run(["join", str(tmp_path / "out")]) == 0
     whole = capfd.readouterr().out.strip()
     assert main.run(["verify", whole, "--signer", str(keys / "ed25519.pub")]) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import textwrap
 import time
 from collections.abc import Iterable
 from functools import partial
@@ -20,8 +21,8 @@ from diagbundle.cli import encryption, options
 from diagbundle.cli.collection import RATIONED_TIME, Collection, Output
 from diagbundle.cli.redaction import Redaction, to_look_at, told
 from diagbundle.cli.screen import Screen, is_terminal
-from diagbundle.cli.sealing import Delivery, Sealing, sealing_options
-from diagbundle.cli.talk import give_up_output, say, vendor_says
+from diagbundle.cli.sealing import Delivery, Sealing, pass_on, sealing_options
+from diagbundle.cli.talk import WIDTH, give_up_output, say, vendor_says
 from diagbundle.collect.budget import room
 from diagbundle.collect.engine import Result
 from diagbundle.collect.identity import ask_or_do
@@ -144,7 +145,7 @@ def _statement(  # noqa: PLR0913, PLR0917  # all that is to be said
     called = f"{kit.name} {kit.version} for {kit.title}" if kit else f"diagbundle {__version__}"
     lines = [
         f"{called} collects what an engineer needs to find a fault on this server, into one file.", "",
-        f"  reads    {reads}", "           `diagbundle plan` shows every item",
+        *_beside("  reads    ", reads), "           `diagbundle plan` shows every item",
         f"  probes   {probes or 'nothing over the network'}", *["           `--without reachability` leaves them out"] * bool(probes),
         "  never    private keys, password databases, credentials, memory of processes",
         *[f"  {word:<8} {line}" for word, line in redaction.statement()],
@@ -156,6 +157,12 @@ def _statement(  # noqa: PLR0913, PLR0917  # all that is to be said
     _lines(screen, lines)
     if os.geteuid() != 0:
         screen.say("You are not root: what only root may read will be missing, and named at the end.\n")
+
+
+def _beside(word: str, text: str) -> list[str]:
+    """A word and what belongs to it, in lines that fit on a terminal."""
+    indent = " " * len(word)
+    return textwrap.wrap(text, WIDTH, initial_indent=word, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _probes(settings: config.Config, collectors: list[Collector], host: Host) -> str:
@@ -218,6 +225,8 @@ def _summary(screen: Screen, result: Result, to: list[str], delivery: Delivery) 
     _lines(screen, to_look_at(result.suspects, LOSSES_SHOWN))
     if sealed.path != "-" and not to and len(delivery.paths) == 1:
         screen.say(f"Before it leaves: `diagbundle review {os.path.basename(sealed.path)}` shows what is in it, to be approved")
+    if sealed.path != "-" and (to or delivery.signer or len(delivery.paths) > 1):
+        _lines(screen, pass_on(delivery.paths, delivery.beside(sealed.path, is_summed=not sealed.fault)))
     if (kit := carried.product()) and kit.after:
         _lines(screen, ["", *vendor_says(kit.title, kit.after)])
 

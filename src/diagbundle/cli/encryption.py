@@ -81,9 +81,11 @@ def statement(keys: Sequence[str]) -> list[str]:
     """What the admin is told before anything is collected: lines."""
     if keys:
         return [
-            f"  encrypts to {told(keys)}",
-            "           only who has the secret key of that can open the file. You cannot look into it here:",
-            "           to do that first, collect with `--encrypt-to nobody`, look, and then encrypt it with `diagbundle seal`",
+            "  encrypts to",
+            *(f"           {told([key])}" for key in keys),
+            "           only who has the secret key of that can open the file. You cannot",
+            "           look into it here: to do that first, collect with",
+            "           `--encrypt-to nobody`, look, and encrypt it with `diagbundle seal`",
         ]
     kit = carried.product()
     if not (kit and kit.key):

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 import click
 
 from diagbundle.bundle.format import SIDECAR, SIGNATURE
+from diagbundle.bundle.part import LIST
 from diagbundle.cli import encryption, options
-from diagbundle.cli.sealing import Sealing, cut, interruptible, sealing_options, signed
+from diagbundle.cli.sealing import Sealing, cut, interruptible, pass_on, sealing_options, signed
 
 _STEP = 1 << 20
 
@@ -31,7 +32,7 @@ def command(bundle: str, *, encrypt_to: tuple[str, ...], sign: str | None, max_p
 
     \b
     Exit status: 0 done; 1 it could not be done, and nothing was written; 4 the
-    bundle is damaged, and not sealed.
+    bundle is damaged, and not sealed; 130 ended by Ctrl-C, nothing was written.
     """
     from diagbundle.bundle.escape import shown
     from diagbundle.cli.talk import say
@@ -50,6 +51,8 @@ def command(bundle: str, *, encrypt_to: tuple[str, ...], sign: str | None, max_p
         work.run()
     for line in (*encryption.summary(to), *work.lines):
         say(line)
+    for line in pass_on(*work.parts_and_beside()):
+        say(line)
     for path in work.leaving:
         click.echo(shown(path))
 
@@ -64,6 +67,11 @@ class _Work:
         self.made: list[str] = []
         self.leaving: list[str] = []
         self.lines: list[str] = []
+
+    def parts_and_beside(self) -> tuple[list[str], list[str]]:
+        """The file that leaves, or its parts; and what leaves with it."""
+        count = next((number for number, path in enumerate(self.leaving) if path.endswith((LIST, SIDECAR))), 1)
+        return self.leaving[:count], self.leaving[count:]
 
     @contextlib.contextmanager
     def kept_if_all(self) -> Iterator[None]:

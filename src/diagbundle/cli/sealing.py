@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -13,11 +14,14 @@ import click
 
 from diagbundle import config
 from diagbundle.bundle.escape import shown
-from diagbundle.bundle.format import SIDECAR
+from diagbundle.bundle.format import SIDECAR, SIGNATURE
+from diagbundle.cli.talk import WIDTH
 from diagbundle.errors import DiagbundleError, OutputError, UsageError
 
 HOST = "host"
 """The key that is meant where none is named."""
+MOST_NAMED = 4
+"""Parts that are named one by one."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -48,6 +52,11 @@ class Delivery:
         """The file, or its parts, in a few words."""
         first, last = self.paths[0], self.paths[-1].rpartition(".")[2]
         return shown(first) + (f" to .{last}" if len(self.paths) > 1 else "")
+
+    def beside(self, path: str, *, is_summed: bool) -> list[str]:
+        """What lies beside the file that was written, and belongs to it."""
+        lists = [f"{path}.parts"] * (len(self.paths) > 1) + [path + SIDECAR] * is_summed
+        return lists + [path + SIDECAR + SIGNATURE] * bool(self.signer)
 
 
 class Sealing:
@@ -132,15 +141,33 @@ def cut(paths: list[str], whole: str) -> list[str]:
     ]
 
 
+def pass_on(parts: Sequence[str], beside: Sequence[str]) -> list[str]:
+    """Which files must go together, for people: the bundle or its parts, and what lies beside it; lines, none for a file alone."""
+    names = [shown(os.path.basename(path)) for path in parts]
+    count = len(parts) + len(beside)
+    told = [f"{names[0]} to {names[-1]}"] if len(names) > MOST_NAMED else names
+    told += [shown(os.path.basename(path)) for path in beside]
+    text = f"Pass on these {count:,} files: {', '.join(told)}"
+    return textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False) if count > 1 else []
+
+
+class Interrupted(OutputError):
+    """A signal ended the work: the exit code is what it is with programs that say nothing of signals."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__("it was interrupted")
+        self.exit_code = 128 + number
+
+
 @contextmanager
 def interruptible(alive: Callable[[], None]) -> Iterator[Callable[[], None]]:
-    """Around work that whoever is impatient may end: a function that raises `OutputError` then."""
+    """Around work that whoever is impatient may end: a function that raises `Interrupted` then."""
     got: list[int] = []
 
     def watched() -> None:
         alive()
         if got:
-            raise OutputError("it was interrupted")
+            raise Interrupted(got[0])
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, lambda number, _frame: got.append(number)) for number in numbers}
