@@ -8,7 +8,9 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from diagbundle.cli import encryption
 from diagbundle.cli.changes import _wrapped
+from diagbundle.cli.collect import _beside
 from diagbundle.cli.group import COMMANDS, program
 
 COLUMNS = 80
@@ -48,6 +50,14 @@ def test_help_fits_on_a_terminal(name):
     assert "\\b" not in shown  # a mark for click, not for people
 
 
+def test_what_is_said_before_a_collection_fits_on_a_terminal():
+    names = ("kernel", "networking", "process", "disk", "os", "sysctl", "packages", "self", "changes", "cpu_memory", "file_descriptors")
+    recipient = "age1" + "q" * 58
+    told = "\n".join([*_beside("  reads    ", ", ".join(names)), *encryption.statement([recipient])])
+    assert max(map(len, told.splitlines())) <= COLUMNS
+    assert all(name in told for name in (*names, recipient))
+
+
 @pytest.mark.parametrize("name", sorted(set(COMMANDS) - NO_STATUS_OF_ITS_OWN))
 def test_help_says_how_the_command_ends(name):
     assert re.search(r"^  Exit status\S*[ ,].*\b0 ", CliRunner().invoke(program, [name, "--help"]).output, re.MULTILINE | re.DOTALL)
@@ -80,6 +90,14 @@ def test_of_a_folder_that_holds_nothing_of_a_host_it_is_not_said_that_nothing_is
         (["seal", "here.tar.zst", "--sign", "nokey"], "no such key to sign with: nokey\nhint: name the file of an SSH key"),
         (["open", "age.age", "-i", "nokey"], "there is no such key file: nokey\nhint: name the file of your secret key: -i KEYFILE\n"),
         (["seal", "here.tar.zst", "--encrypt-to", "nokey"], "neither a public key of age nor a file of such: nokey\nhint: a public"),
+        (
+            ["cat", "here.tar.zst", "diagbundle"],
+            "this is a folder in the bundle: diagbundle\nhint: `diagbundle list here.tar.zst diagbundle`",
+        ),
+        (
+            ["grep", "-l", "--json", "x", "here.tar.zst"],
+            "--json tells of lines, and not less than that: -l\nhint: leave one of the two out",
+        ),
         (["report", "here.tar.zst", "-o", "-"], "the page goes to a file, not to standard output: -\nhint: name the file"),
     ],
 )

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 FOUND, NOTHING, DAMAGED = 0, 1, 4
 SUFFIX = ".tar.zst"
+LESS = {"names": "-l", "others": "-L", "count": "-c"}
+"""What is shown in place of lines."""
 
 
 @click.command
@@ -70,6 +72,8 @@ def command(ctx: click.Context, /, words: tuple[str, ...], patterns: tuple[str, 
         given = given[1:]
     if not patterns or not given:
         raise UsageError("a pattern and a bundle must be named", "diagbundle grep 'I/O error' BUNDLE.tar.zst var/log")
+    if flags["as_json"] and (less := next((name for name in LESS if flags[name]), "")):
+        raise UsageError(f"--json tells of lines, and not less than that: {LESS[less]}", "leave one of the two out")
     bundles = [given[0], *(word for word in given[1:] if word.endswith(SUFFIX) and os.path.isfile(word))]
     paths = [word for word in given[1:] if word not in bundles[1:]]
     ask = _ask(patterns, flags)

@@ -58,9 +58,12 @@ def _missing(bundle: Bundle, path: str) -> Exception:
     from diagbundle.errors import UsageError
 
     paths: list[str] = []
-    last = path.rsplit("/", 1)[-1]
+    last, folder = path.rsplit("/", 1)[-1], path.rstrip("/") + "/"
     for row in bundle.rows():
         if "header" in row:
+            if row["path"].startswith(folder):
+                where = f"{shown(bundle.path)} {shown(folder.rstrip('/'))}"
+                return UsageError(f"this is a folder in the bundle: {shown(path)}", f"`diagbundle list {where}` shows the files in it")
             if len(paths) < NEAR or (len(paths) < 2 * NEAR and last in row["path"]):
                 paths.append(row["path"])
         elif row.get("source") in (path, f"/{path}"):
