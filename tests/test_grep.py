@@ -50,6 +50,9 @@ def test_any_lines_in_any_frames(texts, pattern, fold, word, line, invert, fixed
     with pytest.MonkeyPatch.context() as patch:
         small_frames(patch, frame=512, group=200)
         patch.setattr(search, "FRAME", 512)
+        if most % 2:  # as where very many lines match
+            patch.setattr(search, "MANY", 2)
+            patch.setattr(search, "SMALL", 50)
         path = sealed(tmp_path_factory.mktemp("any") / "b.tar.zst", contents, promise=promise)
         with Bundle.open(path) as bundle:
             sought = Pattern(Wish((pattern,), fixed=fixed, fold=fold, word=word, line=line, invert=invert), finder)

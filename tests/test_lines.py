@@ -10,8 +10,8 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diagbundle.bundle import feeds, pack
 from diagbundle.bundle import lines as module
+from diagbundle.bundle import pack, text
 from diagbundle.bundle.format import FRAME
 from diagbundle.bundle.lines import Lines
 from diagbundle.bundle.pack import Packer
@@ -223,4 +223,25 @@ def test_a_bundle_without_counts_is_read_as_before(big):
 def test_line_feeds_are_counted_alike_in_c_and_in_python(data, more, at):
     data += b"\n" * more
     for given_as in (data, memoryview(data)[at:], bytearray(data)):
-        assert feeds.count(given_as) == feeds.count_in_python(given_as) == bytes(given_as).count(b"\n")
+        assert text.feeds(given_as) == text.feeds_in_python(given_as) == bytes(given_as).count(b"\n")
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_a_word_is_found_alike_in_c_and_in_python(data):
+    letters = data.draw(st.sampled_from([b"ab", b"aAbB.", b"aAzZ[{@`\x00\xe1\xc1", bytes(range(256))]))
+    block = bytes(data.draw(st.lists(st.sampled_from(letters), max_size=200)))
+    fold = data.draw(st.booleans())
+    word = bytes(data.draw(st.lists(st.sampled_from(letters), min_size=1, max_size=6)))
+    word = word.lower() if fold else word
+    start = data.draw(st.integers(0, len(block) + 2))
+    assert text.find(block, word, start, fold) == text.find_in_python(block, word, start, fold)
+
+
+def test_a_word_is_found_at_every_place():
+    for length in (1, 2, 7, 40):
+        word = bytes(range(97, 97 + min(length, 26))) * 2
+        for at in range(100):
+            block = b"-" * at + word[:length] + b"-" * 33
+            assert text.find(block, word[:length], 0, False) == at  # noqa: FBT003
+            assert [place for place, _ in text.places(block.upper(), word[:length], fold=True)] == [at]

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-extern PyObject *PyInit_backend_c(void), *PyInit__psutil_linux(void), *PyInit__scan(void), *PyInit__rewrite(void), *PyInit__sha256(void), *PyInit__aead(void), *PyInit__feeds(void);
+extern PyObject *PyInit_backend_c(void), *PyInit__psutil_linux(void), *PyInit__scan(void), *PyInit__rewrite(void), *PyInit__sha256(void), *PyInit__aead(void), *PyInit__text(void);
 extern const struct _frozen diagbundle_frozen[];
 
 #ifndef INTERPRETER
@@ -124,7 +124,7 @@ static void add_modules(void)
     PyImport_AppendInittab("diagbundle.redact.identifiers._rewrite", PyInit__rewrite);
     PyImport_AppendInittab("diagbundle.bundle._sha256", PyInit__sha256);
     PyImport_AppendInittab("diagbundle.transport._aead", PyInit__aead);
-    PyImport_AppendInittab("diagbundle.bundle._feeds", PyInit__feeds);
+    PyImport_AppendInittab("diagbundle.bundle._text", PyInit__text);
 }
 
 #ifdef INTERPRETER /* an ordinary Python with our parts in it, for the build and for measurements: no frozen modules, no archive */

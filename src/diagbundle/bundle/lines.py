@@ -21,7 +21,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Self
 
-from diagbundle.bundle import feeds
+from diagbundle.bundle import text
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.manifest import Row
 from diagbundle.bundle.reader import Bundle
@@ -146,7 +146,7 @@ class Lines:
             start = self._frames.plain[frame]
             with self._bundle.named():
                 piece = self._frames.frame(frame)[max(0, run.begin - start) : run.end - start]
-                if run.feeds and feeds.count(piece) != run.feeds[chunk - run.chunk]:
+                if run.feeds and text.feeds(piece) != run.feeds[chunk - run.chunk]:
                     raise IntegrityError(f"frame {frame + 1:,} holds other lines than the manifest says")
             self._held = chunk, piece
         return self._held[1]
@@ -154,7 +154,7 @@ class Lines:
     def _count(self, chunk: int) -> int:
         """Line feeds in a chunk, as the row says or as they are."""
         run = self._run(chunk)
-        return run.feeds[chunk - run.chunk] if run.feeds else feeds.count(self._piece(chunk))
+        return run.feeds[chunk - run.chunk] if run.feeds else text.feeds(self._piece(chunk))
 
     def _before(self, chunk: int) -> int:
         """Line feeds before a chunk."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import zstandard
 
-from diagbundle.bundle import feeds, hashing
+from diagbundle.bundle import hashing, text
 from diagbundle.bundle.format import FRAME, GROUP, LEVEL, MAX_COUNTS, bundle_path, header, padding
 
 HELD = 24 << 20
@@ -194,7 +194,7 @@ class Stream:
         # A copy: what compress() gives holds as much memory as the piece might have needed at worst.
         packed = bytes(memoryview(self.packer.large.compress(self._buffer[:plain]))) if plain else b""
         if self._gathered:
-            self._lines.append(feeds.count(self._buffer[: self._gathered]))
+            self._lines.append(text.feeds(self._buffer[: self._gathered]))
         self._gathered = 0  # only now: where memory is short, compressing may fail and be tried again
         return Frame(packed, plain)
 

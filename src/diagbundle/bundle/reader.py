@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from diagbundle.bundle import feeds, hashing
+from diagbundle.bundle import hashing, text
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import BLOCK, END, FORMAT, MANIFEST, MAX_MANIFEST, MAX_MEMBERS, SUMS, name_bytes, padding, sums_line
 from diagbundle.bundle.frames import open_file, open_frames
@@ -264,7 +264,7 @@ class Bundle:
         """Header, data, padding and the line of SHA256SUMS of one member."""
         before = report.broken
         try:
-            counts = [feeds.count(piece) for piece in self._data(row)]
+            counts = [text.feeds(piece) for piece in self._data(row)]
             if row.get("lines") not in (None, counts):
                 raise IntegrityError("the manifest says that other numbers of line feeds lie in its frames")
             self._zeros(row["offset"] + row["size"], padding(row["size"]))

@@ -10,21 +10,23 @@ from __future__ import annotations
 import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import NamedTuple
 
 from diagbundle.bundle.escape import shown
-from diagbundle.bundle.feeds import count
 from diagbundle.bundle.format import FRAME
 from diagbundle.bundle.lines import data_end, feeds_in
 from diagbundle.bundle.manifest import Row
 from diagbundle.bundle.opened import is_packed, opened
 from diagbundle.bundle.pattern import Pattern, all_lines
 from diagbundle.bundle.reader import Bundle
+from diagbundle.bundle.text import feeds as line_feeds
 from diagbundle.errors import BundleError, IntegrityError
 
 _FAR = 1 << 60
+MANY, SMALL = 1 << 16, 256 << 10
+"""Lines of one piece that are held at once, and bytes of the small pieces into which one with more of them is cut."""
 HEAD = 32 << 10
 """Bytes at the beginning of a text that hold no NUL byte, or it is binary."""
 
@@ -179,7 +181,24 @@ def search(bundle: Bundle, ask: Ask, unit: Unit) -> Iterator[Found]:
         yield from (_lost(piece, str(error)) for piece in unit.pieces)
         return
     for piece in unit.pieces:
-        yield search_piece(ask, block[piece.begin - unit.begin : piece.end - unit.begin], piece)
+        yield from _in_bounds(ask, block[piece.begin - unit.begin : piece.end - unit.begin], piece)
+
+
+def _in_bounds(ask: Ask, block: bytes, piece: Piece) -> Iterator[Found]:
+    """A piece, in small ones where so many of its lines match that they would fill the memory."""
+    found = search_piece(replace(ask, most=min(ask.most, MANY)), block, piece)
+    if found.matched <= MANY or not ask.lines:
+        yield found
+    else:
+        small = (block[at : at + SMALL] for at in range(0, len(block), SMALL))
+        yield from search_pieces(ask, piece.text, small, at=piece.at, last=piece.last)
+
+
+def keep_freed() -> None:
+    """Let memory be used again, not given back. glibc gives back large pieces at once, and the system clears each frame anew, which takes
+    a sixth of the time; after a larger one has been freed, it keeps them.
+    """
+    bytes(31 << 20)
 
 
 def search_pieces(ask: Ask, text: int, blocks: Iterable[bytes], *, at: int = 0, last: bool = True) -> Iterator[Found]:
@@ -215,7 +234,7 @@ def search_piece(ask: Ask, block: bytes, piece: Piece) -> Found:
         matched = sum(1 for _ in chosen)
     feeds = piece.feeds
     if feeds < 0 or matched:
-        feeds = count(block)
+        feeds = line_feeds(block)
         if piece.feeds not in (-1, feeds):
             return _lost(piece, "it holds other lines than the manifest says")
     head = b"" if piece.first else block[: feed if feed >= 0 else size]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -114,7 +115,11 @@ def _ask(patterns: Sequence[str], flags: dict[str, Any]) -> Ask:
 
 
 def finder(words: Sequence[bytes], fold: bool) -> Find:  # noqa: FBT001  # the signature is `Finder`'s
-    """The scanner that finds secrets finds words of patterns, too: neither room knows of the other."""
+    """One word is looked for by itself; several by the scanner that finds secrets: neither room knows of the other."""
+    if len(words) == 1:
+        from diagbundle.bundle.text import places
+
+        return partial(places, word=words[0], fold=fold)
     from diagbundle.redact.scan import scanner
     from diagbundle.redact.span import Literal
 
@@ -142,7 +147,7 @@ def _searched(path: str, patterns: Sequence[str], ask: Ask) -> tuple[list[str], 
 def _answers(bundle: Any, plan: Any, ask: Ask) -> Iterator[Any]:
     """What the processes find, as many of them as there are processors."""
     from diagbundle.bundle.forked import in_turn
-    from diagbundle.bundle.search import Found, search
+    from diagbundle.bundle.search import Found, keep_freed, search
 
     def ended(status: int) -> None:
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
@@ -151,6 +156,7 @@ def _answers(bundle: Any, plan: Any, ask: Ask) -> Iterator[Any]:
     processes = min(len(os.sched_getaffinity(0)), len(plan.units))
     checked: set[int] = set()
     with bundle:
+        keep_freed()
         for answer in in_turn(lambda unit: map(tuple, search(bundle, ask, unit)), plan.units, processes, ended):
             found = Found(*answer)
             if found.matched and found.text not in checked:
