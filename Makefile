@@ -72,7 +72,7 @@ clean:  ## remove what make made, also the bundles in ./build
 test-packages-static: test-packages
 	@packaging/test-packages packaging/test-packages-static.txt
 
-.venv/ready: pyproject.toml packaging/venv $(wildcard src/diagbundle/redact/*.c src/diagbundle/redact/*/*.c)
+.venv/ready: pyproject.toml packaging/venv $(wildcard src/diagbundle/*/*.c src/diagbundle/*/*/*.c)
 	@packaging/venv
 
 test-packages:

@@ -200,6 +200,7 @@ def test_an_ssh_key_opens(desk, bundle, debian, capsys, kind):
     assert "another key" in refused(capsys, ["open", "b.tar.zst.age", "-i", ssh_key(desk / "other", kind)]) or os.path.exists("other")
 
 
+@pytest.mark.slow
 def test_pass_phrases_are_asked_for(tmp_path, pair):
     pyrage = pytest.importorskip("pyrage")
     path = ssh_key(tmp_path / "ssh", phrase="secret words")

@@ -165,6 +165,7 @@ def test_an_expression_that_is_none_is_said(view, text):
     assert 'role="alert"' in answer.text
 
 
+@pytest.mark.slow
 def test_an_expression_that_never_ends_hinders_nobody(fresh):
     fresh.enter()
     answer = fresh.ask(f"{fresh.place}search?text=(a*)*(a*)*(a*)*b%24&regex=1&file=var/log/odd")
