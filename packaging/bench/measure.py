@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -37,6 +37,20 @@ class Footprint:
     rss: int = 0
     processes: int = 0
     files: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Contestant:
+    """One way to do the job, and what its runs cost."""
+
+    name: str
+    argv: Callable[[str], list[str]]  # of the folder for its output
+    rounds: int
+    statuses: tuple[int, ...] = (0,)
+    watched: bool = True
+    costs: list[Cost] = field(default_factory=list)
+    size: int = 0
+    footprint: Footprint | None = None
 
 
 def shell(*stages: str) -> list[str]:

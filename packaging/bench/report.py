@@ -6,17 +6,14 @@ import platform
 import shutil
 import statistics
 import subprocess
-from typing import TYPE_CHECKING
 
 import zstandard
-
-if TYPE_CHECKING:
-    from run import Contestant
+from measure import Contestant
 
 MIB = 2**20
 
 
-def races(contestants: "list[Contestant]", against: int | None) -> str:
+def races(contestants: list[Contestant], against: int | None) -> str:
     """A table of the contestants; the ratios are theirs to the one of that place."""
     head = ["", "wall s", "CPU s", "size MB", "peak PSS MiB", "peak RSS MiB", "staged on disk"]
     rows = [[c.name, f"{wall(c):.2f}", f"{cpu(c):.2f}", f"{c.size / 1e6:,.2f}" if c.size else "", *memory(c)] for c in contestants]
@@ -30,23 +27,23 @@ def races(contestants: "list[Contestant]", against: int | None) -> str:
     return table([head, *rows])
 
 
-def wall(contestant: "Contestant") -> float:
+def wall(contestant: Contestant) -> float:
     """Median of its wall times."""
     return statistics.median(cost.wall for cost in contestant.costs)
 
 
-def cpu(contestant: "Contestant") -> float:
+def cpu(contestant: Contestant) -> float:
     """Median of its CPU times."""
     return statistics.median(cost.cpu for cost in contestant.costs)
 
 
-def ratio(one: "Contestant", other: "Contestant", what: str) -> float:
+def ratio(one: Contestant, other: Contestant, what: str) -> float:
     """Median over the rounds of the ratio within a round."""
     rounds = zip(one.costs, other.costs, strict=False)
     return statistics.median(float(getattr(a, what) / getattr(b, what)) for a, b in rounds)
 
 
-def memory(contestant: "Contestant") -> list[str]:
+def memory(contestant: Contestant) -> list[str]:
     """Peak memory, and what was written beside the output: files seen open for writing, and bytes in the kernel's accounts."""
     seen = contestant.footprint
     if seen is None:

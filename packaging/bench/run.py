@@ -20,7 +20,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import comparing
 import encryption
@@ -34,7 +34,7 @@ import reviewing
 import searching
 import static
 import viewing
-from measure import Cost, Footprint, checked, quoted, shell
+from measure import Contestant, Cost, checked, quoted, shell
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DOCUMENT = os.path.join(ROOT, "docs", "BENCHMARKS.md")
@@ -42,20 +42,6 @@ OWN_DOCUMENT = {"r": os.path.join(ROOT, "docs", "REDACTION.md")}
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "src", "collectors")
 PARTIAL = 3  # exit status of diagbundle: sealed, but something failed, which is said
 GB = 10**9
-
-
-@dataclass
-class Contestant:
-    """One way to do the job, and what its runs cost."""
-
-    name: str
-    argv: Callable[[str], list[str]]  # of the folder for its output
-    rounds: int
-    statuses: tuple[int, ...] = (0,)
-    watched: bool = True
-    costs: list[Cost] = field(default_factory=list)
-    size: int = 0
-    footprint: Footprint | None = None
 
 
 @dataclass(frozen=True)

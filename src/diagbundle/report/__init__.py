@@ -1,1 +1,1 @@
-"""How verdicts are shown: to people in a terminal, to programs as JSON."""
+"""What the desk tells: in a terminal, as text for a ticket, as pages to look at and to sign, as JSON."""
