@@ -63,6 +63,7 @@ class Target:
         self.done = Unpacked(path)
         self.wanted = wanted or matcher(())
         self._root = -1
+        self._made = False
         self._parent: tuple[list[bytes], int] = ([], -1)
         self._file = -1
         self._at: tuple[int, bytes] = (-1, b"")
@@ -75,6 +76,8 @@ class Target:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._file >= 0:
             self.drop()
+        if error and self._made and not self.done.files:
+            self._remove_empty()
         for fd in {self._parent[1], self._root} - {-1}:
             os.close(fd)
 
@@ -143,7 +146,7 @@ class Target:
             )
         path = self.done.directory or prefix
         try:
-            self._root = _new_directory(path)
+            self._root, self._made = _new_directory(path)
         except (OSError, ValueError) as error:
             raise OutputError(f"the directory cannot be made: {shown(path)}: {getattr(error, 'strerror', error)}") from None
         self.done.directory = path
@@ -158,10 +161,7 @@ class Target:
         free = max(0, disk.f_bavail - disk.f_blocks // 100) * disk.f_frsize  # the last hundredth is left to others
         if size > free or (disk.f_files and disk.f_favail < MAX_DEPTH):
             have = f"{free:,} are free" if size > free else f"only {disk.f_favail:,} more files may be made there"
-            raise OutputError(
-                f"not enough room in {shown(self.done.directory)}: {size:,} bytes are needed, {have}",
-                f"{self.done.files:,} whole files are there",
-            )
+            raise OutputError(f"not enough room in {shown(self.done.directory)}: {size:,} bytes are needed, {have}", self._there())
 
     def _directory(self, parts: list[bytes]) -> int:
         """A descriptor of a directory below the root, made where missing; the last one is kept, for members come in groups."""
@@ -185,9 +185,19 @@ class Target:
         self.done.lose(f"{shown(path)}: its name is taken or cannot be had here: {error.strerror}")
 
     def _stop(self, error: OSError) -> OutputError:
-        return OutputError(
-            f"writing to {shown(self.done.directory)} failed: {error.strerror}", f"{self.done.files:,} whole files are there"
-        )
+        return OutputError(f"writing to {shown(self.done.directory)} failed: {error.strerror}", self._there())
+
+    def _there(self) -> str:
+        """What stays there when it ends now."""
+        return f"whole files that stayed there: {self.done.files:,}" if self.done.files else "nothing of it stayed there"
+
+    def _remove_empty(self) -> None:
+        """Folders that were made for files that did not come, and the directory itself."""
+        with suppress(OSError):
+            for _, names, _, fd in os.fwalk(".", topdown=False, dir_fd=self._root):
+                for name in names:
+                    os.rmdir(name, dir_fd=fd)
+            os.rmdir(self.done.directory)
 
 
 def _step(fd: int, part: bytes) -> int:
@@ -199,7 +209,8 @@ def _step(fd: int, part: bytes) -> int:
     return below
 
 
-def _new_directory(path: str) -> int:
+def _new_directory(path: str) -> tuple[int, bool]:
+    """A descriptor of an empty directory, and whether it was made here."""
     made = False
     with suppress(FileExistsError):
         os.mkdir(path, 0o700)
@@ -208,7 +219,7 @@ def _new_directory(path: str) -> int:
     if fault := _fault(fd, made=made):
         os.close(fd)
         raise UsageError(f"the directory {fault}: {shown(path)}", "name a new one with -o DIRECTORY")
-    return fd
+    return fd, made
 
 
 def _fault(fd: int, *, made: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections import Counter
@@ -55,17 +56,21 @@ def redact_descriptor(redactor: Redactor, source: int, target: int, name: str, d
 
 def redact_tree(redactor: Redactor, source: str, target: str) -> Redacted:
     """Every file below `source` into the new or empty folder `target`. Links are not followed. Raises `UsageError`, `OutputError`."""
-    done = Redacted()
-    _make(target)
     if os.path.realpath(target).startswith(os.path.realpath(source).rstrip("/") + "/"):
         raise UsageError(f"the redacted files cannot lie within the folder they come from: {target}")
-    for path in _files(source, done):
-        try:
-            _one(redactor, source, path, target, done)
-        except SourceSkipped as error:
-            done.left_out.append((path, str(error)))
-        except SourceError as error:
-            done.faults.append((path, str(error)))
+    done, made = Redacted(), _make(target)
+    try:
+        for path in _files(source, done):
+            try:
+                _one(redactor, source, path, target, done)
+            except SourceSkipped as error:
+                done.left_out.append((path, str(error)))
+            except SourceError as error:
+                done.faults.append((path, str(error)))
+    except BaseException:
+        if made:
+            _remove_empty(target)
+        raise
     return done
 
 
@@ -79,14 +84,15 @@ def _one(redactor: Redactor, source: str, path: str, target: str, done: Redacted
         into = os.open(part, _WRITE, 0o600)
         try:
             name = redact_descriptor(redactor, opened, into, path, done)
-        except SourceError:
+        except BaseException:
             os.unlink(part)
             raise
         finally:
             os.close(into)
         os.rename(part, _free(os.path.join(target, redactor.text(name))))
     except OSError as error:
-        raise OutputError(f"the redacted file could not be written: {target}/{path}: {error.strerror}") from None
+        there = f"whole files that stayed there: {done.files:,}" if done.files else "nothing of it stayed there"
+        raise OutputError(f"the redacted file could not be written: {target}/{path}: {error.strerror}", there) from None
     finally:
         os.close(opened)
 
@@ -142,11 +148,20 @@ def _write(descriptor: int, piece: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _make(folder: str) -> None:
-    """A new folder, or an empty one that is ours."""
+def _make(folder: str) -> bool:
+    """A new folder, or an empty one that is ours. Whether it was made here."""
+    made = not os.path.lexists(folder)
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         if os.listdir(folder):
             raise UsageError(f"the folder is not empty: {folder}", "name a new one: nothing is overwritten")
     except OSError as error:
         raise OutputError(f"the folder cannot be made: {folder}: {error.strerror}") from None
+    return made
+
+
+def _remove_empty(folder: str) -> None:
+    """A folder and those below it, as far as nothing lies in them."""
+    for here, _, _ in os.walk(folder, topdown=False):
+        with contextlib.suppress(OSError):
+            os.rmdir(here)
