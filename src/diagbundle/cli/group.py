@@ -90,7 +90,8 @@ def program() -> None:
     \b
     Exit status: 0 done and whole; 1 failed, nothing usable was written; 2 wrong
     usage; 3 sealed or intact, but partial; 4 a damaged or refused bundle;
-    5 verdicts at or above --fail-on.
+    5 verdicts at or above --fail-on; 130 ended by Ctrl-C; 141 nobody read the
+    output any more.
     """
 
 
