@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import DictLoader, Environment, StrictUndefined, Undefined
 from markupsafe import Markup, escape
 
+from diagbundle.analyse.facts.spoken import ended
 from diagbundle.bundle import hashing
 from diagbundle.bundle.escape import shown
 from diagbundle.resources import resources
@@ -32,7 +33,7 @@ def _environment() -> Environment:
     )
     digest = hashing.sha256(style.encode()).digest()
     made.globals |= {"style": Markup(style), "style_hash": f"sha256-{b64encode(digest).decode()}"}  # noqa: S704  # ours
-    made.filters |= {"count": count, "prose": prose}
+    made.filters |= {"count": count, "ended": ended, "prose": prose}
     return made
 
 

@@ -12,7 +12,7 @@ from itertools import groupby
 from diagbundle.analyse.claims.claim import Judgement, Standing
 from diagbundle.analyse.diagnosis import DAYS, Diagnosis
 from diagbundle.analyse.facts.about import About
-from diagbundle.analyse.facts.spoken import DAY, span, stamp
+from diagbundle.analyse.facts.spoken import DAY, ended, span, stamp
 from diagbundle.analyse.history.changes import Told
 from diagbundle.analyse.history.said import sentence
 from diagbundle.analyse.registry import SUBJECTS
@@ -98,8 +98,7 @@ class Terminal:
         for text in (since(finding, self._now), finding.detail, *(f"after: {change}" for change in verdict.follows)):
             yield from self._indented(shown(text, "\n"))
         yield from self._cited(finding.origins)
-        advice = finding.advice if finding.advice.endswith(("?", ".")) else f"{finding.advice}."
-        yield from self._indented(f"Do: {shown(advice)} `diagbundle explain {verdict.code}` tells more.")
+        yield from self._indented(f"Do: {shown(ended(finding.advice))} `diagbundle explain {verdict.code}` tells more.")
 
     def _indented(self, text: str, hang: str = "") -> Iterator[str]:
         yield from (line + "\n" for line in self._wrapped(text, " " * _INDENT, hang=hang))

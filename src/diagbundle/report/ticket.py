@@ -9,7 +9,7 @@ from typing import Any
 from diagbundle.analyse.claims.claim import Judgement, Standing
 from diagbundle.analyse.diagnosis import DAYS, Diagnosis
 from diagbundle.analyse.evidence.entry import Head
-from diagbundle.analyse.facts.spoken import span
+from diagbundle.analyse.facts.spoken import ended, span
 from diagbundle.analyse.history.said import sentence
 from diagbundle.analyse.missing import completeness
 from diagbundle.analyse.missing.completeness import Gap
@@ -195,7 +195,7 @@ class _Told:
         items = [("Since", began), *(("", said) for said in finding.detail.split("\n"))]
         items += [("After", change) for change in verdict.follows]
         items = [(label, said) for label, said in items if said.strip()]
-        yield Items((*items, ("Do", f"{finding.advice.rstrip('.')}. `diagbundle explain {verdict.code}` tells more.")))
+        yield Items((*items, ("Do", f"{ended(finding.advice)} `diagbundle explain {verdict.code}` tells more.")))
         yield self._cited(finding.origins)
 
     def _cited(self, origins: Sequence[Origin]) -> Lines:

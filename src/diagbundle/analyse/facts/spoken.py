@@ -28,6 +28,11 @@ def span(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
+def ended(sentence: str) -> str:
+    """A sentence with its full stop, where it has no mark at its end."""
+    return sentence if sentence.endswith((".", "?", "!")) else f"{sentence}."
+
+
 def often(count: int) -> str:
     """`once`, or `14 times`."""
     return "once" if count == 1 else f"{count:,} times"
