@@ -148,9 +148,9 @@ def _statement(  # noqa: PLR0913, PLR0917  # all that is to be said
         *_beside("  reads    ", reads), "           `diagbundle plan` shows every item",
         f"  probes   {probes or 'nothing over the network'}", *["           `--without reachability` leaves them out"] * bool(probes),
         "  never    private keys, password databases, credentials, memory of processes",
-        *[f"  {word:<8} {line}" for word, line in redaction.statement()],
+        *[part for word, line in redaction.statement() for part in _beside(f"  {word:<8} ", line)],
         *sealing,
-        f"  writes   {shown(place)} {free}" if place != "-" else f"  writes   {free}",
+        *_beside("  writes   ", f"{shown(place)} {free}" if place != "-" else free),
         "  sends    nothing. The file stays here until you pass it on.", "",
         *([*vendor_says(kit.title, kit.before), ""] if kit and kit.before else ()),
     ]  # fmt: skip
