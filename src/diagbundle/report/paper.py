@@ -17,7 +17,10 @@ NEVER = {
     "memory of processes or of the kernel": "memory of processes and of the kernel", "secret of the kernel": "secrets of the kernel",
 }  # fmt: skip
 """What is never read for the sake of secrecy: the reasons that `sources.never` gives, as a promise."""
-ELSEWHERE = "The same words may stand elsewhere, too, as a line of a log that stands in the journal: `diagbundle grep` finds them."
+ELSEWHERE = (
+    "The same words may stand elsewhere, too, as a line of a log stands in the journal, a file of settings in a backup beside it (etc/passwd-), "
+    "a command line in diagbundle/tables: `diagbundle grep` finds them."
+)
 _OUTCOMES = {
     "absent": "do not exist on this host", "denied": "were refused by the host", "failed": "could not be read",
     "partial": "are there only in part", "skipped": "were left out on purpose", "timeout": "did not answer in time",
