@@ -18,8 +18,8 @@ NEVER = {
 }  # fmt: skip
 """What is never read for the sake of secrecy: the reasons that `sources.never` gives, as a promise."""
 ELSEWHERE = (
-    "The same words may stand elsewhere, too, as a line of a log stands in the journal, a file of settings in a backup beside it (etc/passwd-), "
-    "a command line in diagbundle/tables: `diagbundle grep` finds them."
+    "The same words may stand elsewhere, too, as a line of a log stands in the journal, a file of settings in a backup beside it "
+    "(etc/passwd-), a command line in diagbundle/tables: `diagbundle grep` finds them."
 )
 _OUTCOMES = {
     "absent": "do not exist on this host", "denied": "were refused by the host", "failed": "could not be read",
