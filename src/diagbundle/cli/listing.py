@@ -38,7 +38,8 @@ def choice(bundle: str, pattern: tuple[str, ...], *, long: bool, missing: bool, 
         count = 0
         for count, row in enumerate(rows, 1):  # noqa: B007 - counted for what follows
             sys.stdout.write(_line(row, long=long, missing=missing, as_json=as_json))
-    if pattern and not count:
+        held = opened.head["members"]
+    if pattern and held and not count:
         raise UsageError(f"nothing in the bundle matches: {' '.join(pattern)}", f"`diagbundle list {bundle}` shows all there is")
 
 
