@@ -12,6 +12,7 @@ from typing import Any
 import zstandard
 
 from diagbundle.errors import IntegrityError
+from diagbundle.inflate import Inflater
 
 _STEP = 4 << 20
 """Bytes that come out at once, at most."""
@@ -25,30 +26,8 @@ LARGEST, RATIO = 1 << 30, 400
 """Bytes that may come out of any member, and how many times more than goes in beyond that: logs shrink to a twentieth."""
 
 
-class _Zlib:
-    """zlib's, in the shape of the others."""
-
-    def __init__(self) -> None:
-        self._inner = zlib.decompressobj(31)
-
-    @property
-    def eof(self) -> bool:
-        return self._inner.eof
-
-    @property
-    def needs_input(self) -> bool:
-        return not self._inner.unconsumed_tail
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._inner.unused_data
-
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
-        return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
-
-
 class _Zstd:
-    """zstd's, in the same shape. It gives all that comes of what goes in, which must be little, therefore."""
+    """zstd's decompressor, in the shape of the others. It gives all that comes of what goes in, which must be little, therefore."""
 
     needs_input = True
 
@@ -68,7 +47,7 @@ class _Zstd:
 
 
 _OPENERS: dict[str, Callable[[], Any]] = {
-    ".gz": _Zlib, ".xz": lambda: lzma.LZMADecompressor(memlimit=_MEMORY), ".bz2": bz2.BZ2Decompressor, ".zst": _Zstd,
+    ".gz": Inflater, ".xz": lambda: lzma.LZMADecompressor(memlimit=_MEMORY), ".bz2": bz2.BZ2Decompressor, ".zst": _Zstd,
 }  # fmt: skip
 _MAGIC = {b"\x1f\x8b": ".gz", b"\xfd7zXZ\0": ".xz", b"BZh": ".bz2", b"\x28\xb5\x2f\xfd": ".zst"}
 

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import zstandard
 
+from diagbundle.inflate import Inflater
 from diagbundle.redact.lazy import regex
 
 PIECE = 256 << 10
@@ -68,11 +69,11 @@ class _Decoder(Protocol):
         """What stands behind it."""
 
     @property
-    def idle(self) -> bool:
+    def needs_input(self) -> bool:
         """Whether it wants more to go in."""
 
-    def decode(self, data: bytes) -> bytes:
-        """Some of what comes out; raises one of `_ERRORS` where it is no such stream."""
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        """So much of what comes out, at most; raises one of `_ERRORS` where it is no such stream."""
 
 
 EARLY = "it ends too early"
@@ -171,9 +172,9 @@ def _member(source: _Source, method: str) -> Iterator[bytes]:
     decoder, most = _DECODERS[method](source.peek(READ))
     size = 0
     while not decoder.eof:
-        data = source.take() if decoder.idle else b""
+        data = source.take() if decoder.needs_input else b""
         try:
-            piece = decoder.decode(data)
+            piece = decoder.decompress(data, PIECE)
         except _ERRORS as error:
             raise _Broken(f"it is damaged: {_plain(error)}") from None
         size += len(piece)
@@ -190,50 +191,6 @@ def _plain(error: Exception) -> str:
     return str(error).partition(":")[0] or type(error).__name__
 
 
-class _Gzip:
-    """`zlib`, which keeps what it had no room for."""
-
-    def __init__(self) -> None:
-        self._inner = zlib.decompressobj(wbits=31)
-
-    @property
-    def eof(self) -> bool:
-        return self._inner.eof
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._inner.unused_data
-
-    @property
-    def idle(self) -> bool:
-        return not self._inner.unconsumed_tail
-
-    def decode(self, data: bytes) -> bytes:
-        return self._inner.decompress(self._inner.unconsumed_tail or data, PIECE)
-
-
-class _Other:
-    """`bz2` and `lzma`, which are alike."""
-
-    def __init__(self, inner: bz2.BZ2Decompressor | lzma.LZMADecompressor) -> None:
-        self._inner = inner
-
-    @property
-    def eof(self) -> bool:
-        return self._inner.eof
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._inner.unused_data
-
-    @property
-    def idle(self) -> bool:
-        return self._inner.needs_input
-
-    def decode(self, data: bytes) -> bytes:
-        return self._inner.decompress(data, PIECE)
-
-
 def _xz(form: int) -> Callable[[bytes], tuple[_Decoder, int]]:
     def decoder(head: bytes) -> tuple[_Decoder, int]:
         most = MOST
@@ -241,14 +198,14 @@ def _xz(form: int) -> Callable[[bytes], tuple[_Decoder, int]]:
             lzma.LZMADecompressor(form, memlimit=XZ_MEMORY).decompress(head, 1)
         except lzma.LZMAError:  # damage shows again
             most = WINDOW
-        return _Other(lzma.LZMADecompressor(form, memlimit=XZ_MEMORY if most == MOST else XZ_MOST)), most
+        return lzma.LZMADecompressor(form, memlimit=XZ_MEMORY if most == MOST else XZ_MOST), most
 
     return decoder
 
 
 _DECODERS: dict[str, Callable[[bytes], tuple[_Decoder, int]]] = {
-    "gzip": lambda _head: (_Gzip(), MOST),
-    "bzip2": lambda _head: (_Other(bz2.BZ2Decompressor()), MOST),
+    "gzip": lambda _head: (Inflater(), MOST),
+    "bzip2": lambda _head: (bz2.BZ2Decompressor(), MOST),
     "xz": _xz(lzma.FORMAT_XZ),
     "lzma": _xz(lzma.FORMAT_ALONE),
 }
