@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from diagbundle import carried, trust
 from diagbundle.bundle.escape import shown
-from diagbundle.cli.private import private_folder
 from diagbundle.errors import BundleError, IntegrityError, UsageError, WrongKeyError
 
 if TYPE_CHECKING:
@@ -145,6 +144,7 @@ def laid_open(path: str, given: Sequence[str]) -> Iterator[tuple[str, str]]:
     """A file to be read for the time being, and why it is not all: what stands before the fault of an encrypted one, or the file itself."""
     from diagbundle.bundle.format import ENCRYPTED_SUFFIX
     from diagbundle.bundle.frames import is_encrypted, open_file
+    from diagbundle.cli.private import private_folder  # `collect` needs none of it, and would start more slowly
 
     fd = open_file(path)
     try:
