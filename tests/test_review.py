@@ -4,11 +4,9 @@ import hashlib
 import json
 import os
 import pathlib
-import shutil
 import stat
 import subprocess
 import sys
-import tempfile
 
 import pytest
 from click.testing import CliRunner
@@ -229,26 +227,22 @@ def test_markup_of_a_stranger_stays_text(bundle):
     assert page.count("&lt;script&gt;") > 8
 
 
-@pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_in_a_browser_nothing_runs_nothing_is_asked_and_nothing_is_cut_off(bundle, scheme):
-    playwright = pytest.importorskip("playwright.sync_api")
+def test_in_a_browser_nothing_runs_nothing_is_asked_and_nothing_is_cut_off(bundle, chromium, scheme):
     path = hostile(bundle)
     run(path, "--html", "--all")
     said, asked = [], []
-    with playwright.sync_playwright() as started, tempfile.TemporaryDirectory() as home:
-        browser = started.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"], env=os.environ | {"HOME": home})
-        page = browser.new_page(viewport={"width": 375, "height": 800}, color_scheme=scheme)
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: said.append(dialog.message))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(path.with_name("b.review.html").as_uri())
-        assert SCRIPT in page.inner_text("main")
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        assert page.evaluate("document.querySelectorAll('main script, main img').length") == 0
-        assert page.pdf()[:5] == b"%PDF-"
-        browser.close()
+    page = chromium.new_page(viewport={"width": 375, "height": 800}, color_scheme=scheme)
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("dialog", lambda dialog: said.append(dialog.message))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.with_name("b.review.html").as_uri())
+    assert SCRIPT in page.inner_text("main")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate("document.querySelectorAll('main script, main img').length") == 0
+    assert page.pdf()[:5] == b"%PDF-"
+    page.close()
     assert said == []
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
 

@@ -1,14 +1,9 @@
 """The pages in a real browser: nothing runs, nothing is fetched from elsewhere, and a person needs neither script nor mouse."""
 
-import os
 import re
 
 import pytest
 from desk_of import EVIL, LINES
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = "/usr/bin/chromium"
-pytestmark = pytest.mark.skipif(not os.path.exists(CHROMIUM), reason="chromium is not installed")
 
 PAGES = [
     "",
@@ -23,14 +18,6 @@ PAGES = [
     "missing",
     "nowhere",
 ]
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 class Seen:
