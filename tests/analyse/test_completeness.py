@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rows_laid_out import lay_out
 
 from diagbundle.analyse.api import Fact
 from diagbundle.analyse.engine import analyse
@@ -82,16 +83,7 @@ def bundle(tmp_path):
                 for path in files
             ),
         ]
-        for row in rows:
-            lines.append({"kind": "file", "outcome": "collected", "collector": "networking"} | row)
-            if "path" in row:
-                lines[-1]["header"] = 0
-                files[row["path"]] = "text\n"
-        files["diagbundle/manifest.jsonl"] = "".join(json.dumps(line) + "\n" for line in lines)
-        for path, text in files.items():
-            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / path).write_text(text)
-        return FolderEvidence(str(tmp_path))
+        return lay_out(tmp_path, lines, files, rows, "networking")
 
     return made
 

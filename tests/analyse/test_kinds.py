@@ -7,6 +7,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rows_laid_out import lay_out
 
 from diagbundle.analyse.engine import analyse
 from diagbundle.analyse.evidence.entry import is_match
@@ -176,16 +177,7 @@ def bundle(tmp_path):
         files = {"diagbundle/config.json": config, "diagbundle/tables/self": rights}
         lines = [{"format": "diagbundle/1", "complete": True, "tool": "1.0.0", "host": {"os": "Debian GNU/Linux 12"}} | head]
         lines += [{"path": path, "kind": "own", "outcome": "collected", "header": 0} for path in files]
-        for row in rows:
-            lines.append({"kind": "file", "outcome": "collected", "collector": "name_resolution"} | row)
-            if "path" in row:
-                lines[-1]["header"] = 0
-                files[row["path"]] = "text\n"
-        files["diagbundle/manifest.jsonl"] = "".join(json.dumps(line) + "\n" for line in lines)
-        for path, text in files.items():
-            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / path).write_text(text)
-        return FolderEvidence(str(tmp_path))
+        return lay_out(tmp_path, lines, files, rows, "name_resolution")
 
     return made
 
