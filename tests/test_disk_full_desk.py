@@ -4,6 +4,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -33,7 +34,9 @@ def desk(tmp_path_factory):
     for number in range(3):
         (desk / f"src/deep/{number}.log").write_text("".join(f"{os.urandom(32).hex()}\n" for _ in range(19_000)))
     subprocess.run(
-        ["python3", "-m", "diagbundle", "collect", "-qy", "--only", "include", "--include", "src", "-o", "b.tar.zst"], cwd=desk, check=True
+        [sys.executable, "-m", "diagbundle", "collect", "-qy", "--only", "include", "--include", "src", "-o", "b.tar.zst"],
+        cwd=desk,
+        check=True,
     )
     (desk / "cut.tar.zst").write_bytes((desk / "b.tar.zst").read_bytes()[:-3000])
     return desk

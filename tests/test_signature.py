@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -495,7 +496,7 @@ def test_collect_signs_and_cuts(keys, tmp_path, capfd):
     (tmp_path / "logs/app.log").write_text("".join(f"{' '.join(row[at : at + 7] for at in range(0, 128, 7))}\n" for row in rows))
     (tmp_path / "out").mkdir()
     words = ["--yes", "--only", "include", "--include", str(tmp_path / "logs"), "-o", str(tmp_path / "out"), "--max-part", "10M"]
-    command = ["python3", "-m", "diagbundle", "collect", *words, "--sign", str(keys / "ed25519")]
+    command = [sys.executable, "-m", "diagbundle", "collect", *words, "--sign", str(keys / "ed25519")]
     said = subprocess.run(command, capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr
     parts = said.stdout.split()
