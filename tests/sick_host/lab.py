@@ -200,15 +200,19 @@ def readable_by_all(path: str) -> bool:
     return True
 
 
-def requirements(name: str, seen: set[str]) -> set[str]:
-    """Names of the distributions that this one needs, and of those that they need."""
+def requirements(asked: str, seen: set[str]) -> set[str]:
+    """Names of the distributions that this one (`name[extra,...]`) needs here, and of those that they need."""
     from importlib import metadata
 
-    for line in metadata.requires(name) or ():
-        word = re.match(r"[\w.-]+", line)[0]
-        if "extra ==" not in line and word not in seen:
-            seen.add(word)
-            requirements(word, seen)
+    from packaging.requirements import Requirement
+
+    this = Requirement(asked)
+    for line in metadata.requires(this.name) or ():
+        needed = Requirement(line)
+        here = needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in {"", *this.extras})
+        if here and needed.name not in seen:
+            seen.add(needed.name)
+            requirements(line, seen)
     return seen
 
 
