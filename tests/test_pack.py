@@ -1,9 +1,13 @@
 """What the packer and the writer make is what tar reads, whatever the names and sizes."""
 
+import copy
 import hashlib
 import io
 import json
+import os
 import tarfile
+import types
+from collections import Counter
 
 import pytest
 import zstandard
@@ -15,6 +19,7 @@ from diagbundle.bundle.format import MAX_COMPONENT, bundle_path, header, mangle,
 from diagbundle.bundle.pack import Packer
 from diagbundle.bundle.trim import drop_member
 from diagbundle.bundle.writer import BundleWriter
+from diagbundle.collect.order import Order
 from diagbundle.model import Outcome
 
 NAMES = st.lists(
@@ -157,3 +162,27 @@ def test_headers_are_what_tarfile_reads(name, size):
     assert member.mtime == 5
     with tarfile.open(fileobj=io.BytesIO(header(text, 0, 5) + bytes(1024)), errors="surrogateescape") as tar:
         assert tar.getmembers()[0].name == text.rstrip("/")
+
+
+@pytest.mark.parametrize("limit", [300, 2_500, 1 << 20], ids=["room for none", "for some", "for all"])
+def test_each_row_is_told_once_as_it_stands_in_the_manifest(limit):
+    """What was not whole already, too; and of what has no room nothing is told that was in it."""
+    writer = BundleWriter(io.BytesIO().write, "b")
+    writer.limit = limit
+    order = Order(writer)
+    told = []
+    order.on_row = lambda row: told.append(copy.deepcopy(row))
+    packer = Packer("b", lambda frame: order.write(worker, frame))
+    worker = types.SimpleNamespace(dropping=False, renamed={}, done=set(), read=0)
+    of_member = {"redacted": {"password": 1}, "suspects": [{"line": 1}]}
+    for number in range(12):
+        late = {"outcome": Outcome.TIMEOUT, "reason": "no answer in 5 s"} if number % 2 else {}
+        packer.small(f"{number}", os.urandom(400), row(f"{number}") | copy.deepcopy(of_member) | late)
+    packer.note(row("nothing") | {"outcome": Outcome.ABSENT, "reason": "there is none"})
+    packer.flush()
+    assert sorted(each["source"] for each in told) == sorted([*map(str, range(12)), "nothing"])
+    assert Counter(each["outcome"] for each in told) == Counter({each: count for each, count in writer.outcomes.items() if count})
+    lost = [each for each in told if each["outcome"] == Outcome.FAILED]
+    assert bool(lost) == (limit < 1 << 20)
+    assert all("path" not in each and not of_member.keys() & each.keys() for each in lost)
+    assert worker.read == 400 * (12 - len(lost))

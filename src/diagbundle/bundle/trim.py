@@ -10,6 +10,8 @@ import zstandard
 from diagbundle.bundle.format import FRAME, header, padding
 from diagbundle.bundle.pack import Frame, Member, compressor
 
+OF_MEMBER = ("path", "header", "offset", "size", "sha256", "mtime", "lines", "redacted", "suspects")
+"""Keys of a row that tell of its member: where it lies, and what is in it."""
 STEP = 64 << 10
 """Bytes of content by which a large member's frame is cut."""
 
@@ -25,8 +27,8 @@ def drop_member(frame: Frame, unwanted: set[int], renamed: Mapping[int, str] | N
         begin, data, end = row["header"], row["offset"], row["offset"] + row["size"] + padding(row["size"])
         if index in unwanted:
             row["link"] = row.pop("path")
-            for key in ("header", "offset", "size", "sha256"):
-                del row[key]
+            for key in OF_MEMBER:
+                row.pop(key, None)
             continue
         head = plain[begin:data]
         if renamed and index in renamed:

@@ -13,7 +13,7 @@ from typing import Any
 from diagbundle.bundle import hashing
 from diagbundle.bundle.format import END, FORMAT, FRAME, LEVEL, MANIFEST, OWN, SUMS, header, padding, seek_table, sums_line
 from diagbundle.bundle.pack import Frame, Member, compressor
-from diagbundle.bundle.trim import first_bytes, first_members
+from diagbundle.bundle.trim import OF_MEMBER, first_bytes, first_members
 from diagbundle.model import Outcome
 
 _JSON = json.JSONEncoder(separators=(",", ":")).encode
@@ -23,8 +23,6 @@ RESERVED = (MANIFEST, SUMS, *(f"{OWN}/{name}" for name in ("README.txt", "config
 """Names that are the bundle's own, whatever lies on a host or is asked for."""
 OWN_SIZE = 64 << 10
 """Compressed bytes that the tool's own members, headers and a sidecar may need besides the manifest."""
-PLACE = ("path", "header", "offset", "size", "sha256", "mtime")
-"""Keys of a row that say where its member lies."""
 SEEK_ENTRY = 12
 FILLING = 384
 """Bytes of the bundle for a frame of zeros, at most."""
@@ -156,7 +154,7 @@ class BundleWriter:
 
     def _bare(self, row: Member, reason: str) -> None:
         """A row whose member has no room."""
-        for name in PLACE:
+        for name in OF_MEMBER:
             row.pop(name, None)
         row.update(outcome=Outcome.FAILED, reason=reason)
         self.row(row)

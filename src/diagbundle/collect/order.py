@@ -41,10 +41,6 @@ class Order:
         if worker.dropping:
             worker.dropping = not frame.rows
             return
-        for row in frame.rows:
-            self.on_row(row)
-            worker.done.add(key(row["kind"], row["source"]))
-            worker.read += row.get("size", 0)
         if frame.begins is not None:
             frame, worker.renamed = self.twins.large(frame)
         elif self.owner is not worker:
@@ -56,17 +52,23 @@ class Order:
                 self.writer.add(frame)
         except OSError as error:
             self.full = self.on_full(error)
-        if self.full:
-            self._squeeze(worker, frame)
+        for row in self._squeeze(worker, frame) if self.full else frame.rows:
+            self._tell(worker, row)
         self.owner = worker if self.writer.in_member else None
 
-    def _squeeze(self, worker: Worker, frame: Frame) -> None:
-        """The output takes no more: what there is still room for, and rows for the rest."""
-        worker.dropping = (frame.begins is not None or self.writer.in_member) and not frame.rows
-        for row in self.writer.squeeze(frame, self.full):
-            self.on_row(row)
-            worker.done.add(key(row["kind"], row["source"]))
+    def _squeeze(self, worker: Worker, frame: Frame) -> list[Member]:
+        """The output takes no more: what there is still room for. The frame's rows, as they stand in the manifest now."""
+        of_large = frame.begins is not None or self.writer.in_member
+        worker.dropping = of_large and not frame.rows
+        lost = self.writer.squeeze(frame, self.full)
         self.end(worker, self.full, Outcome.PARTIAL)
+        return lost if of_large else frame.rows
+
+    def _tell(self, worker: Worker, row: Member) -> None:
+        """Its member is in the bundle, or is known not to be: each row is told once."""
+        self.on_row(row)
+        worker.done.add(key(row["kind"], row["source"]))
+        worker.read += row.get("size", 0)
 
     def end(self, worker: Worker, reason: str, outcome: Outcome) -> None:
         """Fill the large member under way; where even that has no room, cut the bundle back to before it."""
@@ -82,7 +84,5 @@ class Order:
                 self.full = self.full or why
                 row = self.writer.abandon(reason, outcome)
         if row:
-            worker.read += row.get("size", 0)
+            self._tell(worker, row)
             self.unread += (row.get("size", 0) - row.get("short", 0)) if self.full else 0
-            self.on_row(row)
-            worker.done.add(key(row["kind"], row["source"]))
