@@ -32,6 +32,10 @@ REFUSED = {
     "/etc/apache2/auth/users.passwd": "password database",
     "/etc/squid/passwd": "password database",
     "/etc/redis/users.acl": "password database",
+    "/etc/corosync/authkey": "credentials",
+    "/etc/pacemaker/authkey": "credentials",
+    "/etc/ceph/ceph.client.admin.keyring": "credentials",
+    "/var/lib/rabbitmq/.erlang.cookie": "credentials",
 }
 READ = (
     "/etc/passwd",
@@ -44,6 +48,8 @@ READ = (
     "/proc/meminfo",
     "/sys/class/net/eth0/speed",
     "/etc/keyboard",
+    "/etc/corosync/corosync.conf",
+    "/etc/ceph/ceph.conf",
     "/var/log/keystone/keystone.log",
     "/etc/default/keyboard",
     "/var/log/shadow.log",

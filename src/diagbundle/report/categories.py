@@ -25,14 +25,14 @@ class Category:
 
 
 LOGS = Category("Logs", "what the system and its services wrote: names, addresses and texts of users may stand in them", ("logs",))
-SETTINGS = Category("Configuration", "settings of the system and its services, and the files that set them", ("cron", "servers", "sysctl"))
+SETTINGS = Category("Configuration", "settings of the system and its services, and the files that set them", ("cron", "postgresql", "servers", "sysctl"))
 ACCOUNTS = Category(
     "Accounts and logins", "user names, groups, rights, who logged in when and from where; no hashes of passwords", ("users",)
 )
 RUNNING = Category(
     "Running programs",
     "command lines, owners, open files and connections of every process",
-    ("process", "file_descriptors", "sockets", "systemd"),
+    ("process", "file_descriptors", "sockets", "systemd", "clusters"),
 )
 CONTAINERS = Category("Containers", "engines, images, settings and logs of containers; this host as a node of a cluster", ("containers",))
 PRODUCTS = Category("Products", "configuration and logs of products that are not part of the distribution", ("product",))

@@ -40,6 +40,8 @@ NEVER: dict[str, tuple[str, ...]] = {
         "/etc/iscsi/iscsid.conf", "/etc/openvpn/**/*{auth,pass,secret,ta.key}*", "/etc/wpa_supplicant/*.conf",
         "/sys/class/iscsi_session/*/{password,password_in,username,username_in}", "/proc/keys", "/proc/key-users",
         "/etc/ecs/ecs.config.json", "/var/lib/ecs/data/**", "/etc/cups/passwd*", "/etc/pve/priv/**", "/etc/ansible/**/vault*",
+        "/etc/{corosync,pacemaker}/authkey*", "/etc/booth/*{key,auth}*", "/etc/ceph/**/*.keyring", "/var/lib/ceph/**/keyring",
+        "/var/lib/pcsd/{tokens,known-hosts,pcs_users.conf}", "**/.erlang.cookie",
         "/var/lib/docker/swarm/**", "/var/lib/containers/storage/secrets/**", "/var/lib/docker/containers/*/mounts/secrets/**",
     ),
     "memory of processes or of the kernel": (
