@@ -63,29 +63,30 @@ FILES = (
     "/var/lib/ntp/ntp.drift",
     "/var/lib/ntpsec/ntp.drift",
 )
-CHRONY = ("sources -v", "sourcestats", "activity", "ntpdata", "serverstats", "rtcdata", "selectdata")
-NTP = (
-    ("ntpq", "-pn"),
-    *(("ntpq", "-n", "-c", question) for question in ("rv", "associations", "sysinfo", "kerninfo")),
-    ("ntptime",),
-    ("ntpctl", "-s", "all"),
-)
+CHRONY = ("sources -v", "sourcestats", "ntpdata", "serverstats", "rtcdata", "selectdata")
+NTPQ = ("rv", "associations", "sysinfo", "kerninfo")
 
 
-def samples(_host: Host) -> Iterator[Source]:
+def samples(host: Host) -> Iterator[Source]:
     """All clocks at once, the RTC, and how far chrony thinks it is off."""
     yield Table("clocks", clocks, timeout=5)
     yield from map(File, COUNTERS)
-    yield Command(("chronyc", "-n", "tracking"), folder="chrony", timeout=10)
-    yield Command(("chronyc", "-n", "sources"), folder="chrony", timeout=10)
+    # where nobody answers, and loopback does not refuse, chronyc tries for 7 s each time
+    skip = stopped(host, "chronyd")
+    yield Command(("chronyc", "-n", "tracking"), folder="chrony", timeout=10, skip=skip)
+    yield Command(("chronyc", "-n", "sources"), folder="chrony", timeout=10, skip=skip)
 
 
 @collector(title="Time: the host's clocks, who disciplines them, the hardware below", stage=Stage.VOLATILE, samples=samples)
 def time(host: Host) -> Iterator[Source]:
-    """Each of the daemons that may discipline the clock; a daemon that is not there refuses at once."""
+    """Each of the daemons that may discipline the clock; one that does not run is asked once, so that its tool says so."""
     yield from map(File, FILES)
-    yield from (Command(("chronyc", "-n", *question.split()), folder="chrony", timeout=10) for question in CHRONY)
-    yield from (Command(words, folder="ntp", timeout=10) for words in NTP)
+    chrony, ntp = stopped(host, "chronyd"), stopped(host, "ntpd")
+    yield Command(("chronyc", "-n", "activity"), folder="chrony", timeout=10)
+    yield from (Command(("chronyc", "-n", *question.split()), folder="chrony", timeout=10, skip=chrony) for question in CHRONY)
+    yield Command(("ntpq", "-pn"), folder="ntp", timeout=10)
+    yield from (Command(("ntpq", "-n", "-c", question), folder="ntp", timeout=10, skip=ntp) for question in NTPQ)
+    yield from (Command(words, folder="ntp", timeout=10) for words in (("ntptime",), ("ntpctl", "-s", "all")))
     yield Command(("adjtimex", "--print"), folder="ntp", timeout=5)
     yield from systemd(host)
     skip = stopped(host, "ptp4l")

@@ -41,6 +41,17 @@ def test_every_chronyc_is_numeric(tmp_path):
     assert all(source.argv[1] == "-n" and source.folder == "chrony" for source in asked)
 
 
+def test_a_daemon_that_does_not_run_is_asked_once(tmp_path):
+    """Where loopback is down nothing refuses: each question to chronyd would wait for 7 s."""
+
+    def asked(host):
+        sources = [*subject.samples(host), *subject.time.sources(host)]
+        return [each.argv for each in sources if isinstance(each, Command) and each.argv[0] in ("chronyc", "ntpq") and not each.skip]
+
+    assert asked(host_of(tmp_path / "stopped")) == [("chronyc", "-n", "activity"), ("ntpq", "-pn")]
+    assert len(asked(host_of(tmp_path / "running", process(5, "chronyd")[0] | process(6, "ntpd")[0]))) == 14
+
+
 def test_timedatectl_is_asked_only_under_systemd_and_timesyncd_only_if_it_runs(tmp_path):
     stopped = {" ".join(source.argv): source for source in subject.systemd(host_of(tmp_path / "a"))}
     assert stopped["timedatectl"].only_if == "/run/systemd/system"

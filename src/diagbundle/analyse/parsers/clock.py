@@ -53,9 +53,9 @@ def clocks(doc: Document) -> Iterator[ClockReading]:
             yield ClockReading(wall=wall, monotonic=monotonic, boottime=boottime, origin=row.origin)
 
 
-@parser(TimeDaemon, "sos_commands/chrony/chronyc*tracking", "sos_commands/ntp/chronyc*tracking")
+@parser(TimeDaemon, "sos_commands/chrony/chronyc*tracking", "sos_commands/ntp/chronyc*tracking", "sos_commands/chrony/chronyc*activity")
 def tracking(doc: Document) -> Iterator[TimeDaemon]:
-    """`chronyc tracking`, in English as it always is."""
+    """`chronyc tracking`, in English as it always is; where chronyd does not run, any of its answers says that alone."""
     lines = {line.partition(":")[0].strip(): line for line in doc.lines if ":" in line}
     values = {key: line.partition(":")[2].strip() for key, line in lines.items()}
     if "Leap status" not in values and "System time" not in values:
