@@ -96,8 +96,20 @@ def test_of_a_folder_that_holds_nothing_of_a_host_it_is_not_said_that_nothing_is
         ),
         (
             ["grep", "-l", "--json", "x", "here.tar.zst"],
-            "--json tells of lines, and not less than that: -l\nhint: leave one of the two out",
+            "--format json tells of lines, and not less than that: -l\nhint: leave one of the two out",
         ),
+        (
+            ["translate", "nofile"],
+            "no such map of stand-ins: nofile\nhint: name the file of key and map that was written beside the bundle\n",
+        ),
+        (["translate", "app"], "this is a folder, and a map of stand-ins is wanted: app\nhint: name the file itself\n"),
+        (["redact", "nofile", "out.log"], "there is no such file: nofile\n"),
+        (["redact", "her.tar.zst", "out.log"], "there is no such file: her.tar.zst\nhint: did you mean here.tar.zst?\n"),
+        (["redact", "app", "out", "--rules", "nofile"], "nofile\nhint: name a file of patterns\n"),
+        (["redact", "app", "out", "--rules", "nowhere/x"], "nowhere\nhint: name a file of patterns\n"),
+        (["collect", "-y", "--only", "os", "--redact-rules", "nofile"], "nofile\nhint: name a file of patterns\n"),
+        (["verify", "here.tar.zst", "--revoked", "keys"], "which is not there: keys\nhint: name the keys that count: --signer FILE\n"),
+        (["ticket", "here.tar.zst", "--revoked", "keys"], "which is not there: keys\nhint: name the keys that count: --signer FILE\n"),
         (["report", "here.tar.zst", "-o", "-"], "the page goes to a file, not to standard output: -\nhint: name the file"),
     ],
 )

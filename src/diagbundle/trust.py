@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import PurePosixPath
 
 from diagbundle.errors import SourceDenied, UsageError
+from diagbundle.paths import unread
 
 MOST_NAMES = 20_000
 """Entries of a directory that are looked at."""
@@ -49,8 +50,9 @@ def _opened(path: str, what: str, flags: int, above: int | None = None) -> int:
     try:
         descriptor = os.open(path if above is None else os.path.basename(path), flags, dir_fd=above)
     except OSError as error:
-        reason = "it is a link, which is not followed" if os.path.islink(path) else error.strerror
-        raise UsageError(f"{what} cannot be read: {path}: {reason}") from None
+        if os.path.islink(path):
+            raise UsageError(f"{what} cannot be read: {path}: it is a link, which is not followed") from None
+        raise unread(path, error, "folder" if above is None else "file", f"name {what}") from None
     status = os.fstat(descriptor)
     if status.st_uid in (0, os.geteuid()) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return descriptor

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 import struct
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from itertools import accumulate, islice
+from itertools import accumulate
 
 import zstandard
 
@@ -17,6 +16,7 @@ from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import BLOCK, FRAME, SEEKABLE, SKIPPABLE, ZSTD_MAGIC
 from diagbundle.bundle.headers import MAX_HEADER, header_length, parse_header
 from diagbundle.errors import BundleError, FormatError, IntegrityError, UsageError
+from diagbundle.paths import unread
 
 MAX_FRAMES = 1 << 24
 MAX_PACKED = FRAME + (1 << 20)
@@ -25,8 +25,6 @@ MAGIC = struct.pack("<I", ZSTD_MAGIC)
 _OTHERS = {b"\x1f\x8b": "a gzip file", b"\xfd7zXZ": "an xz file", b"BZh": "a bzip2 file", b"PK\x03\x04": "a zip file"}
 _DECODER = zstandard.ZstdDecompressor()
 ARMOR = b"-----BEGIN AGE "
-_NEAR = 2000
-"""Files of a folder among which a name is looked for that is nearly right."""
 ENCRYPTED = (b"age-encryption.org/", ARMOR)
 """What a file begins with that `age` has encrypted."""
 
@@ -172,29 +170,6 @@ def open_file(path: str) -> int:
             raise UsageError(f"this is a folder, not a regular file: {shown(path)}", "name the file itself")
         raise UsageError(f"this is not a regular file: {shown(path)}", "copy what it holds into a file first")
     return fd
-
-
-def unread(path: str, error: OSError | ValueError, what: str = "file", hint: str = "") -> UsageError:
-    """Why a file that the user named cannot be read. The hint is for a name under which nothing lies, and that is like no other."""
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return UsageError(f"there is no such {what}: {shown(path)}", _near(path) or hint)
-    if isinstance(error, IsADirectoryError):
-        return UsageError(f"this is a folder, and a {what} is wanted: {shown(path)}", "name the file itself")
-    if isinstance(error, PermissionError):
-        return UsageError(f"you may not read this {what}: {shown(path)}", "ask its owner, or try as root")
-    text = error.strerror if isinstance(error, OSError) else "it holds a NUL byte"
-    return UsageError(f"the {what} cannot be read: {shown(path)}: {text}")
-
-
-def _near(path: str) -> str:
-    """A hint, where a file of a similar name lies."""
-    from difflib import get_close_matches  # noqa: PLC0415  # needed when something is wrong, and not at every start
-
-    folder, name = os.path.split(path)
-    with contextlib.suppress(OSError, ValueError), os.scandir(folder or ".") as entries:
-        if close := get_close_matches(name, [entry.name for entry in islice(entries, _NEAR)], 1):
-            return f"did you mean {shown(os.path.join(folder, close[0]))}?"
-    return ""
 
 
 def is_encrypted(start: bytes) -> bool:

@@ -22,9 +22,10 @@ from diagbundle.analyse.missing.kinds import Kinds
 from diagbundle.analyse.missing.kinds import known as known_kinds
 from diagbundle.analyse.registry import Registry, known, with_rules
 from diagbundle.analyse.verdict import Severity
-from diagbundle.bundle.frames import unread
+from diagbundle.cli.answer import answer_option
 from diagbundle.cli.damage import ended
 from diagbundle.errors import UsageError
+from diagbundle.paths import unread
 from diagbundle.redact.scan import scanner
 from diagbundle.redact.span import Literal
 
@@ -45,7 +46,7 @@ def options(command: F) -> F:
     """The flags of all commands that judge."""
     levels = [str(each) for each in Severity]
     for option in reversed((
-        click.option("--format", "form", type=click.Choice(("text", "json")), default="text", help="For people or for programs."),
+        answer_option("For people or for programs."),
         click.option("--all", "everything", is_flag=True, help="Show notes with their lines, too."),
         click.option("--fail-on", type=click.Choice(levels), help="End with 5 if a verdict so severe, or worse, is found."),
         claimed,

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from diagbundle.cli.answer import answer_option
+
 if TYPE_CHECKING:
     from diagbundle.analyse.engine import Analysis
     from diagbundle.analyse.evidence.entry import Evidence
@@ -31,14 +33,7 @@ TOLD_BY = {
     metavar="N",
     help="How many days before the collection the list begins.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="For people, or one object for programs.",
-)
+@answer_option("For people, or one object for programs.")
 def command(bundle: str, days: float, form: str) -> int:
     """Show what changed lately on the host of BUNDLE, the oldest first: packages, kernels and reboots, SELinux, AppArmor and
     firewall, kernel settings, units and configuration, users, certificates, containers, and steps of the clock.

@@ -7,19 +7,20 @@ import json
 import click
 
 from diagbundle.bundle.escape import shown
+from diagbundle.cli.answer import answer_option
 from diagbundle.collect.registry import find
 
 
 @click.command
 @click.option("--collector", multiple=True, metavar="FILE", help="List a vendor's collector, too: a TOML file.")
-@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
-def command(*, collector: tuple[str, ...], as_json: bool) -> int:
+@answer_option("For people or for programs.")
+def command(*, collector: tuple[str, ...], form: str) -> int:
     """List the collectors and what each is about.
 
     Names are for --only, --without and --with of `diagbundle collect`. A collector marked * is only asked with --with.
     """
     found = find(collector)
-    if as_json:
+    if form == "json":
         rows = [
             {"name": one.name, "title": one.title, "stage": one.stage, "needs": one.needs, "default": one.default, "origin": one.origin}
             for one in found.collectors.values()

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from diagbundle.cli.answer import answer_option
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -25,7 +27,7 @@ DIFFERENT = 5
 @click.command
 @click.argument("a", type=click.Path())
 @click.argument("b", type=click.Path())
-@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", help="For people or for programs.")
+@answer_option("For people or for programs.")
 @click.option("--only", multiple=True, metavar="SECTION", type=click.Choice(SECTIONS), help=f"Compare only these: {', '.join(SECTIONS)}.")
 @click.option("--quick", is_flag=True, help="Leave verdicts out: logs are not read, and it takes seconds however large they are.")
 @click.option("--all", "everything", is_flag=True, help="Shorten nothing.")

@@ -54,7 +54,7 @@ def _meant(word: str) -> list[str]:
 
 def _in_file(path: str) -> list[str]:
     """The public keys in a file, one a line; `#` begins a comment."""
-    from diagbundle.bundle.frames import unread
+    from diagbundle.paths import unread
     from diagbundle.transport import key
 
     try:

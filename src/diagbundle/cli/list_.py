@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from diagbundle.cli import listing
+from diagbundle.cli.answer import answer_option
 
 
 @click.command
@@ -12,8 +13,8 @@ from diagbundle.cli import listing
 @click.argument("pattern", nargs=-1)
 @click.option("-l", "--long", "long", is_flag=True, help="Show also how the asking ended, who asked, and for what.")
 @click.option("-m", "--missing", is_flag=True, help="Show instead what was not had, or only in part, with the reason.")
-@click.option("--json", "as_json", is_flag=True, help="One line of JSON for each item, as it stands in the manifest.")
-def command(bundle: str, pattern: tuple[str, ...], *, long: bool, missing: bool, as_json: bool) -> None:
+@answer_option("For people, or one line of JSON for each item, as it stands in the manifest.")
+def command(bundle: str, pattern: tuple[str, ...], *, long: bool, missing: bool, form: str) -> None:
     """Show what is in the file BUNDLE: size in bytes, time of the last change (UTC) and name of each file.
 
     PATTERN selects: a folder (var/log), a name, or a name with * and ? in it ('*.conf', quoted).
@@ -22,7 +23,7 @@ def command(bundle: str, pattern: tuple[str, ...], *, long: bool, missing: bool,
     \b
     Exit status: 0 done; 2 nothing in it matches; 4 damaged, or not a bundle.
     """
-    if pattern or long or missing or as_json:
-        listing.choice(bundle, pattern, long=long, missing=missing, as_json=as_json)
+    if pattern or long or missing or form == "json":
+        listing.choice(bundle, pattern, long=long, missing=missing, as_json=form == "json")
     else:
         listing.plain(bundle)

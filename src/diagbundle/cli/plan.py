@@ -10,6 +10,7 @@ import click
 from diagbundle import carried, config
 from diagbundle.bundle.escape import shown
 from diagbundle.cli import options
+from diagbundle.cli.answer import answer_option
 from diagbundle.collect.plan import Planned, plan
 from diagbundle.collect.registry import Registry
 from diagbundle.sources.never import NEVER
@@ -20,8 +21,8 @@ WORDS = {"file": "reads", "command": "runs", "table": "computes", "probe": "asks
 @click.command
 @options.choice_options
 @options.redaction_options
-@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
-def command(*, as_json: bool, **flags: Any) -> int:
+@answer_option("For people or for programs.")
+def command(*, form: str, **flags: Any) -> int:
     """Show every item that would be collected, without collecting it.
 
     No command is run for this, and no file is copied. Where a collector must look first (which containers are there?), the
@@ -30,7 +31,7 @@ def command(*, as_json: bool, **flags: Any) -> int:
     settings = options.load(flags)
     collectors, found = options.chosen(settings)
     planned = plan(collectors, options.host(settings), probes="reachability" not in settings.without)
-    if as_json:
+    if form == "json":
         click.echo(json.dumps(_as_json(planned, settings, found), indent=1))
     else:
         click.echo("\n".join(_lines(planned, settings, found)))

@@ -54,7 +54,7 @@ def to_look_at(suspects: Sequence[tuple[str, Mapping[str, Any]]], most: int) -> 
         return []
     lines = [f"  please look at these lines before it leaves; they may hold a secret that was not recognised ({len(suspects):,}):"]
     lines += [f"    {shown(path)[:60]}:{one['line']}  {shown(one['word'])}  {shown(one['why'])}" for path, one in suspects[:most]]
-    return lines + [f"    and {len(suspects) - most:,} more: --json names all"] * (len(suspects) > most)
+    return lines + [f"    and {len(suspects) - most:,} more: --format json names all"] * (len(suspects) > most)
 
 
 def further(files: Iterable[str]) -> list[Pattern]:

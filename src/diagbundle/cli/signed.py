@@ -11,7 +11,7 @@ from diagbundle.bundle.format import SIDECAR, SIGNATURE
 from diagbundle.bundle.frames import is_encrypted, open_file
 from diagbundle.bundle.part import part_of, read_list
 from diagbundle.bundle.reader import JOIN_ENCRYPTED
-from diagbundle.errors import FormatError, IntegrityError, OutputError
+from diagbundle.errors import FormatError, IntegrityError, OutputError, UsageError
 from diagbundle.transport import signature
 from diagbundle.transport.signature import Signer
 
@@ -43,6 +43,14 @@ class Signed:
             "signer": who.name if who and self.source else None,
             "unchecked": self.fault or (None if self.source else "no --signer was named"),
         }
+
+
+def refuse_revoked_alone(signer: str, revoked: str) -> None:
+    """Raises `UsageError` for keys that are not to count, where nobody is named whose keys count."""
+    if revoked and not signer:
+        raise UsageError(
+            f"--revoked takes keys from those of --signer, which is not there: {revoked}", "name the keys that count: --signer FILE"
+        )
 
 
 def signed(bundle: str, sidecar: str, signer: str, revoked: str) -> Signed | None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from diagbundle.cli.answer import answer_option
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -32,14 +34,7 @@ LEVELS = ("emergency", "alert", "critical", "error", "warning", "notice", "info"
 @click.option("--severity", type=click.Choice(LEVELS), help="Only this and worse. The kernel's lines that do not say theirs are kept.")
 @click.option("--grep", metavar="TEXT", help="Only events that hold this text, in any case.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after so many.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="For people, or a line of JSON for each event.",
-)
+@answer_option("For people, or a line of JSON for each event.")
 def command(bundle: str, since: str | None, until: str | None, limit: int | None, form: str, **choice: object) -> int:
     """Show the events of all logs of BUNDLE in one list, in UTC, the oldest first.
 

@@ -34,17 +34,17 @@ def command(map: str, files: tuple[str, ...]) -> None:  # noqa: A002 - it is wha
 
 
 def _translate(translator: Translator, path: str) -> None:
-    from diagbundle.bundle.escape import shown
-    from diagbundle.errors import UsageError
+    from diagbundle.paths import unread
 
     if path == "-":
         _copy(translator, sys.stdin.buffer)
         return
     try:
-        with open(path, "rb") as file:
-            _copy(translator, file)
-    except OSError as error:
-        raise UsageError(f"the file cannot be read: {shown(path)}: {error.strerror}") from error
+        file = open(path, "rb")  # noqa: SIM115  # an error of standard output is none of the file's
+    except (OSError, ValueError) as error:
+        raise unread(path, error) from None
+    with file:
+        _copy(translator, file)
 
 
 def _copy(translator: Translator, file: BinaryIO) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from diagbundle.cli.answer import answer_option
 from diagbundle.cli.talk import named
 
 if TYPE_CHECKING:
@@ -24,13 +25,13 @@ PAUSE = 0.2
 
 @click.command
 @click.argument("bundle", type=click.Path())
-@click.option("--json", "as_json", is_flag=True, help="Print the answer as one object of JSON, for programs.")
+@answer_option("For people, or one object for programs.")
 @click.option("--signer", default="", metavar="SIGNER", help="Whose signature it must bear: a public key, or a file that names keys.")
 @click.option(
     "--revoked", default="", metavar="FILE", type=click.Path(), help="Keys that do not count any more, as `ssh-keygen -r` has them."
 )
 @click.pass_context
-def command(ctx: click.Context, bundle: str, *, signer: str, revoked: str, as_json: bool) -> None:
+def command(ctx: click.Context, bundle: str, *, signer: str, revoked: str, form: str) -> None:
     """Check that the file BUNDLE is whole: every byte is read and compared with its checksum, nothing is unpacked.
 
     If NAME.sha256 lies beside it, that is compared too. This shows that the file is as it was written; it does not show by whom.
@@ -47,6 +48,8 @@ def command(ctx: click.Context, bundle: str, *, signer: str, revoked: str, as_js
     from diagbundle.cli import signed
     from diagbundle.errors import BundleError
 
+    signed.refuse_revoked_alone(signer, revoked)
+    as_json = form == "json"
     try:
         if signed.encrypted(bundle):
             beside = signed.sealed(bundle)

@@ -8,9 +8,11 @@ import stat
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from diagbundle.errors import OutputError, SourceError, SourceSkipped, UsageError, from_os_error
+from diagbundle.paths import rename
 from diagbundle.redact.redactor import Redactor
 
 CHUNK = 1 << 20
@@ -89,7 +91,7 @@ def _one(redactor: Redactor, source: str, path: str, target: str, done: Redacted
             raise
         finally:
             os.close(into)
-        os.rename(part, _free(os.path.join(target, redactor.text(name))))
+        _give_name(part, os.path.join(target, redactor.text(name)))
     except OSError as error:
         there = f"whole files that stayed there: {done.files:,}" if done.files else "nothing of it stayed there"
         raise OutputError(f"the redacted file could not be written: {target}/{path}: {error.strerror}", there) from None
@@ -97,13 +99,12 @@ def _one(redactor: Redactor, source: str, path: str, target: str, done: Redacted
         os.close(opened)
 
 
-def _free(place: str) -> str:
+def _give_name(part: str, place: str) -> None:
     """A name that no other file has: `x.log` and `x.log.gz` are both texts."""
-    name, number = place, 1
-    while os.path.lexists(name):
-        number += 1
-        name = f"{place}.{number}"
-    return name
+    for number in count(1):
+        with contextlib.suppress(FileExistsError):
+            rename(part, place if number == 1 else f"{place}.{number}")
+            return
 
 
 def _opened(path: str) -> int:

@@ -9,8 +9,9 @@ from typing import Any
 
 from diagbundle import trust
 from diagbundle.bundle.escape import shown
-from diagbundle.bundle.frames import ARMOR, is_encrypted, unread
+from diagbundle.bundle.frames import ARMOR, is_encrypted
 from diagbundle.errors import FormatError, IntegrityError, UsageError, WrongKeyError
+from diagbundle.paths import unread
 from diagbundle.transport import age, key
 
 PassPhrase = Callable[[], str]

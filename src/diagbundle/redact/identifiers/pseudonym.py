@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from diagbundle.errors import OutputError, UsageError
+from diagbundle.paths import unread
 from diagbundle.redact.identifiers.addresses import Addresses
 from diagbundle.redact.identifiers.domains import KEPT_SUFFIXES, NO_HOSTS, PUBLIC, THEIRS
 from diagbundle.redact.identifiers.people import NO_USERS, SYSTEM
@@ -203,7 +204,7 @@ def read_map(path: str) -> tuple[bytes, list[Given]]:
             good = head["diagbundle_pseudonyms"] == VERSION and len(key) == KEY_BYTES
             return key, [_given(json.loads(line)) for line in file] if good else _bad(path)
     except OSError as error:
-        raise UsageError(f"the map of stand-ins cannot be read: {path}: {error.strerror}") from error
+        raise unread(path, error, "map of stand-ins", "name the file of key and map that was written beside the bundle") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"not a map of stand-ins of this version: {path}") from error
 
