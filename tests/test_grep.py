@@ -294,10 +294,41 @@ def test_parts_are_one_file(tmp_path, monkeypatch, log):
     assert ours("-c", "sector 59", path).stdout == b"log:%d\n" % wanted.count(b"\n")
 
 
-@pytest.mark.parametrize("pattern", ["(", "[z-a]", "a{3,2}", "x" * 10_000 + "(", "(?P<n>a)(?P<n>b)", "[äö]", "(" * 5000])
+@pytest.mark.parametrize(
+    "pattern", ["(", "[z-a]", "a{3,2}", "x" * 10_000 + "(", "(?P<n>a)(?P<n>b)", "[ö-ä]", "[ä", "[\u00e4-\uffff]", "(" * 5000]
+)
 def test_what_is_no_expression_is_refused(pattern):
     with pytest.raises(UsageError):
         Pattern(Wish((pattern,)), finder)
+
+
+LETTERS = st.sampled_from(["a", "b", "z", "ä", "Ä", "ö", "ß", "п", "П", "€", "😀", "-", "]", "^", "1"])
+MEMBERS = st.lists(
+    st.sampled_from(["a", "ä", "Ö", "п", "€", "😀", "б-я", "à-ö", "0-9", "A-ö", "\\d", "\\]", "\\-", "\\^"]), min_size=1, max_size=4
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(LETTERS, max_size=8).map("".join),
+    MEMBERS.map("".join),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from(["{}", "^{}+$", "a{}b", "ä{}|{}z"]),
+)
+def test_classes_of_letters_of_all_scripts(line, members, negated, fold, shape):
+    source = shape.replace("{}", f"[{'^' * negated}{members}]")
+    wanted = re.search(source, line, re.IGNORECASE if fold else 0)
+    found = Pattern(Wish((source,), fold=fold), finder)
+    assert [*found.lines(line.encode(), 0, len(line.encode()))] == ([(0, len(line.encode()))] if wanted and line else [])
+
+
+def test_patterns_may_be_bytes_of_any_encoding_and_warn_of_nothing(tmp_path):
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/latin1").write_bytes(b"stra\xdfe [x\n")
+    for pattern in (b"stra\xdfe", b"[[]x"):
+        result = ours(pattern, str(tmp_path))
+        assert (result.stdout, result.stderr, result.returncode) == (b"etc/latin1:1:stra\xdfe [x\n", b"", 0)
 
 
 def test_several_patterns_cannot_refer_to_groups():

@@ -226,22 +226,34 @@ def test_line_feeds_are_counted_alike_in_c_and_in_python(data, more, at):
         assert text.feeds(given_as) == text.feeds_in_python(given_as) == bytes(given_as).count(b"\n")
 
 
+def lines_of(block, word, begin, end, fold):
+    """What is to be found, looked for in each line by itself."""
+    found, at = [], begin
+    for line in block[begin:end].split(b"\n"):
+        if word in (line.lower() if fold else line):
+            found.append((at, at + len(line)))
+        at += len(line) + 1
+    return found
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.data())
-def test_a_word_is_found_alike_in_c_and_in_python(data):
-    letters = data.draw(st.sampled_from([b"ab", b"aAbB.", b"aAzZ[{@`\x00\xe1\xc1", bytes(range(256))]))
+def test_lines_with_a_word_are_found_alike_in_c_and_in_python(data):
+    letters = data.draw(st.sampled_from([b"ab\n", b"aAbB.\n", b"aAzZ[{@`\x00\xe1\xc1\n", bytes(range(256))]))
     block = bytes(data.draw(st.lists(st.sampled_from(letters), max_size=200)))
     fold = data.draw(st.booleans())
-    word = bytes(data.draw(st.lists(st.sampled_from(letters), min_size=1, max_size=6)))
+    word = bytes(data.draw(st.lists(st.sampled_from(letters.replace(b"\n", b"")), min_size=1, max_size=6)))
     word = word.lower() if fold else word
-    start = data.draw(st.integers(0, len(block) + 2))
-    assert text.find(block, word, start, fold) == text.find_in_python(block, word, start, fold)
+    begin, end, most = (data.draw(st.integers(0, top)) for top in (len(block) + 2, len(block) + 2, 5))
+    wanted = lines_of(block, word, begin, end, fold)
+    assert list(text.lines_with(block, word, begin, end, fold=fold)) == wanted
+    assert text.lines(block, word, begin, end, fold, most) == text.lines_in_python(block, word, begin, end, fold, most) == wanted[:most]
 
 
 def test_a_word_is_found_at_every_place():
     for length in (1, 2, 7, 40):
-        word = bytes(range(97, 97 + min(length, 26))) * 2
+        word = (bytes(range(97, 97 + min(length, 26))) * 2)[:length]
         for at in range(100):
-            block = b"-" * at + word[:length] + b"-" * 33
-            assert text.find(block, word[:length], 0, False) == at  # noqa: FBT003
-            assert [place for place, _ in text.places(block.upper(), word[:length], fold=True)] == [at]
+            block = b"x\n" + b"-" * at + word + b"-" * 33 + b"\nx"
+            for fold, given_as in ((False, block), (True, block.upper())):
+                assert list(text.lines_with(given_as, word, 0, len(block), fold=fold)) == [(2, len(block) - 2)] or word == b"x"

@@ -3,6 +3,7 @@
  * Line feeds are counted eight times as fast as by bytes.count of Python 3.11, and without a copy: a compiler makes of the inner loop one
  * that looks at 16 bytes or more at once, as no count within it outgrows a byte. A word is found by the two of its bytes that logs have
  * least: where both stand at their distance, 16 places are compared at once, and only there the whole word is. */
+#define _GNU_SOURCE /* memrchr */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <string.h>
@@ -86,22 +87,43 @@ static Py_ssize_t found(const unsigned char *block, size_t size, size_t at, cons
     return -1;
 }
 
-static PyObject *find(PyObject *module, PyObject *args)
+/* A list of the lines in which a word stands, each as (its begin, its end), between two bytes of the block; NULL with an exception. */
+static PyObject *listed(const unsigned char *block, size_t done, size_t end, const Py_buffer *word, int fold, Py_ssize_t most)
+{
+    PyObject *all = PyList_New(0); /* at `done` a line begins */
+    while (all && PyList_GET_SIZE(all) < most) {
+        Py_ssize_t here = found(block, end, done, word->buf, (size_t)word->len, fold);
+        if (here < 0)
+            break;
+        const unsigned char *before = memrchr(block + done, '\n', (size_t)here - done);
+        const unsigned char *behind = memchr(block + here, '\n', end - (size_t)here);
+        size_t stop = behind ? (size_t)(behind - block) : end;
+        PyObject *line = Py_BuildValue("nn", before ? (Py_ssize_t)(before - block) + 1 : (Py_ssize_t)done, (Py_ssize_t)stop);
+        if (!line || PyList_Append(all, line) < 0)
+            Py_CLEAR(all);
+        Py_XDECREF(line);
+        done = stop + 1;
+    }
+    return all;
+}
+
+static PyObject *lines(PyObject *module, PyObject *args)
 {
     Py_buffer block, word;
-    Py_ssize_t start;
+    Py_ssize_t begin, end, most;
     int fold;
-    if (!PyArg_ParseTuple(args, "y*y*np", &block, &word, &start, &fold))
+    if (!PyArg_ParseTuple(args, "y*y*nnpn", &block, &word, &begin, &end, &fold, &most))
         return NULL;
-    Py_ssize_t at = start < 0 ? -1 : found(block.buf, (size_t)block.len, (size_t)start, word.buf, (size_t)word.len, fold);
+    end = end < block.len ? end : block.len;
+    PyObject *all = begin < 0 || begin > end ? PyList_New(0) : listed(block.buf, (size_t)begin, (size_t)end, &word, fold, most);
     PyBuffer_Release(&block);
     PyBuffer_Release(&word);
-    return PyLong_FromSsize_t(at);
+    return all;
 }
 
 static PyMethodDef methods[] = {
     {"feeds", feeds, METH_O, "Line feeds in bytes."},
-    {"find", find, METH_VARARGS, "Where a word stands in a block, from a byte on, or -1; small letters may stand for capital ones, too."},
+    {"lines", lines, METH_VARARGS, "The first lines of a block, between two bytes, in which a word stands."},
     {NULL, NULL, 0, NULL},
 };
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, .m_name = "diagbundle.bundle._text", .m_size = 0, .m_methods = methods};

@@ -101,13 +101,24 @@ class Gathering:
         if not found.first:
             yield from self._head(state, found)
         if self._ask.lines:
-            for feeds, at, line, matches in found.lines:
-                yield from self._line(state, Hit(found.text, None if before is None else before + feeds + 1, at, line, matches))
+            yield from self._lines(state, found, before)
         else:
             state.matched += found.matched
         if found.closed or found.first:
             state.open, state.held, state.open_at = [found.tail], len(found.tail), found.at + found.size - len(found.tail)
         state.feeds = None if before is None or found.feeds < 0 else before + found.feeds
+
+    def _lines(self, state: _State, found: Found, before: int | None) -> Iterator[Event]:
+        """The lines of a piece; where nothing but they can be shown, without a second look at each: there may be a million."""
+        ask, text = self._ask, found.text
+        first = None if before is None else before + 1
+        hits = (Hit(text, None if first is None else first + feeds, at, line, matches) for feeds, at, line, matches in found.lines)
+        if ask.before or ask.after or state.over or state.binary or state.matched + len(found.lines) >= ask.most:
+            for hit in hits:
+                yield from self._line(state, hit)
+        else:
+            state.matched += len(found.lines)
+            yield from hits
 
     def _head(self, state: _State, found: Found) -> Iterator[Event]:
         """The line that goes on in this piece, and may end in it."""

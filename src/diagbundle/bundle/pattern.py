@@ -8,12 +8,15 @@ no word is asked about the whole block, or, where that might give another answer
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from re import _constants as op  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
+from diagbundle.bundle.text import lines_with
 from diagbundle.errors import UsageError
 
 Find = Callable[[bytes], Iterable[tuple[int, int]]]
@@ -27,6 +30,17 @@ _WORD, _FOLD = "[0-9A-Za-z_]", "(?i)"
 _UNLIKE = {op.ASSERT, op.ASSERT_NOT, op.ATOMIC_GROUP, op.POSSESSIVE_REPEAT, op.GROUPREF_EXISTS}
 """What may give another answer where more text follows than the line."""
 _UNLIKE_AT = {op.AT_BEGINNING_STRING, op.AT_END_STRING}
+
+MOST_LETTERS = 2000
+"""Letters that are not ASCII's in one class: all of Latin, Greek, Cyrillic together are fewer."""
+_CLASS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^]\\])*\]", re.DOTALL)
+"""A class of an expression; what is escaped outside of one begins none."""
+_CATEGORIES = {
+    op.CATEGORY_DIGIT: r"\d", op.CATEGORY_NOT_DIGIT: r"\D", op.CATEGORY_SPACE: r"\s", op.CATEGORY_NOT_SPACE: r"\S",
+    op.CATEGORY_WORD: r"\w", op.CATEGORY_NOT_WORD: r"\W",
+}  # fmt: skip
+_LETTER = r"[\xc0-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xff][\x80-\xbf]{3}"
+"""A letter of UTF-8 that is not ASCII's."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +64,10 @@ class Pattern:
         given = [each for whole in wish.patterns for each in whole.split("\n")]
         if not wish.fixed and any(each.startswith(_FOLD) for each in given):
             wish, given = replace(wish, fold=True), [each.removeprefix(_FOLD) for each in given]
-        source = "|".join(f"(?:{_bytewise(each, wish)})" for each in given)
-        try:
-            parsed = _parser.parse(source.encode(), re.IGNORECASE if wish.fold else 0)
+        with warnings.catch_warnings(), _explained():
+            warnings.simplefilter("ignore", FutureWarning)  # what another Python may take for a set of sets
+            source = "|".join(f"(?:{_bytewise(each, wish)})" for each in given)
+            parsed = _parser.parse(source.encode("utf-8", "surrogateescape"), re.IGNORECASE if wish.fold else 0)
             flags = parsed.state.flags & ~re.MULTILINE
             self._each_line = _is_unlike(parsed)
             if len(given) > 1 and any(kind is op.GROUPREF for kind, _ in _walk(parsed)):
@@ -61,13 +76,12 @@ class Pattern:
                 source = f"(?<!{_WORD})(?:{source})(?!{_WORD})"
             if wish.line:
                 source = f"^(?:{source})$"
-            self._line, self._block = re.compile(source.encode(), flags), re.compile(source.encode(), flags | re.MULTILINE)
-        except (re.error, OverflowError, RecursionError) as error:
-            raise UsageError(f"this is no expression that can be searched for: {error}", "-F takes the text as it is") from None
+            data = source.encode("utf-8", "surrogateescape")
+            self._line, self._block = re.compile(data, flags), re.compile(data, flags | re.MULTILINE)
         words = [word[:LONGEST] for word in _needed(parsed)]
         fold = bool(flags & re.IGNORECASE)
         good = words and len(words) <= MOST and min(map(len, words)) >= SHORTEST
-        self._find = finder([word.lower() if fold else word for word in words], fold) if good else None
+        self._lines_with = _lines_with([word.lower() if fold else word for word in words], finder, fold=fold) if good else None
         self._sure = not (wish.word or wish.line) and {bytes(kind) for kind in _alternatives(parsed)} == set(words)
 
     def matches(self, line: bytes) -> bool:
@@ -80,20 +94,14 @@ class Pattern:
 
     def lines(self, block: bytes, begin: int, end: int) -> Iterator[tuple[int, int]]:
         """The lines looked for among those from `begin` to `end`, between which whole lines stand: begin and end, without the line feed."""
-        found = self._by_word(block, begin, end) if self._find else self._by_block(block, begin, end)
+        if self._lines_with is None:
+            found = self._by_block(block, begin, end)
+        else:
+            found = self._lines_with(block, begin, end)
+            if not self._sure:
+                search = self._line.search
+                found = (span for span in found if search(block[span[0] : span[1]]))
         return _others(found, block, begin, end) if self.invert else found
-
-    def _by_word(self, block: bytes, begin: int, end: int) -> Iterator[tuple[int, int]]:
-        done = begin
-        for at, _ in self._find(block) if self._find else ():
-            if at < done:
-                continue
-            if at >= end:
-                return
-            start, stop = block.rfind(b"\n", done, at) + 1 or done, _line_end(block, at, end)
-            if self._sure or self._line.search(block[start:stop]):
-                yield start, stop
-            done = stop + 1
 
     def _by_block(self, block: bytes, begin: int, end: int) -> Iterator[tuple[int, int]]:
         at = begin
@@ -107,6 +115,35 @@ class Pattern:
             if at < end and self._line.search(block[at:stop]):
                 yield at, stop
             at = stop + 1
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What `re` raises, for the one who wrote the expression."""
+    try:
+        yield
+    except (re.error, OverflowError, RecursionError) as error:
+        raise UsageError(f"this is no expression that can be searched for: {error}", "-F takes the text as it is") from None
+
+
+def _lines_with(words: Sequence[bytes], finder: Finder, *, fold: bool) -> Callable[[bytes, int, int], Iterator[tuple[int, int]]]:
+    """What finds the lines from a byte of a block to another one in which one of the words stands."""
+    if len(words) == 1:  # others need the scanner that finds secrets, of which this room does not know
+        return lambda block, begin, end: lines_with(block, words[0], begin, end, fold=fold)
+    find = finder(words, fold)
+    return lambda block, begin, end: _with_any(find, block, begin, end)
+
+
+def _with_any(find: Find, block: bytes, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    done = begin
+    for at, _ in find(block):
+        if at < done:
+            continue
+        if at >= end:
+            return
+        start, stop = block.rfind(b"\n", done, at) + 1 or done, _line_end(block, at, end)
+        yield start, stop
+        done = stop + 1
 
 
 def _line_end(block: bytes, at: int, end: int) -> int:
@@ -131,11 +168,11 @@ def _others(found: Iterable[tuple[int, int]], block: bytes, begin: int, end: int
 
 
 def _bytewise(pattern: str, wish: Wish) -> str:
-    """The expression for the bytes of UTF-8: each other letter becomes a group of its own. Raises `UsageError`."""
+    """The expression for the bytes of UTF-8: each other letter becomes a group of its own. Raises `UsageError`, `re.error`."""
     if wish.fixed:
         pattern = re.escape(pattern)
     elif not pattern.isascii():
-        _refuse_classes(pattern)
+        pattern = _CLASS.sub(lambda found: _spelled(found[0]), pattern)
     return re.sub(r"\\?([^\x00-\x7f])", lambda found: _group(found[1], fold=wish.fold), pattern)
 
 
@@ -144,15 +181,26 @@ def _group(letter: str, *, fold: bool) -> str:
     return f"(?:{'|'.join(sorted(cases))})"
 
 
-def _refuse_classes(pattern: str) -> None:
-    """A class of letters that are several bytes each would take one of these bytes for a letter."""
-    try:
-        classes = [items for kind, items in _walk(_parser.parse(pattern)) if kind is op.IN]
-    except (re.error, OverflowError, RecursionError):
-        return  # which is said where it is compiled
-    letters = (value for items in classes for kind, value in items if kind in (op.LITERAL, op.RANGE))
-    if any(not chr(letter if isinstance(letter, int) else max(letter)).isascii() for letter in letters):
-        raise UsageError(f"only ASCII letters can stand in brackets: {pattern}", "write (?:ä|ö) for [äö]")
+def _spelled(part: str) -> str:
+    """A class in which other letters than those of ASCII stand, as a choice: each of them is several bytes."""
+    if part.isascii() or not part.startswith("["):
+        return part
+    [(kind, value)] = _parser.parse(part)
+    items = value if kind is op.IN else [(op.LITERAL, value)]
+    ascii_part, letters = "", list[str]()
+    for what, which in items:
+        if what is op.CATEGORY:
+            ascii_part += _CATEGORIES[which]
+        elif what in (op.LITERAL, op.RANGE):
+            first, last = which if what is op.RANGE else (which, which)
+            ascii_part += f"\\x{first:02x}-\\x{min(last, 0x7F):02x}" if first <= 0x7F else ""  # noqa: PLR2004
+            letters += [chr(code) for code in range(max(first, 0x80), last + 1)[: MOST_LETTERS + 1]]
+    if len(letters) > MOST_LETTERS:
+        raise UsageError(f"a class of letters may hold {MOST_LETTERS:,} that are not ASCII's: {part}", "name fewer, or use .")
+    choice = "|".join(letters)
+    if kind is op.NOT_LITERAL or items[0][0] is op.NEGATE:
+        return f"(?:(?!{choice})(?:[^{ascii_part}\\x80-\\xff]|{_LETTER}))"
+    return f"(?:[{ascii_part}]|{choice})" if ascii_part else f"(?:{choice})"
 
 
 def _walk(parsed: Any) -> Iterator[tuple[Any, Any]]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-__all__ = ["feeds", "find", "places"]
+__all__ = ["feeds", "lines", "lines_with"]
 
 _STEP = 256 << 10
 """Bytes that are copied and counted at once: they stay in the processor's cache."""
+_AT_ONCE = 4096
+"""Lines of which a list is made."""
 
 
 def feeds_in_python(data: bytes | bytearray | memoryview, /) -> int:
@@ -15,25 +17,33 @@ def feeds_in_python(data: bytes | bytearray | memoryview, /) -> int:
     return sum(bytes(data[at : at + _STEP]).count(b"\n") for at in range(0, len(data), _STEP))
 
 
-def find_in_python(block: bytes, word: bytes, start: int, fold: bool, /) -> int:  # noqa: FBT001  # as in C
-    """Where a word stands in a block, at this byte or behind it, or -1. With `fold` its small ASCII letters stand for capital ones, too."""
-    if start < 0 or not word:
-        return -1
-    if not fold:
-        return block.find(word, start)
-    at = block[start:].lower().find(word)
-    return at if at < 0 else at + start
+def lines_in_python(block: bytes, word: bytes, begin: int, end: int, fold: bool, most: int, /) -> list[tuple[int, int]]:  # noqa: FBT001, PLR0913, PLR0917  # as in C
+    """The first lines between two bytes of a block in which a word stands, so many at most: begin and end of each, without the line feed.
+
+    At the first byte a line begins. With `fold` the word's small ASCII letters stand for capital ones, too.
+    """
+    found = list[tuple[int, int]]()
+    if not word or not 0 <= begin < end:
+        return found
+    end = min(end, len(block))
+    text, base = (block[begin:end].lower(), begin) if fold else (block, 0)
+    while len(found) < most and (at := text.find(word, begin - base, end - base)) >= 0:
+        start, stop = block.rfind(b"\n", begin, at + base) + 1, block.find(b"\n", at + base, end)
+        found.append((start or begin, stop if stop >= 0 else end))
+        begin = found[-1][1] + 1
+        if begin >= end:
+            break
+    return found
 
 
 try:
-    from diagbundle.bundle._text import feeds, find
+    from diagbundle.bundle._text import feeds, lines
 except ImportError:  # there was no compiler when it was installed
-    feeds, find = feeds_in_python, find_in_python
+    feeds, lines = feeds_in_python, lines_in_python
 
 
-def places(block: bytes, word: bytes, *, fold: bool) -> Iterator[tuple[int, int]]:
-    """Where a word begins in a block, in order, each with 0: the one word there is. See `find_in_python`."""
-    at = find(block, word, 0, fold)
-    while at >= 0:
-        yield at, 0
-        at = find(block, word, at + 1, fold)
+def lines_with(block: bytes, word: bytes, begin: int, end: int, *, fold: bool) -> Iterator[tuple[int, int]]:
+    """All lines in which a word stands. See `lines_in_python`."""
+    while found := lines(block, word, begin, end, fold, _AT_ONCE):
+        yield from found
+        begin = found[-1][1] + 1

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from diagbundle.bundle.escape import shown
+from diagbundle.cli.answer import answer_option
 from diagbundle.cli.talk import say
 from diagbundle.errors import BundleError, UsageError
 
@@ -46,7 +46,7 @@ LESS = {"names": "-l", "others": "-L", "count": "-c"}
 @click.option("-H/", "--with-filename/--no-filename", "named", default=True, help="Show the names of files, as is usual, or not.")
 @click.option("-a", "--text", "text", is_flag=True, help="Show lines of binary files, too.")
 @click.option("--as-is", is_flag=True, help="Do not look into compressed files (.gz, .xz, .bz2, .zst).")
-@click.option("--json", "as_json", is_flag=True, help="One object of JSON for each line.")
+@answer_option("For people, or one object of JSON for each line.")
 @click.pass_context
 def command(ctx: click.Context, /, words: tuple[str, ...], patterns: tuple[str, ...], **flags: Any) -> None:
     """Show the lines in BUNDLE that match PATTERN, as path:line:text, without unpacking it.
@@ -55,8 +55,9 @@ def command(ctx: click.Context, /, words: tuple[str, ...], patterns: tuple[str, 
     that end in .tar.zst and are files here are bundles, too: `diagbundle grep 'I/O error' *.tar.zst`.
     BUNDLE may also be a folder that one was unpacked into, or a report of sos.
 
-    PATTERN is an expression of Python: \\d, \\w, (a|b), x{2,3}. It sees bytes: . is one byte, -i and \\w know ASCII; other letters stand
-    for themselves. Compressed logs are searched as what they hold. `diagbundle cat BUNDLE PATH:LINE` shows a line among its neighbours.
+    PATTERN is an expression of Python: \\d, \\w, (a|b), x{2,3}. Letters of all scripts stand for themselves, in brackets and with -i, too;
+    but . is one byte, and \\w, \\b and -w know letters of ASCII only.
+    Compressed logs are searched as what they hold. `diagbundle cat BUNDLE PATH:LINE` shows a line among its neighbours.
 
     \b
     Exit status, as grep's: 0 lines were found; 1 none; 2 wrong usage;
@@ -73,8 +74,8 @@ def command(ctx: click.Context, /, words: tuple[str, ...], patterns: tuple[str, 
         given = given[1:]
     if not patterns or not given:
         raise UsageError("a pattern and a bundle must be named", "diagbundle grep 'I/O error' BUNDLE.tar.zst var/log")
-    if flags["as_json"] and (less := next((name for name in LESS if flags[name]), "")):
-        raise UsageError(f"--json tells of lines, and not less than that: {LESS[less]}", "leave one of the two out")
+    if flags["form"] == "json" and (less := next((name for name in LESS if flags[name]), "")):
+        raise UsageError(f"--format json tells of lines, and not less than that: {LESS[less]}", "leave one of the two out")
     bundles = [given[0], *(word for word in given[1:] if word.endswith(SUFFIX) and os.path.isfile(word))]
     paths = [word for word in given[1:] if word not in bundles[1:]]
     ask = _ask(patterns, flags)
@@ -83,7 +84,7 @@ def command(ctx: click.Context, /, words: tuple[str, ...], patterns: tuple[str, 
     for bundle in bundles:
         try:
             names, events = _searched(bundle, paths, ask)
-            for event in Gathering(ask, text=flags["text"] or flags["as_json"]).events(events):
+            for event in Gathering(ask, text=flags["text"] or flags["form"] == "json").events(events):
                 found |= printer.tell(bundle, names, event)
                 if found and flags["quiet"]:
                     ctx.exit(FOUND)
@@ -115,11 +116,7 @@ def _ask(patterns: Sequence[str], flags: dict[str, Any]) -> Ask:
 
 
 def finder(words: Sequence[bytes], fold: bool) -> Find:  # noqa: FBT001  # the signature is `Finder`'s
-    """One word is looked for by itself; several by the scanner that finds secrets: neither room knows of the other."""
-    if len(words) == 1:
-        from diagbundle.bundle.text import places
-
-        return partial(places, word=words[0], fold=fold)
+    """Several words are looked for by the scanner that finds secrets: neither room knows of the other."""
     from diagbundle.redact.scan import scanner
     from diagbundle.redact.span import Literal
 
