@@ -13,6 +13,7 @@ from diagbundle.collect.api import Command, File, Host, Row, Source, Stage, Tabl
 
 from ._look import status
 from ._net import namespace_of, namespaces, stopped
+from ._netlink import addresses
 
 NICS = "/sys/class/net"
 COUNTERS = (
@@ -184,6 +185,7 @@ def networking(host: Host) -> Iterator[Source]:
     yield from map(Command, COMMANDS)
     for words in (("ip", "route", "show", "table", "all"), ("ip", "-6", "route", "show", "table", "all")):
         yield Command(words, skip=too_many)
+    yield Table("addresses", addresses, timeout=10)
     yield Table("network_namespaces", namespace_rows)
     yield from other_namespaces(host, NAMESPACE_STATE)
     yield from named_namespaces(host)

@@ -120,6 +120,20 @@ def _address(line: Line, nic: str, found: re.Match[str]) -> Address:
     )
 
 
+@parser(Address, "diagbundle/tables/addresses")
+def address_rows(doc: Document) -> Iterator[Address]:
+    """Our own list, in the words of `ip address`: all there is where `ip` is missing, or is that of busybox."""
+    for row in doc.rows:
+        with suppress(ValueError):
+            address, prefix = ip_address(row.text("address")), row.whole("prefix")
+            if 0 <= prefix <= address.max_prefixlen:
+                words = row["flags"] if isinstance(row["flags"], list) else []
+                flags = frozenset(flag for flag in _FLAGS if flag in words)
+                yield Address(
+                    nic=row.text("nic"), address=str(address), prefix=prefix, flags=flags, scope=row.text("scope"), origin=row.origin
+                )
+
+
 @parser(Address, "proc/net/if_inet6")
 def if_inet6(doc: Document) -> Iterator[Address]:
     """IPv6 addresses as the kernel lists them: 32 digits, index, prefix, scope, flags, name, all in hexadecimal."""

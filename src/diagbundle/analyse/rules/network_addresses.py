@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from diagbundle.analyse.api import Finding, Severity, latest, rule
+from diagbundle.analyse.api import Finding, Severity, Undecided, latest, rule
 from diagbundle.analyse.facts.network import INNER, Address, Nic, NicSetting, links
 
 
@@ -21,6 +21,8 @@ def no_address(addresses: list[Address], nics: list[Nic], settings: list[NicSett
     here = latest(addresses)
     if not wires or not here or any(each.is_global for each in here):
         return
+    if all(each.origin.path.endswith("proc/net/if_inet6") for each in here):
+        raise Undecided("only IPv6 addresses were collected: `ip` is missing there")
     only = [each for each in here if each.nic in {nic.name for nic in wires}] or here
     yield Finding(
         Severity.CRITICAL,
