@@ -10,30 +10,32 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NOT_OURS = {".git", ".venv", "build", "dist", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
 MAX_FILE, MAX_FUNCTION = 400, 50
 
-GROUND = {"outcome", "model", "errors", "bundle.format"}
+GROUND = {"outcome", "model", "errors", "paths", "bundle.format"}
 MAY_IMPORT = {
     "": set(),
     "outcome": set(),
     "model": {"outcome"},
     "errors": {"outcome"},
+    "paths": {"errors"},
     "bundle.format": {"model", "errors"},
     "bundle": GROUND | {"inflate"},
     "inflate": set(),
+    "newfile": GROUND | {"bundle"},
     "numbers": set(),
     "resources": set(),
-    "trust": {"errors"},
+    "trust": {"errors", "paths"},
     "host": {"model", "errors", "outcome", "trust"},
     "saved": GROUND | {"host"},
     "config": GROUND,
     "sources": GROUND | {"host", "numbers"},
     "redact": GROUND | {"inflate", "resources", "trust"},
-    "collect": GROUND | {"bundle", "host", "carried", "numbers", "resources", "sources", "transport", "trust"},
+    "collect": GROUND | {"bundle", "host", "carried", "newfile", "numbers", "resources", "sources", "transport", "trust"},
     "analyse": GROUND | {"bundle", "resources"},
     "report": GROUND | {"bundle", "analyse", "numbers", "resources"},
-    "transport": GROUND | {"bundle", "resources", "trust"},  # what a bundle is put into on its way: encryption, signature, parts
+    "transport": GROUND | {"bundle", "newfile", "resources", "trust"},  # what a bundle is put into on its way: encryption, signature, parts
     "view": GROUND | {"bundle", "analyse", "numbers", "report", "resources"},
     "carried": {"bundle", "resources"},
-    "kit": GROUND | {"analyse", "bundle", "carried", "collect", "config", "transport", "trust"},  # who makes a kit checks for both wings
+    "kit": GROUND | {"analyse", "bundle", "carried", "collect", "config", "newfile", "transport", "trust"},  # who makes a kit checks for both wings
     "testing": GROUND | {"bundle", "host", "saved", "collect", "analyse"},
 }
 """Which rooms each room may enter, besides itself. `cli` and `__main__`, the roof, may enter all."""

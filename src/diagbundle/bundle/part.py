@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import ENCRYPTED_SUFFIX, SUFFIX
+from diagbundle.bundle.frames import open_file
+from diagbundle.errors import UsageError
 
 LIST = ".parts"
 """Suffix of the list of parts."""
@@ -66,9 +68,9 @@ def part_of(path: str) -> Part | None:
 def read_list(path: str) -> list[Listed]:
     """The lines of a list; none where there is no such file, or it is no list of parts."""
     try:
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        with open(open_file(path), "rb") as file:
             text = file.read(MAX_LIST + 1)
-    except (OSError, ValueError):
+    except (OSError, UsageError):
         return []
     return parse_list(text)
 

@@ -37,7 +37,7 @@ def command(bundle: str, output: str | None, form: str | None) -> None:
     from diagbundle.bundle.convert import PACKINGS, convert
     from diagbundle.bundle.reader import Bundle
     from diagbundle.cli.verify import watched
-    from diagbundle.transport.files import NewFile
+    from diagbundle.newfile import NewFile
 
     form = form or _form(output)
     packing = PACKINGS[form]()

@@ -30,7 +30,7 @@ def command(parts: tuple[str, ...], output: str) -> None:
     from diagbundle.bundle.escape import shown
     from diagbundle.cli.talk import say
     from diagbundle.cli.verify import watched
-    from diagbundle.transport.files import refuse_taken
+    from diagbundle.newfile import refuse_taken
     from diagbundle.transport.joining import assemble, write
 
     assembly = assemble(parts)

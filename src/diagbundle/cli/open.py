@@ -37,13 +37,15 @@ def command(files: tuple[str, ...], identity: tuple[str, ...], output: str, view
     from diagbundle.bundle.escape import shown
     from diagbundle.bundle.part import part_of
     from diagbundle.cli.talk import say
-    from diagbundle.cli.viewers import in_lnav
+    from diagbundle.cli.viewers import in_lnav, refuse_blind
     from diagbundle.errors import UsageError
 
     if len(files) > 1 and output and not os.path.isdir(output):
         raise UsageError(f"several files do not go into one: {shown(output)}", "name a folder that is there with --output")
     if viewer and len(files) > 1 and not any(part_of(path) for path in files):
         raise UsageError(f"only one bundle can be shown at a time: {shown(files[1])}")
+    if viewer:
+        refuse_blind()
     if any(os.path.isdir(path) or part_of(path) for path in files):
         places = [_opened_parts(files, identity, output)]
     else:
@@ -76,7 +78,7 @@ def opened(path: str, identity: Sequence[str], output: str) -> str:
 def _opened_parts(paths: Sequence[str], identity: Sequence[str], output: str) -> str:
     """The same for a file that came in parts."""
     from diagbundle.bundle.format import ENCRYPTED_SUFFIX
-    from diagbundle.transport.files import refuse_taken
+    from diagbundle.newfile import refuse_taken
     from diagbundle.transport.joining import assemble, joined, write
 
     assembly = assemble(paths)
@@ -108,7 +110,7 @@ def _open(fd: int, path: str, place: str, identity: Sequence[str]) -> None:
     from diagbundle.bundle.reader import Bundle
     from diagbundle.cli import encryption
     from diagbundle.errors import FormatError
-    from diagbundle.transport.files import NewFile, refuse_taken
+    from diagbundle.newfile import NewFile, refuse_taken
 
     refuse_taken(place)
     keys = encryption.keys(identity)

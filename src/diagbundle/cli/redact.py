@@ -16,7 +16,7 @@ from diagbundle.errors import OutputError, SourceError, UsageError
 from diagbundle.host import Host
 from diagbundle.numbers import amount, counted
 from diagbundle.redact.tree import Redacted, redact_descriptor, redact_tree
-from diagbundle.transport.files import NewFile
+from diagbundle.newfile import NewFile
 
 if TYPE_CHECKING:
     from diagbundle.redact.redactor import Redactor

@@ -43,8 +43,8 @@ def command(bundle: str, output: str, **flags: object) -> int:
     from diagbundle.cli.analysis import diagnosed, finder, registry
     from diagbundle.cli.damage import ended
     from diagbundle.errors import UsageError
+    from diagbundle.newfile import NewFile
     from diagbundle.report.html import as_html
-    from diagbundle.transport.files import NewFile
 
     path = output or default_name(bundle)
     if os.path.isdir(path):

@@ -99,7 +99,7 @@ def _lines(path: str | None) -> list[str]:
 
 def _refuse_taken(bundle: Bundle, html: str | None, output: str | None, *, is_removed: bool) -> None:
     """Nothing is overwritten, and that is said before the work."""
-    from diagbundle.transport.files import refuse_taken
+    from diagbundle.newfile import refuse_taken
 
     if html:
         refuse_taken(_page(bundle, html))
@@ -146,7 +146,7 @@ def _tell(bundle: Bundle, form: str, html: str | None, *, everything: bool) -> N
         from diagbundle.report.leaving import items_of
         from diagbundle.report.page import render
         from diagbundle.report.paper import BINDS, NEVER
-        from diagbundle.transport.files import write_new
+        from diagbundle.newfile import write_new
 
         items = (lambda group: items_of(bundle, group)) if everything else None
         page = render("review.html", paper=told, items=items, binds=BINDS, never=[*NEVER.values()], amount=amount)
@@ -211,7 +211,7 @@ def _remove(bundle: Bundle, patterns: list[str], place: str) -> None:
     from diagbundle.bundle.rewrite import rewrite, strike
     from diagbundle.cli.verify import sha256_of, watched
     from diagbundle.errors import BundleError, OutputError
-    from diagbundle.transport.files import NewFile, write_new
+    from diagbundle.newfile import NewFile, write_new
 
     struck = strike(bundle, patterns)
     when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

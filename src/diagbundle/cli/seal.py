@@ -121,8 +121,8 @@ class _Work:
     def _encrypt(self, fd: int) -> str:
         """The encrypted file, or its parts; its checksum."""
         from diagbundle.bundle import hashing
+        from diagbundle.newfile import NewFile
         from diagbundle.transport.age import Encryptor
-        from diagbundle.transport.files import NewFile
         from diagbundle.transport.parts import Parts, ends_anywhere
 
         sha = hashing.sha256()
@@ -173,7 +173,7 @@ class _Work:
         from diagbundle.bundle.format import sums_line
         from diagbundle.bundle.part import read_list
         from diagbundle.errors import IntegrityError
-        from diagbundle.transport.files import write_new
+        from diagbundle.newfile import write_new
 
         path, name = self.target + SIDECAR, os.path.basename(self.target)
         self.leaving.append(path)

@@ -38,7 +38,7 @@ def command(bundle: str, form: str, output: str | None, about: tuple[str, ...], 
     on the server; 4 damaged, or not a bundle: nothing is written.
     """
     from diagbundle.cli.damage import ended
-    from diagbundle.transport.files import refuse_taken, write_new
+    from diagbundle.newfile import refuse_taken, write_new
 
     output = None if output == "-" else output
     if output:

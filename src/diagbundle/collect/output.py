@@ -19,7 +19,7 @@ from diagbundle.bundle.reader import Bundle
 from diagbundle.collect.budget import reserve, room
 from diagbundle.collect.identity import ask_or_do
 from diagbundle.errors import BundleError, OutputError
-from diagbundle.transport.files import rename
+from diagbundle.newfile import rename
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 _NEEDED = 2 << 20

@@ -29,7 +29,7 @@ from diagbundle.collect import packages, registry
 from diagbundle.errors import OutputError, UsageError
 from diagbundle.kit.description import Description
 from diagbundle.kit.wheel import ABSENT, INSIDE
-from diagbundle.transport.files import rename
+from diagbundle.newfile import rename
 
 MACHINES = {62: "x86_64", 183: "aarch64"}
 """As the head of an ELF file numbers them."""

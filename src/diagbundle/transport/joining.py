@@ -20,11 +20,16 @@ from diagbundle.bundle.frames import MAGIC, open_file
 from diagbundle.bundle.part import LIST, Listed, number_in, part_of, read_list
 from diagbundle.bundle.reader import Bundle, Progress, no_progress
 from diagbundle.errors import BundleError, FormatError, IntegrityError, OutputError, UsageError
-from diagbundle.transport.files import STEP, Alive, NewFile, nobody
+from diagbundle.newfile import NewFile, need_room
+from diagbundle.transport.alive import STEP
 from diagbundle.transport.runs import AGAIN, Piece, covered, fault_of, lacking
 
 MOST = 100_000
 """Files that are looked at."""
+MOST_TOLD, MOST_ASKED = 10, 100
+"""Parts that cannot be had of which it is told what is wrong; that are named, to be asked for."""
+MOST_RESTS = 8
+"""Files that are tried as the rest of one that was not cut to its end: for each, all of the whole is read."""
 
 
 @dataclass
@@ -63,15 +68,17 @@ class _Given:
     """Checksum of a whole by its name."""
 
 
-def assemble(paths: Sequence[str], alive: Alive = nobody) -> Assembly:
+def assemble(paths: Sequence[str]) -> Assembly:
     """What these parts make, or the parts in these folders. Raises `IntegrityError` naming what is missing or damaged, and `UsageError`."""
     given = _sorted_out(paths)
     if not given.files:
         raise UsageError(f"there are no parts: {shown(' '.join(paths))}", "name the parts, or the folder in which they lie")
-    sums = {path: _sha256(path, alive) for path in given.files}
-    known = [listed for _, listed in given.lists if {one.sha256 for one in listed} & set(sums.values())]
+    sums = {path: _sha256(path) for path in given.files}
+    there = set(sums.values())
+    known = [listed for _, listed in given.lists if any(one.sha256 in there for one in listed)]
     if not known and given.lists:  # a list that knows none of them still tells what is wanted
-        known = [listed for path, listed in given.lists if any(number_in(file)[0] == _whole(listed) for file in given.files)]
+        wholes = {number_in(file)[0] for file in given.files}
+        known = [listed for _, listed in given.lists if _whole(listed) in wholes]
     different = {tuple(one.sha256 for one in listed): listed for listed in known}
     if len(different) > 1:
         names = ", ".join(sorted({shown(_whole(listed)) for listed in known}))
@@ -81,10 +88,11 @@ def assemble(paths: Sequence[str], alive: Alive = nobody) -> Assembly:
     return _by_content(given)
 
 
-def write(assembly: Assembly, path: str, alive: Alive = nobody, progress: Progress = no_progress) -> None:
+def write(assembly: Assembly, path: str, progress: Progress = no_progress) -> None:
     """The whole, under its name only once it has been found right. Raises `IntegrityError`, `OutputError`."""
     with NewFile(path) as file:
-        _fill(assembly, file.write, alive, progress)
+        need_room(path, assembly.size)  # a stranger's list may name a part a thousand times
+        _fill(assembly, file.write, progress)
         file.sync()
         if not assembly.sha256:
             _verify(file.unfinished, assembly.whole, progress)
@@ -96,21 +104,23 @@ def joined(assembly: Assembly, folder: str) -> Iterator[int]:
     """A descriptor of the whole, in a file without a name in this folder. Raises `IntegrityError`, `OutputError`."""
     with ExitStack() as stack:
         try:
-            file = stack.enter_context(tempfile.TemporaryFile(dir=folder, buffering=0))
-            _fill(assembly, file.write, nobody, no_progress)
+            file = stack.enter_context(tempfile.TemporaryFile(dir=folder))
+            need_room(os.path.join(folder, assembly.whole), assembly.size)
+            _fill(assembly, file.write, no_progress)
+            file.flush()
         except OSError as error:
             raise OutputError(f"the parts cannot be put together in {shown(folder)}: {error.strerror}", "name another folder") from None
         yield file.fileno()
 
 
-def _fill(assembly: Assembly, sink: Callable[[bytes], object], alive: Alive, progress: Progress) -> None:
+def _fill(assembly: Assembly, sink: Callable[[bytes], object], progress: Progress) -> None:
     """All its bytes, which must have its checksum where that is known."""
-    sha, done = hashing.sha256(), 0
-    for data in read(assembly, alive):
+    sha, done, size = hashing.sha256(), 0, assembly.size
+    for data in read(assembly):
         sha.update(data)
         sink(data)
         done += len(data)
-        progress(done, assembly.size)
+        progress(done, size)
     if assembly.sha256 and sha.hexdigest() != assembly.sha256:
         raise IntegrityError(
             f"the parts do not give {shown(assembly.whole)}: its checksum is another one",
@@ -128,14 +138,13 @@ def _verify(path: str, whole: str, progress: Progress) -> None:
         raise IntegrityError(f"the parts give no whole bundle: {said}", "ask for all parts to be sent again") from None
 
 
-def read(assembly: Assembly, alive: Alive = nobody) -> Iterator[bytes]:
+def read(assembly: Assembly) -> Iterator[bytes]:
     """The bytes of the whole, in their order."""
     for piece in assembly.pieces:
         fd = open_file(piece.path)
         try:
             at = piece.start
             while at < piece.end:
-                alive()
                 data = os.pread(fd, min(STEP, piece.end - at), at)
                 if not data:
                     raise IntegrityError(f"it has become shorter meanwhile: {shown(piece.path)}")
@@ -206,12 +215,14 @@ def _whole(listed: list[Listed]) -> str:
     return os.path.basename(number_in(listed[0].name)[0])
 
 
-def _sha256(path: str, alive: Alive) -> str:
-    sha = hashing.sha256()
-    size = os.path.getsize(path)
-    for data in read(Assembly("", [Piece(path, 0, size)]), alive):
-        sha.update(data)
-    return sha.hexdigest()
+def _sha256(path: str) -> str:
+    fd = open_file(path)
+    try:
+        return hashing.of_file(fd)
+    except OSError as error:
+        raise IntegrityError(f"it cannot be read: {shown(path)}: {error.strerror}", AGAIN) from None
+    finally:
+        os.close(fd)
 
 
 # -- by the list
@@ -249,7 +260,8 @@ def _with_rest(listed: list[Listed], missing: list[int], found: dict[str, str], 
     if missing != list(range(1, len(missing) + 1)) or not sha256:
         return []
     others = [_all_of(found[one.sha256]) for one in listed[len(missing) :]]
-    for path in spare:
+    whole = _whole(listed)
+    for path in sorted(spare, key=lambda path: not os.path.basename(path).startswith(whole))[:MOST_RESTS]:
         rest = _all_of(path)
         held = others[0].end if others else 0
         for end in {rest.end, rest.end - held}:
@@ -265,14 +277,17 @@ def _with_rest(listed: list[Listed], missing: list[int], found: dict[str, str], 
 def _not_whole(listed: list[Listed], missing: list[int], spare: list[str]) -> IntegrityError:
     """What each part is that cannot be had, and what to ask for."""
     whole, said = _whole(listed), []
-    for number in missing:
+    for number in missing[:MOST_TOLD]:
         one = listed[number - 1]
         instead = [path for path in spare if os.path.basename(path) == one.name] or [path for path in spare if number_in(path)[1] == number]
         how = f"{shown(os.path.basename(instead[0]))} {fault_of(instead[0], whole)}" if instead else f"{shown(one.name)} is missing"
         said.append(f"part {number:,} of {len(listed):,}: {how}")
-    more = f"; and {len(said) - 10:,} more" if len(said) > 10 else ""  # noqa: PLR2004  # a sentence, not a list
-    names = " ".join(shown(listed[number - 1].name) for number in missing)
-    return IntegrityError(f"{shown(whole)} cannot be put together: {'; '.join(said[:10])}{more}", f"ask for this to be sent again: {names}")
+    more = f"; and {len(missing) - MOST_TOLD:,} more" if len(missing) > MOST_TOLD else ""
+    names = " ".join(shown(listed[number - 1].name) for number in missing[:MOST_ASKED])
+    others = f" and {len(missing) - MOST_ASKED:,} more" if len(missing) > MOST_ASKED else ""
+    return IntegrityError(
+        f"{shown(whole)} cannot be put together: {'; '.join(said)}{more}", f"ask for this to be sent again: {names}{others}"
+    )
 
 
 def _all_of(path: str) -> Piece:

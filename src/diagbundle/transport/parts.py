@@ -15,7 +15,8 @@ from diagbundle.bundle.format import MAX_COMPONENT, UNFINISHED_SUFFIX, sums_line
 from diagbundle.bundle.frames import is_encrypted, open_frames
 from diagbundle.bundle.part import LIST, Listed, part_names
 from diagbundle.errors import DiagbundleError, OutputError, UsageError
-from diagbundle.transport.files import STEP, Alive, NewFile, nobody, refuse_taken, rename, write_new
+from diagbundle.newfile import NewFile, need_room, refuse_taken, rename, write_new
+from diagbundle.transport.alive import STEP, Alive, nobody
 
 LEAST = 10 << 20
 """Bytes that a part may have at least: a frame of a bundle goes into it, always."""
@@ -133,7 +134,7 @@ def cut_in_place(path: str, ends: list[int], alive: Alive = nobody) -> list[str]
     left = len(names)
     try:
         stretches = list(pairwise([0, *ends]))
-        _need_room(path, max((end - start for start, end in stretches[1:]), default=0))
+        need_room(path, max((end - start for start, end in stretches[1:]), default=0) + _SPARE)
         sums = [_sum(fd, start, end, alive) for start, end in stretches]
         _write_list(path, [Listed(os.path.basename(name), sha) for name, sha in zip(names, sums, strict=True)])
         rename(path, path + UNFINISHED_SUFFIX)
@@ -183,13 +184,6 @@ def _free_names(path: str, count: int) -> list[str]:
     for name in (*names, path + LIST):
         refuse_taken(name)
     return names
-
-
-def _need_room(path: str, size: int) -> None:
-    disk = os.statvfs(os.path.dirname(path) or ".")
-    free = disk.f_bavail * disk.f_frsize
-    if free < size + _SPARE:
-        raise OutputError(f"only {free:,} bytes are free, and {size + _SPARE:,} are needed")
 
 
 def _copy(fd: int, start: int, end: int, path: str, alive: Alive, sha256: str) -> None:  # noqa: PLR0913, PLR0917

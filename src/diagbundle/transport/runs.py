@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from array import array
+from itertools import chain
 from typing import NamedTuple
 
 from diagbundle.bundle import hashing
@@ -119,23 +120,27 @@ def _tiled(runs: list[Run], table: array[int]) -> tuple[list[Run], list[Run]]:
     """The runs that, one behind the other, are all frames of the table, and those that are left over.
 
     Where several would fit, as those of content that cannot be compressed, the order of their names decides, and checksums at the end.
+    The part that ends with the table is the last one; others hold a frame at least.
     """
+    alike: dict[tuple[bytes, bool], list[int]] = {}
+    """Numbers of the runs of the same sizes, the first one last; whether they end with the table."""
+    for number in reversed(range(len(runs))):
+        alike.setdefault((runs[number].sizes.tobytes(), bool(runs[number].table)), []).append(number)
+    lengths = {(len(run.sizes), bool(run.table)) for run in runs if run.sizes or run.table}
     order: list[Run] = []
     have = 0
-    while have < len(table) or not any(run.table for run in order):
-        fits = (run for run in runs if table[have : have + len(run.sizes)] == run.sizes and _may_stand(run, have, len(table)))
-        run = next(fits, None)
-        if run is None:
-            raise _gap(order, runs, table, have)
-        order.append(run)
-        runs.remove(run)
-        have += len(run.sizes)
-    return order, runs
+    while have < len(table) or not order or not order[-1].table:
+        may_stand = ((length, is_last) for length, is_last in lengths if not is_last or have + length == len(table))
+        fitting = [found for length, is_last in may_stand if (found := alike.get((table[have : have + length].tobytes(), is_last)))]
+        if not fitting:
+            raise _gap(order, _left(runs, alike), table, have)
+        order.append(runs[min(fitting, key=lambda found: found[-1]).pop()])
+        have += len(order[-1].sizes)
+    return order, _left(runs, alike)
 
 
-def _may_stand(run: Run, have: int, frames: int) -> bool:
-    """The part that ends with the table is the last one; others hold a frame at least."""
-    return have + len(run.sizes) == frames if run.table else len(run.sizes) > 0
+def _left(runs: list[Run], alike: dict[tuple[bytes, bool], list[int]]) -> list[Run]:
+    return [runs[number] for number in sorted(chain.from_iterable(alike.values()))]
 
 
 def _gap(order: list[Run], runs: list[Run], table: array[int], have: int) -> IntegrityError:
@@ -158,4 +163,5 @@ def _gap(order: list[Run], runs: list[Run], table: array[int], have: int) -> Int
 
 def lacking(numbers: list[int]) -> list[int]:
     """The numbers that are missing among those in the names of parts; none where not every name has one."""
-    return [] if 0 in numbers else [number for number in range(1, min(max(numbers), MOST_NUMBERS)) if number not in numbers]
+    there = set(numbers)
+    return [] if 0 in there else [number for number in range(1, min(max(numbers), MOST_NUMBERS)) if number not in there]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 import subprocess
 import tempfile
 import time
@@ -19,9 +20,10 @@ from typing import NamedTuple
 
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import SIGNATURE
-from diagbundle.bundle.frames import unread
 from diagbundle.errors import FormatError, IntegrityError, OutputError, UsageError
-from diagbundle.transport.files import Alive, nobody, write_new
+from diagbundle.newfile import write_new
+from diagbundle.paths import unread
+from diagbundle.transport.alive import Alive, nobody
 
 NAMESPACE = "diagbundle"
 """What a signature is for: one that was made for anything else does not count here, nor ours anywhere else."""
@@ -86,7 +88,7 @@ def key_to_sign(path: str = "") -> str:
             raise UsageError("this host has no SSH key of its own to sign with: /etc/ssh/ssh_host_*_key", "name another one: --sign KEY")
     try:
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-            start = file.read(4096)
+            start = file.read(4096) or b""  # of a pipe into which nothing was written yet: None
     except (OSError, ValueError) as error:
         if path in HOST_KEYS:
             raise UsageError(
@@ -289,8 +291,10 @@ def _wait(process: subprocess.Popen[bytes], seconds: float, alive: Alive) -> int
 
 
 def _contents(path: str, most: int) -> bytes:
-    """A small regular file. Raises OSError, and `FormatError` where it is larger than such a file can be."""
+    """A small regular file. Raises OSError, and `FormatError` where it is none, or larger than such a file can be."""
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise FormatError(f"it is not a regular file: {shown(path)}")
         data = file.read(most + 1)
     if len(data) > most:
         raise FormatError(f"it is larger than {most:,} bytes: {shown(path)}")

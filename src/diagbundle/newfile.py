@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from diagbundle import paths
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import UNFINISHED_SUFFIX
 from diagbundle.errors import OutputError
 
-STEP = 1 << 20
 _SYNC_EVERY = 64 << 20
-_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
-
-Alive = Callable[[], None]
-"""Called for every MiB that is read or written. May raise, which ends the work as a full disk would."""
-
-
-def nobody() -> None:
-    """Nobody waits for a sign of life."""
 
 
 class NewFile:
@@ -101,15 +91,17 @@ def refuse_taken(path: str) -> None:
         raise OutputError(f"the file is there already, and is not overwritten: {shown(path)}", "name another place, or move it away")
 
 
+def need_room(path: str, size: int) -> None:
+    """Raises `OutputError` if so many bytes have no room where this file is to lie."""
+    disk = os.statvfs(os.path.dirname(path) or ".")
+    free = disk.f_bavail * disk.f_frsize
+    if free < size:
+        raise OutputError(f"only {free:,} bytes are free, and {size:,} are needed: {shown(path)}", "free some room, or name another place")
+
+
 def rename(before: str, after: str) -> None:
-    """Without overwriting: a hard link fails where the name is taken; file systems without them get a plain rename. Raises OSError."""
-    try:
-        os.link(before, after)
-        os.unlink(before)
-    except OSError as error:
-        if error.errno not in _NO_LINKS or os.path.lexists(after):
-            raise
-        os.rename(before, after)
+    """Without overwriting, and so that the new name outlasts a crash. Raises OSError."""
+    paths.rename(before, after)
     with contextlib.suppress(OSError):  # not every file system syncs folders
         folder = os.open(os.path.dirname(after) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
