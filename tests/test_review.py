@@ -187,7 +187,7 @@ def test_two_screens_suffice(bundle):
 def test_collect_says_how_to_look_at_it(tmp_path):
     words = [sys.executable, "-m", "diagbundle", "collect", "--yes", "--only", "self", "-o", tmp_path]
     done = subprocess.run(words, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
-    assert f"Before it leaves: `diagbundle review {os.path.basename(done.stdout.strip())}`" in done.stderr
+    assert f"\n  `diagbundle review {done.stdout.strip()}`\n" in done.stderr
 
 
 # -- the page

@@ -7,7 +7,7 @@ from sickness import commands_end
 OTHER = had("var/log/acme/other.log", b"local\n")
 HUNG = [names("/mnt/hung"), says("/mnt/hung"), OTHER, within(90)]
 KILLED = [sickness.ends_at_once, sickness.sealed_after_signal]
-DENIED = [row("/var/log/acme/app.log", "denied"), says(r"were denied:")]
+DENIED = [row("/var/log/acme/app.log", "denied"), says(r"(was|were) denied:")]
 
 RECIPES: dict[str, list[Check]] = {
     "as-256m": [complete],

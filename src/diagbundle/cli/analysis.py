@@ -6,11 +6,12 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import click
 
 from diagbundle import carried
+from diagbundle.analyse.claims.claim import Claim
 from diagbundle.analyse.claims.reading import read
 from diagbundle.analyse.claims.ticket import of_ticket
 from diagbundle.analyse.diagnosis import Diagnosis, diagnose
@@ -40,6 +41,7 @@ _COLOURS = {
     "head": {"bold": True}, "path": {"fg": "cyan"}, "good": {"fg": "green"}, "label": {"bold": True}, "line": {},
 }  # fmt: skip
 F = TypeVar("F", bound=Callable[..., Any])
+HeldAgainst: TypeAlias = "tuple[Registry, list[Claim]]"
 
 
 def options(command: F) -> F:
@@ -121,17 +123,23 @@ def registry(paths: Sequence[str] = ()) -> Registry:
         raise UsageError(str(error)) from None
 
 
-def diagnosed(evidence: Evidence, flags: Mapping[str, Any]) -> Diagnosis:
-    """All that is said of what lies on the desk, the most important first. Raises `UsageError` for claims that are none."""
+def held_against(flags: Mapping[str, Any]) -> HeldAgainst:
+    """The rules and the claims that the evidence is held against. Raises `UsageError` for what is none."""
     claims = read(flags.get("claim", ()))
     for path in flags.get("ticket", ()):
         claims += of_ticket(read_text(path, A_TICKET), os.path.basename(path))
-    return diagnose(evidence, registry(flags.get("rules", ())), finder, claims)
+    return registry(flags.get("rules", ())), claims
 
 
-def conclude(evidence: Evidence, flags: Mapping[str, Any], *, keeps: bool = True) -> int:
+def diagnosed(evidence: Evidence, flags: Mapping[str, Any], held: HeldAgainst | None = None) -> Diagnosis:
+    """All that is said of what lies on the desk, the most important first. Raises `UsageError` for claims that are none."""
+    rules, claims = held or held_against(flags)
+    return diagnose(evidence, rules, finder, claims)
+
+
+def conclude(evidence: Evidence, flags: Mapping[str, Any], held: HeldAgainst | None = None, *, keeps: bool = True) -> int:
     """Judge, and tell. Returns the exit code. Where the evidence is not kept, only what hinders verdicts is missed."""
-    diagnosis = diagnosed(evidence, flags)
+    diagnosis = diagnosed(evidence, flags, held)
     if not keeps:
         diagnosis.gaps = [gap for gap in diagnosis.gaps if gap.suspects]
         diagnosis.fetch = ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from diagbundle import config
 from diagbundle.cli import analysis, options
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def command(*, watch: str, **flags: Any) -> int:
     from diagbundle.cli.screen import Screen
 
     answer = {name: flags.pop(name) for name in analysis.FLAGS}
+    held = analysis.held_against(answer)  # what is wrong with a claim or a rule is told before anything is looked at
+    config.seconds(watch, "watch")
     flags["sample_interval"] = watch
     flags["since"] = flags["since"] or SINCE
     screen = Screen(quiet=False)
@@ -46,7 +49,7 @@ def command(*, watch: str, **flags: Any) -> int:
     if os.geteuid() != 0:
         screen.say("You are not root: what only root may read cannot be judged, and is named at the end.")
     where, descriptor, room = nameless()
-    return collection.run(where, lambda: _output(descriptor), partial(_conclude, descriptor, answer), max_bytes=room)
+    return collection.run(where, lambda: _output(descriptor), partial(_conclude, descriptor, answer, held), max_bytes=room)
 
 
 def nameless() -> tuple[str, int, int]:
@@ -71,9 +74,9 @@ def _output(descriptor: int) -> Any:
     return PipeOutput(descriptor)
 
 
-def _conclude(descriptor: int, flags: dict[str, object], _result: Result) -> int:
+def _conclude(descriptor: int, flags: dict[str, object], held: analysis.HeldAgainst, _result: Result) -> int:
     from diagbundle.analyse.evidence.bundle import BundleEvidence
     from diagbundle.bundle.reader import Bundle
 
     evidence = BundleEvidence(Bundle(descriptor, "this host"))
-    return analysis.conclude(evidence, flags, keeps=False)
+    return analysis.conclude(evidence, flags, held, keeps=False)

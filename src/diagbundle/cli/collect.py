@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import textwrap
 import time
@@ -18,6 +19,7 @@ from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import ENCRYPTED_SUFFIX, PARTIAL_SUFFIX, SUFFIX
 from diagbundle.bundle.pack import Member
 from diagbundle.cli import encryption, options
+from diagbundle.cli.answer import answer_option
 from diagbundle.cli.collection import RATIONED_TIME, Collection, Output
 from diagbundle.cli.redaction import Redaction, to_look_at, told
 from diagbundle.cli.screen import Screen, is_terminal
@@ -33,9 +35,11 @@ from diagbundle.collect.supervise import NOT_ASKED
 from diagbundle.errors import UsageError
 from diagbundle.host import Host
 from diagbundle.model import Collector
-from diagbundle.numbers import amount
+from diagbundle.numbers import amount, counted
 
 LOSSES_SHOWN = 12
+LONGEST = 240
+"""Characters of a loss's name, and of its reason, that are shown."""
 FOLDERS = (".", "/root", "/var/tmp", "/tmp")  # noqa: S108  # the file is created exclusively, mode 0600
 EXIT_PARTIAL = 3
 
@@ -53,8 +57,8 @@ EXIT_PARTIAL = 3
 @click.option("--max-size", metavar="SIZE", help="Size that the bundle may have at most: 500M, 2G. Default: no limit.")
 @click.option("--yes", "-y", is_flag=True, help="Begin without asking.")
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON instead of the bundle's path.")
-def command(*, yes: bool, quiet: bool, as_json: bool, **flags: Any) -> int:
+@answer_option("Print the bundle's path, or the outcome for programs.")
+def command(*, yes: bool, quiet: bool, form: str, **flags: Any) -> int:
     """Collect what an engineer needs to find a fault on this server, into one file.
 
     It reads, and changes nothing. Private keys and password databases are never read. Nothing is sent anywhere: the file
@@ -86,7 +90,7 @@ def command(*, yes: bool, quiet: bool, as_json: bool, **flags: Any) -> int:
     if not yes and not quiet and is_terminal(0) and is_terminal(2) and not _agreed():
         say("Nothing was collected.")
         return 1
-    return collection.run(place, lambda: _output(place, to), partial(_conclude, collection, sealing, as_json, to))
+    return collection.run(place, lambda: _output(place, to), partial(_conclude, collection, sealing, form, to))
 
 
 def _output(place: str, to: list[str]) -> Output:
@@ -98,11 +102,11 @@ def _output(place: str, to: list[str]) -> Output:
     return EncryptedOutput(below, to)
 
 
-def _conclude(collection: Collection, sealing: Sealing, as_json: bool, to: list[str], result: Result) -> int:  # noqa: FBT001  # bound
+def _conclude(collection: Collection, sealing: Sealing, form: str, to: list[str], result: Result) -> int:
     """It is sealed: signed and cut where that was asked, and told. Returns the exit code."""
     delivery = sealing.deliver(result.sealed.path, collection.alive)
     _summary(collection.screen, result, to, delivery)
-    _tell(result, to, delivery, as_json=as_json)
+    _tell(result, to, delivery, form)
     return 0 if result.complete and not delivery.faults else EXIT_PARTIAL
 
 
@@ -128,7 +132,18 @@ def _place(settings: config.Config, who: dict[str, Any], suffix: str) -> str:
 
 
 def _stem(place: str) -> str:
-    return place.split(".tar", 1)[0]
+    """A name without what it says of an archive's kind."""
+    return re.sub(r"(\.(tar|tgz|txz|zip|gz|xz|bz2|zst|age|partial))+$", "", place)
+
+
+def _from_here(path: str) -> str:
+    """How a file is named from the current folder."""
+    name = os.path.basename(path)
+    return shown(name if os.path.exists(name) and os.path.samefile(name, path) else path)
+
+
+def _do(count: int) -> str:
+    return "does" if count == 1 else "do"
 
 
 def _statement(  # noqa: PLR0913, PLR0917  # all that is to be said
@@ -144,14 +159,14 @@ def _statement(  # noqa: PLR0913, PLR0917  # all that is to be said
     kit = carried.product()
     called = f"{kit.name} {kit.version} for {kit.title}" if kit else f"diagbundle {__version__}"
     lines = [
-        f"{called} collects what an engineer needs to find a fault on this server, into one file.", "",
+        *_beside("", f"{called} collects what an engineer needs to find a fault on this server, into one file."), "",
         *_beside("  reads    ", reads), "           `diagbundle plan` shows every item",
         f"  probes   {probes or 'nothing over the network'}", *["           `--without reachability` leaves them out"] * bool(probes),
         "  never    private keys, password databases, credentials, memory of processes",
         *[part for word, line in redaction.statement() for part in _beside(f"  {word:<8} ", line)],
         *sealing,
         *_beside("  writes   ", f"{shown(place)} {free}" if place != "-" else free),
-        "  sends    nothing. The file stays here until you pass it on.", "",
+        f"  sends    nothing. {'The file stays here until you pass it on.' if place != '-' else 'Who reads standard output gets it.'}", "",
         *([*vendor_says(kit.title, kit.before), ""] if kit and kit.before else ()),
     ]  # fmt: skip
     _lines(screen, lines)
@@ -159,9 +174,9 @@ def _statement(  # noqa: PLR0913, PLR0917  # all that is to be said
         screen.say("You are not root: what only root may read will be missing, and named at the end.\n")
 
 
-def _beside(word: str, text: str) -> list[str]:
+def _beside(word: str, text: str, indent: str = "") -> list[str]:
     """A word and what belongs to it, in lines that fit on a terminal."""
-    indent = " " * len(word)
+    indent = indent or " " * len(word)
     return textwrap.wrap(text, WIDTH, initial_indent=word, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
@@ -198,33 +213,36 @@ def _summary(screen: Screen, result: Result, to: list[str], delivery: Delivery) 
     screen.say(f"  sha256 {sealed.sha256}" + (f"  (not written beside it: {sealed.fault})" if sealed.fault else ""))
     _lines(screen, [*encryption.summary(to), *delivery.lines])
     counts = result.outcomes
-    absent, skipped = counts.get("absent", 0), counts.get("skipped", 0)
-    screen.say(f"  {counts.get('collected', 0):,} items collected; {absent:,} do not exist here; {skipped:,} left out on purpose")
+    collected, absent, skipped = (counts.get(outcome, 0) for outcome in ("collected", "absent", "skipped"))
+    screen.say(f"  {counted(collected, 'item')} collected; {absent:,} {_do(absent)} not exist here; {skipped:,} left out on purpose")
     if result.hidden:
-        screen.say(f"  {told(result.hidden)}")
+        _lines(screen, _beside("  ", told(result.hidden), "    "))
     if not result.complete:
-        screen.say(f"  not whole: {shown(result.reason)}")
+        _lines(screen, _beside("  ", f"not whole: {shown(result.reason)}", "    "))
     if result.unread:
         screen.say(f"  at least {amount(result.unread)} of files were not read for want of room")
         screen.say("  hint: name a place with more room with --output, or ask for less: --since 2d, --without NAME")
     ended = f"{NOT_ASKED}{result.reason}"
     for what, sample in (("not asked any more", False), ("counters read only once", True)):
         if names := [shown(row["source"]) for row in result.losses if row.get("reason") == ended and ("sample" in row) is sample]:
-            screen.say(f"  {what}: {', '.join(names)}")
+            _lines(screen, _beside("  ", f"{what}: {', '.join(names)}", "    "))
     losses = [row for row in result.losses if row["outcome"] != "denied" and row.get("reason") != ended]
-    _losses(screen, losses, "could not be had, or not whole")
-    _losses(screen, [row for row in result.losses if row["outcome"] == "denied"], "were denied")
+    denied = [row for row in result.losses if row["outcome"] == "denied"]
+    file = _from_here(sealed.path) if sealed.path != "-" else "FILE"
+    _losses(screen, losses, "could not be had, or not whole", file)
+    _losses(screen, denied, "was denied" if len(denied) == 1 else "were denied", file)
+    _losses(screen, result.unwanted, "named with --include and left out", file)
     for pid, name, gone in result.swept:
         screen.say(
             f"  a command had left a process running, {'which was ended' if gone else 'which cannot be ended'}: {shown(name)} ({pid})"
         )
     if result.left_behind:
-        screen.say(
-            f"  {len(result.left_behind)} readers are stuck in the kernel and were left behind: {', '.join(map(str, result.left_behind))}"
-        )
+        readers = "1 reader is" if len(result.left_behind) == 1 else f"{len(result.left_behind)} readers are"
+        screen.say(f"  {readers} stuck in the kernel and left behind: {', '.join(map(str, result.left_behind))}")
     _lines(screen, to_look_at(result.suspects, LOSSES_SHOWN))
     if sealed.path != "-" and not to and len(delivery.paths) == 1:
-        screen.say(f"Before it leaves: `diagbundle review {os.path.basename(sealed.path)}` shows what is in it, to be approved")
+        screen.say("Before it leaves, see what is in it, to be approved:")
+        screen.say(f"  `diagbundle review {_from_here(sealed.path)}`")
     if sealed.path != "-" and (to or delivery.signer or len(delivery.paths) > 1):
         _lines(screen, pass_on(delivery.paths, delivery.beside(sealed.path, is_summed=not sealed.fault)))
     if (kit := carried.product()) and kit.after:
@@ -236,21 +254,23 @@ def _lines(screen: Screen, lines: Iterable[str]) -> None:
         screen.say(line)
 
 
-def _losses(screen: Screen, rows: list[Member], what: str) -> None:
+def _losses(screen: Screen, rows: list[Member], what: str, file: str) -> None:
     if not rows:
         return
     screen.say(f"  {len(rows):,} {what}:")
     for row in rows[:LOSSES_SHOWN]:
-        source = row["source"] if isinstance(row["source"], str) else " ".join(row["source"])
-        screen.say(f"    {shown(source)[:60]:<28}  {shown(row.get('reason', ''))[:120]}")
+        source = shown(row["source"] if isinstance(row["source"], str) else " ".join(row["source"]))
+        source, reason = (text if len(text) <= LONGEST else f"{text[:LONGEST]} …" for text in (source, shown(row.get("reason", ""))))
+        line = f"    {source:<28}  {reason}"
+        _lines(screen, [line] if len(line) <= WIDTH else [f"    {source}", *_beside("      ", reason)])
     if len(rows) > LOSSES_SHOWN:
-        screen.say(f"    and {len(rows) - LOSSES_SHOWN:,} more: diagbundle list --missing FILE")
+        screen.say(f"    and {len(rows) - LOSSES_SHOWN:,} more: `diagbundle list --missing {file}`")
 
 
-def _tell(result: Result, to: list[str], delivery: Delivery, *, as_json: bool) -> None:
+def _tell(result: Result, to: list[str], delivery: Delivery, form: str) -> None:
     """Data to standard output: the path alone, or those of the parts, or the outcome as JSON."""
     sealed = result.sealed
-    if as_json:
+    if form == "json":
         outcome = {
             "path": sealed.path, "size": sealed.size, "sha256": sealed.sha256, "complete": result.complete, "reason": result.reason or None,
             "outcomes": result.outcomes, "redacted": dict(result.hidden), "suspects": result.suspects,

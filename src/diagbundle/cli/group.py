@@ -97,6 +97,10 @@ def program() -> None:
 
 def run(words: list[str]) -> int:
     """Run a command. Returns its exit code. Raises `UsageError` for what click finds wrong."""
+    if not words:  # then the help is the answer, and no error that quotes it
+        with program.make_context(carried.program_name(), [], resilient_parsing=True) as ctx:
+            click.echo(ctx.get_help(), err=True)
+        return UsageError.exit_code
     try:
         with program.make_context(carried.program_name(), list(words)) as ctx:  # `program.main` would end with 1 for a closed pipe
             outcome: Any = program.invoke(ctx)

@@ -20,9 +20,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 def choice_options(function: F) -> F:
     """Options that say what is to be collected."""
     for option in reversed((
-        click.option("--only", multiple=True, metavar="NAME", help="Ask this collector and no other; may be given several times."),
-        click.option("--without", multiple=True, metavar="NAME", help="Leave this collector out. `reachability`: no network probes."),
-        click.option("--with", "with_", multiple=True, metavar="NAME", help="Ask this collector, too, which is otherwise left out."),
+        _named("--only", help="Ask this collector and no other; several as NAME,NAME or one by one."),
+        _named("--without", help="Leave this collector out. `reachability`: no network probes."),
+        _named("--with", "with_", help="Ask this collector, too, which is otherwise left out."),
         click.option("--include", multiple=True, metavar="PATH", help="Collect this file or folder, too, whole."),
         click.option("--collector", multiple=True, metavar="FILE", help="A vendor's collector: a TOML file that belongs to root."),
         click.option("--since", metavar="TIME", help="Leave out logs last changed longer ago than this: 12h, 2d."),
@@ -31,6 +31,15 @@ def choice_options(function: F) -> F:
     )):  # fmt: skip
         function = option(function)
     return function
+
+
+def _named(*words: str, help: str) -> Callable[[F], F]:  # noqa: A002  # click's word
+    """An option that takes names of collectors, several of them with commas between or one by one."""
+
+    def apart(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for word in given for name in map(str.strip, word.split(",")) if name)
+
+    return click.option(*words, multiple=True, metavar="NAME", callback=apart, help=help)
 
 
 def redaction_options(function: F) -> F:
@@ -57,15 +66,18 @@ def load(flags: dict[str, Any]) -> config.Config:
     """The effective configuration of a command's flags."""
     path = flags.pop("config_file", None) or ""
     kit = carried.product()
-    return config.load(flags, os.environ, path, kit.defaults if kit else config.NOTHING)
+    settings = config.load(flags, os.environ, path, kit.defaults if kit else config.NOTHING)
+    if flags.get("names") and not settings.pseudonyms:
+        raise UsageError(f"--names is where --pseudonyms keeps its key and map: {flags['names']}", "add --pseudonyms, or leave --names out")
+    return settings
 
 
 def chosen(settings: config.Config) -> tuple[list[Collector], registry.Registry]:
     """The collectors that are to be asked. Raises `UsageError`."""
-    only = [name for name in settings.only if name != "include"] if settings.only and not settings.with_ else None
+    only = [name for name in settings.only if name != registry.INCLUDE] if settings.only and not settings.with_ else None
     found = registry.find(settings.collector, only=only)
-    if settings.include or "include" in settings.only:
-        found.collectors["include"] = include(settings.include)
+    if settings.include or registry.INCLUDE in settings.only:
+        found.collectors[registry.INCLUDE] = include(settings.include)
     collectors = registry.choose(found, settings.only, settings.without, settings.with_)
     return collectors, found
 
@@ -81,7 +93,7 @@ def include(paths: tuple[str, ...]) -> Collector:
         for path in absolute:
             yield File(f"{_literal(path)}/**" if os.path.isdir(host.path(path)) else path)
 
-    return Collector("include", "What was named with --include", sources, stage=Stage.LOGS, origin="--include", needs="anyone")
+    return Collector(registry.INCLUDE, "What was named with --include", sources, stage=Stage.LOGS, origin="--include", needs="anyone")
 
 
 def _literal(path: str) -> str:

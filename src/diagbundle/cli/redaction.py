@@ -53,7 +53,7 @@ def to_look_at(suspects: Sequence[tuple[str, Mapping[str, Any]]], most: int) -> 
     if not suspects:
         return []
     lines = [f"  please look at these lines before it leaves; they may hold a secret that was not recognised ({len(suspects):,}):"]
-    lines += [f"    {shown(path)[:60]}:{one['line']}  {shown(one['word'])}  {shown(one['why'])}" for path, one in suspects[:most]]
+    lines += [f"    {shown(path)}:{one['line']}  {shown(one['word'])}  {shown(one['why'])}" for path, one in suspects[:most]]
     return lines + [f"    and {len(suspects) - most:,} more: --format json names all"] * (len(suspects) > most)
 
 

@@ -6,10 +6,13 @@ import json
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from diagbundle.cli.answer import answer_option
 
 if TYPE_CHECKING:
     from diagbundle.bundle.reader import Bundle
@@ -28,7 +31,7 @@ TOLD = 10
 @click.command
 @click.argument("bundle", required=False, type=click.Path())
 @click.option("--all", "everything", is_flag=True, help="Name every item.")
-@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", help="For people or for programs.")
+@answer_option("For people or for programs.")
 @click.option(
     "--html", is_flag=False, flag_value=BESIDE, metavar="[FILE]", help="Write one page to print and sign; without FILE: NAME.review.html."
 )
@@ -123,9 +126,16 @@ def _page(bundle: Bundle, html: str) -> str:
 
 def _reviewed(bundle: Bundle, output: str | None) -> str:
     """Where the new bundle goes: the file or folder that was named, or beside the old one."""
+    from diagbundle.bundle.escape import shown
+    from diagbundle.errors import UsageError
+
     stem, suffix = _stem(bundle)
     name = f"{stem}-reviewed{suffix}"
-    return os.path.join(output, os.path.basename(name)) if output and os.path.isdir(output) else output or name
+    if output and os.path.isdir(output):
+        return os.path.join(output, os.path.basename(name))
+    if output and not output.endswith(suffix):  # nobody is to mistake it for what it is not, and least of all a partial one for a whole one
+        raise UsageError(f"the name of this bundle ends in {suffix}: {shown(output)}", f"name an existing folder, or a file NAME{suffix}")
+    return output or name
 
 
 # -- what leaves
@@ -142,11 +152,11 @@ def _tell(bundle: Bundle, form: str, html: str | None, *, everything: bool) -> N
         for line in _text(bundle, told, everything=everything):
             sys.stdout.write(f"{line}\n")
     if html:
+        from diagbundle.newfile import write_new
         from diagbundle.numbers import amount
         from diagbundle.report.leaving import items_of
         from diagbundle.report.page import render
         from diagbundle.report.paper import BINDS, NEVER
-        from diagbundle.newfile import write_new
 
         items = (lambda group: items_of(bundle, group)) if everything else None
         page = render("review.html", paper=told, items=items, binds=BINDS, never=[*NEVER.values()], amount=amount)
@@ -237,7 +247,7 @@ def _remove(bundle: Bundle, patterns: list[str], place: str) -> None:
 def _say_struck(struck: Struck, place: str, digest: str) -> None:
     from diagbundle.bundle.escape import shown
     from diagbundle.bundle.rewrite import NAMED
-    from diagbundle.cli.talk import say
+    from diagbundle.cli.talk import WIDTH, say
     from diagbundle.numbers import amount, counted
     from diagbundle.report.paper import ELSEWHERE
 
@@ -247,6 +257,8 @@ def _say_struck(struck: Struck, place: str, digest: str) -> None:
         say(f"  {shown(path)}" + (f"  ({why})" if why else ""))
     if (rest := struck.members - min(TOLD, struck.why[NAMED]) - min(TOLD, len(others))) > 0:
         say(f"  and {rest:,} more: `diagbundle list --missing {shown(os.path.basename(place))}`")
-    say("The list in the bundle still names them, as struck out. Names of files stay in that list.")
-    say(ELSEWHERE)
-    say(f"sha256 {digest}: another file, so an approval, encryption or signature of the first one does not hold for it.")
+    other = "It is another file, so an approval, encryption or signature of the first one does not hold for it."
+    for text in ("The list in the bundle still names them, as struck out. Names of files stay in that list.", ELSEWHERE, other):
+        for line in textwrap.wrap(text, WIDTH, break_on_hyphens=False):
+            say(line)
+    say(f"sha256 {digest}")

@@ -113,7 +113,7 @@ class Screen:
             running = ", ".join(dict.fromkeys(name for name, its in self._running if its == phase))
             if there.task is not None and not there.over:
                 size = f"{amount(plain)} read, {amount(packed)} kept · " if phase == "logs" else ""
-                self._bars.update(there.task, now=f"{size}{running}"[:56])
+                self._bars.update(there.task, now=f"{size}{running}"[:56].rstrip(" ·"))
         self._bars.refresh()
         self._drawn = now
 

@@ -22,12 +22,14 @@ from diagbundle.collect.job import Job, Raw, Redaction, World
 from diagbundle.collect.manners import hurry
 from diagbundle.collect.order import not_further
 from diagbundle.collect.output import FileOutput, PipeOutput, Sealed, bundle_name, prefix_of
+from diagbundle.collect.registry import INCLUDE
 from diagbundle.collect.rows import spoken
 from diagbundle.collect.supervise import NOT_ASKED, Supervisor
 from diagbundle.collect.sweep import sweep
 from diagbundle.errors import OutputError
 from diagbundle.host import Host
 from diagbundle.model import Collector, Outcome, Probe, Source, Stage, nothing
+from diagbundle.numbers import counted
 
 if TYPE_CHECKING:
     from diagbundle.collect.encrypted import EncryptedOutput  # imported where it is used: what encrypts starts slowly
@@ -117,6 +119,8 @@ class Result:
     """What was removed, by kind."""
     suspects: list[tuple[str, dict[str, Any]]]
     """Lines that somebody should look at: the member, and what is to be seen there."""
+    unwanted: list[Member]
+    """Rows of what was named with --include and left out on purpose: whoever named it counts on it."""
     swept: list[tuple[int, str, bool]]
     """Processes that a command had left running: number, name, whether they could be ended."""
 
@@ -133,6 +137,7 @@ class Engine:
         self.writer = BundleWriter(output.write, prefix, output.cut, lambda row: spoken(row, request.redact.text))
         self.budget = Budget(request.timeout, request.max_bytes, output.folder)
         self.losses: list[Member] = []
+        self.unwanted: list[Member] = []
         self.hidden: Counter[str] = Counter()
         self.suspects: list[tuple[str, dict[str, Any]]] = []
         width = request.width or min(4, len(os.sched_getaffinity(0)))
@@ -263,12 +268,14 @@ class Engine:
         given_up = row.get("reason", "").startswith(NOT_ASKED)
         if (outcome.is_loss or outcome is Outcome.DENIED or given_up) and len(self.losses) < SHOWN_LOSSES:
             self.losses.append(row)
+        elif row["collector"] == INCLUDE and outcome is Outcome.SKIPPED and len(self.unwanted) < SHOWN_LOSSES:
+            self.unwanted.append(row)
 
     # -- sealing
 
     def _seal(self, reason: str) -> Result:
         lost = sum(self.writer.outcomes[outcome] for outcome in Outcome if outcome.is_loss)
-        why = reason or (f"{lost:,} items could not be had, or not whole" if lost else "")
+        why = reason or (f"{counted(lost, 'item')} could not be had, or not whole" if lost else "")
         swept = sweep(self.request.mark)
         for pid, name, gone in swept:
             what = "was left running by a command of this run, and ended" if gone else "was left running by a command, and cannot be ended"
@@ -290,7 +297,7 @@ class Engine:
         seconds, order = time.monotonic() - self.budget.started, self.supervisor.order
         return Result(
             sealed, not why, why, counts, self.losses, seconds, self.supervisor.left_behind, order.unread,
-            self.hidden, self.suspects, swept,
+            self.hidden, self.suspects, self.unwanted, swept,
         )  # fmt: skip
 
     def _head(self, reason: str) -> dict[str, Any]:

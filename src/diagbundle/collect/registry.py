@@ -23,6 +23,8 @@ from diagbundle.trust import trusted_contents
 
 PACKAGE = "diagbundle.collectors"
 DROP_INS = "/etc/diagbundle/collectors.d"
+INCLUDE = "include"
+"""The collector of what a user names with --include."""
 
 Asking = Callable[[Host], Iterable[Source]]
 

@@ -14,8 +14,12 @@ from diagbundle.report.paper import BINDS, NEVER, Paper
 Items = Callable[[Group], Iterator[tuple[Row, int]]]
 Paint = Callable[[str, str], str]
 """(text, what it is) -> the text, coloured or not."""
-_INDENT = 11
+_INDENT, _COUNT = 11, 9
 _KINDS, _FILES, _LOOK, _REASONS = 4, 3, 5, 3
+_NEXT = {
+    "--html": "writes this as a page to print and sign", "--all": "names every item",
+    "--remove PATH": "writes another bundle without PATH and every copy of it",
+}  # fmt: skip
 
 
 class PaperText:
@@ -35,7 +39,9 @@ class PaperText:
         for group in self._paper.leaving.groups:
             yield from self._group(group)
         yield from self._not_in_it()
-        yield from _next()
+        yield ""
+        for words, what in _NEXT.items():
+            yield from textwrap.wrap(f"  `diagbundle review FILE {words}` {what}", self._width, subsequent_indent="    ")
 
     def _labelled(self, label: str, text: str, what: str = "") -> Iterator[str]:
         wrapped = textwrap.wrap(shown(text), self._width - _INDENT) or [""]
@@ -62,12 +68,12 @@ class PaperText:
     def _secrets(self) -> Iterator[str]:
         paper, told = self._paper, self._paper.leaving
         yield from self._labelled("hidden", paper.hidden(), "critical" if paper.is_open else "")
-        kinds = paper.kinds_of(None if self._items else _KINDS)
+        kinds = paper.kinds_of(None if self._items or len(told.hidden) == _KINDS + 1 else _KINDS)
+        if further := told.hidden[len(kinds) :]:
+            kinds.append((sum(count for _, count in further), f"of {len(further):,} further kinds"))
         for count, word in kinds:
-            yield f"{'':<{_INDENT}}{count:>9,}  {shown(word)[: self._width - 24]}"
-        if len(kinds) < len(told.hidden):
-            rest = sum(count for _, count in told.hidden[len(kinds) :])
-            yield f"{'':<{_INDENT}}{rest:>9,}  of {len(told.hidden) - len(kinds):,} further kinds"
+            indent = " " * (_INDENT + _COUNT + 2)
+            yield from textwrap.wrap(shown(word), self._width, initial_indent=f"{count:>{_INDENT + _COUNT},}  ", subsequent_indent=indent)
         if told.hidden_in:
             yield from self._labelled("", "most in " + ", ".join(f"{path} ({count:,})" for path, count in told.hidden_in[:_FILES]))
         yield from self._suspects()
@@ -117,13 +123,6 @@ class PaperText:
         for count, word, reasons in self._paper.left_out(2 * _REASONS if self._items else _REASONS):
             why = "; ".join(f"{shown(reason)} ({times:,})" for reason, times in reasons)
             yield from self._labelled(f"{count:,}", f"{word}: {why}" if word.startswith(("were", "could", "did", "are")) else word)
-
-
-def _next() -> Iterator[str]:
-    yield ""
-    yield "  diagbundle review FILE --html         writes this as a page to print and sign"
-    yield "  diagbundle review FILE --all          names every item"
-    yield "  diagbundle review FILE --remove PATH  writes another bundle without PATH and every copy of it"
 
 
 def _cut(text: str, width: int) -> str:

@@ -1,0 +1,138 @@
+"""What an admin sees who has never seen this program: help, a statement and a summary that fit, and nothing taken in silence."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from diagbundle.cli.collect import _losses, _stem, _summary
+from diagbundle.cli.screen import Screen
+from diagbundle.cli.sealing import Delivery
+from diagbundle.collect.engine import Result
+from diagbundle.collect.output import Sealed
+
+COLUMNS = 80
+
+
+def run(*words, cwd, status=0, **more):
+    done = subprocess.run(
+        [sys.executable, "-m", "diagbundle", *words],
+        capture_output=True, text=True, cwd=cwd, stdin=subprocess.DEVNULL, timeout=120, check=False,
+        env={**os.environ, "COLUMNS": str(COLUMNS), **more},
+    )  # fmt: skip
+    assert done.returncode == status, done.stderr
+    return done
+
+
+def result(**more):
+    """A run that found nothing amiss, but for what is said."""
+    facts = {
+        "sealed": Sealed("/x/b.tar.zst", 812, "ab" * 32), "complete": True, "reason": "", "outcomes": {}, "losses": [], "seconds": 5.0,
+        "left_behind": [], "unread": 0, "hidden": Counter(), "suspects": [], "unwanted": [], "swept": [],
+    }  # fmt: skip
+    return Result(**facts | more)
+
+
+def summary(**more):
+    screen = Screen(quiet=True)
+    _summary(screen, result(**more), [], Delivery(["/x/b.tar.zst"]))
+    return screen.spoken
+
+
+def test_without_a_word_it_explains_itself(tmp_path):
+    done = run(cwd=tmp_path, status=2)
+    assert done.stdout == ""
+    assert done.stderr.startswith("Usage: ")
+    assert "\n  collect " in done.stderr
+
+
+@pytest.mark.parametrize("words", [("--only", "os,include"), ("--only", "os, include"), ("--only", "os", "--only", "include")])
+def test_names_of_collectors_with_commas_between(tmp_path, words):
+    (tmp_path / "a.log").write_text("started\n")
+    plan = json.loads(run("plan", *words, "--include", "a.log", "--json", cwd=tmp_path).stdout)
+    assert {one["name"] for one in plan["collectors"]} == {"os", "include"}
+
+
+def test_names_without_pseudonyms_are_refused(tmp_path):
+    done = run("collect", "--names", "map", "--only", "os", cwd=tmp_path, status=2)
+    assert "hint: add --pseudonyms" in done.stderr
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("words", [("--claim", "kernl=4"), ("--ticket", "none"), ("--rules", "none"), ("--watch", "soon")])
+def test_what_check_cannot_use_is_told_before_it_looks(tmp_path, words):
+    done = run("check", *words, cwd=tmp_path, status=2)
+    assert done.stderr.startswith("diagbundle: ")
+    assert "hint: " in done.stderr
+
+
+def test_what_was_named_and_left_out_is_told(tmp_path):
+    (tmp_path / "core.bin").write_bytes(bytes(range(256)) * 20)
+    done = run("collect", "--yes", "--only", "include", "--include", "core.bin", "-o", "b.tar.zst", cwd=tmp_path)
+    assert "  1 named with --include and left out:\n" in done.stderr
+    assert f"{tmp_path}/core.bin" in done.stderr
+
+
+def test_a_pipe_is_not_said_to_stay_here(tmp_path):
+    with open(tmp_path / "out", "wb") as out:
+        words = [sys.executable, "-m", "diagbundle", "collect", "--only", "include", "--include", __file__, "-o", "-"]
+        told = subprocess.run(words, stdout=out, stderr=subprocess.PIPE, text=True, check=True, stdin=subprocess.DEVNULL).stderr
+    assert "stays here" not in told
+    assert "Before it leaves" not in told
+
+
+@pytest.mark.parametrize(("count", "word"), [(1, "was denied:"), (2, "were denied:")])
+def test_one_is_not_many(count, word):
+    row = {"outcome": "denied", "source": "/a", "reason": "Permission denied"}
+    said = summary(losses=[row] * count, outcomes={"collected": 1, "absent": 1}, left_behind=[7] * count)
+    assert f"  {count} {word}" in said
+    assert "  1 item collected; 1 does not exist here; 0 left out on purpose" in said
+    assert any(line.startswith(("  1 reader is stuck", "  2 readers are stuck")) for line in said)
+
+
+def test_a_summary_fits_on_a_terminal():
+    names = [f"collector_{number}" for number in range(30)]
+    losses = [{"outcome": "skipped", "source": name, "reason": "not asked: the time was over"} for name in names]
+    said = summary(complete=False, reason="the time was over", losses=losses, hidden=Counter(dict.fromkeys(names, 1000)))
+    assert [line for line in said if len(line) > COLUMNS] == []
+    assert all(any(name in line for line in said) for name in names)
+
+
+def test_a_loss_is_named_whole_and_its_reason_beside_or_below():
+    screen, long = Screen(quiet=True), "/srv/" + "deep/" * 30 + "app.log"
+    rows = [{"source": "/short", "reason": "Permission denied"}, {"source": long, "reason": "it did not answer " * 6}]
+    _losses(screen, rows * 9, "were denied", "b.tar.zst")
+    assert f"    {'/short':<28}  Permission denied" in screen.spoken
+    assert f"    {long}" in screen.spoken
+    assert all(len(line) <= COLUMNS for line in screen.spoken if long not in line)
+    assert screen.spoken[-1] == "    and 6 more: `diagbundle list --missing b.tar.zst`"
+
+
+def test_a_name_without_end_is_cut():
+    screen = Screen(quiet=True)
+    _losses(screen, [{"source": ["docker", "inspect", *("0123456789ab" for _ in range(900))], "reason": "x" * 9000}], "were denied", "b")
+    assert sum(map(len, screen.spoken)) < 1000
+
+
+@pytest.mark.parametrize("name", ["b", "b.tgz", "b.tar.gz", "b.zip", "b.tar.zst.age", "b.partial.tar.zst", "b.zst"])
+def test_the_name_that_is_offered_bears_one_suffix(name):
+    assert _stem(f"/x.tar/{name}") == "/x.tar/b"
+
+
+def test_the_command_that_is_offered_names_the_file_from_here(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "a.log").write_text("started\n")
+    words = ("collect", "--yes", "--only", "include", "--include", "a.log", "-o")
+    assert "\n  `diagbundle review b.tar.zst`\n" in run(*words, "b.tar.zst", cwd=tmp_path).stderr
+    assert f"\n  `diagbundle review {tmp_path}/out/b.tar.zst`\n" in run(*words, "out/b.tar.zst", cwd=tmp_path).stderr
+
+
+@pytest.mark.parametrize("name", ["x", "x.zip", "x.partial.tar.zst.old"])
+def test_what_review_writes_is_called_a_bundle(tmp_path, name):
+    (tmp_path / "a.log").write_text("started\n")
+    run("collect", "-q", "--only", "include", "--include", "a.log", "-o", "b.tar.zst", cwd=tmp_path)
+    done = run("review", "b.tar.zst", "--remove", "diagbundle", "-o", name, cwd=tmp_path, status=2)
+    assert "the name of this bundle ends in .tar.zst" in done.stderr
