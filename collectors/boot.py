@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from diagbundle.collect.api import Command, File, Host, Row, Source, Table, collector
+from diagbundle.collect.api import Command, File, Host, Row, Source, SourceError, Table, collector
 
 from ._look import status
 
@@ -22,6 +22,10 @@ LOADER = [
 EFI = ["/boot/efi/EFI/*/grub.cfg", "/boot/efi/EFI/*/grubenv", "/boot/efi/loader/entries/*.conf", "/efi/loader/entries/*.conf"]
 
 
+GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
+"""EFI_GLOBAL_VARIABLE of the UEFI specification."""
+
+
 def automounts(host: Host) -> set[str]:
     """Mount points that walking into would mount: an autofs on which nothing lies yet."""
     types: dict[str, str] = {}
@@ -30,6 +34,18 @@ def automounts(host: Host) -> set[str]:
         if there and len(here.split()) > 4:
             types[here.split()[4]] = there.split()[0]
     return {point for point, kind in types.items() if kind == "autofs"}
+
+
+def secure_boot(host: Host) -> Iterator[Row]:
+    """What the firmware says of secure boot, for hosts without mokutil: 1 is on. `SetupMode` 1 means that no key guards it."""
+    for name in ("SecureBoot", "SetupMode", "DeployedMode", "AuditMode"):
+        try:
+            raw = host.read(f"/sys/firmware/efi/efivars/{name}-{GLOBAL}", 16)
+        except SourceError as error:
+            yield {"variable": name, "error": str(error)}
+            continue
+        # four bytes of attributes, then the value
+        yield {"variable": name, "value": raw[4] if len(raw) == 5 else None}
 
 
 def listing(host: Host) -> Iterator[Row]:
@@ -73,6 +89,7 @@ def boot(host: Host) -> Iterator[Source]:
     yield Table("boot_files", listing, only_if="/boot")
     yield Command(("efibootmgr", "-v"), only_if="/sys/firmware/efi")
     yield Command(("mokutil", "--sb-state"), only_if="/sys/firmware/efi")
+    yield Table("secure_boot", secure_boot, only_if="/sys/firmware/efi/efivars", timeout=10)
     yield Command(("lsinitrd",), timeout=60)
     release = host.text("/proc/sys/kernel/osrelease").strip()
     yield Command(("lsinitramfs", "-l", f"/boot/initrd.img-{release}"), only_if=f"/boot/initrd.img-{release}", timeout=60)

@@ -22,6 +22,11 @@ MANY = 1000
 MAX_DELETED = 10_000
 """Deleted files of one process to look at."""
 MAX_HOLDERS = 50
+MAX_LOCKS = 1000
+_LOCK = re.compile(
+    r"(?P<number>\d+):\s+(?P<waits>->\s+)?(?P<kind>\w+) +\S+ +(?P<mode>\w+) +(?P<pid>-?\d+) (?P<inode>[0-9a-f]+:[0-9a-f]+:\d+) ", re.ASCII
+)
+"""`3: -> POSIX  ADVISORY  WRITE 4711 fe:01:131 0 EOF`: the process waits for lock 3. Without a process: -1, or 0."""
 LOCAL = {
     "ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "bcachefs", "jfs", "reiserfs", "vfat", "tmpfs", "devtmpfs", "ramfs", "hugetlbfs",
     "overlay", "zfs",
@@ -198,6 +203,34 @@ def _size(host: Host, pid: int, descriptor: str) -> dict[str, Any]:
     return {"device": device, "inode": status.st_ino, "size": status.st_size, "bytes": status.st_blocks * 512, "links": status.st_nlink}
 
 
+def locks(host: Host, holders: Iterable[Holder]) -> Iterator[Row]:
+    """A row for each lock that a process waits for, or of the first of the others: who holds it, of which file, who waits."""
+    comms = {holder.pid: holder.comm for holder in holders}
+    held: dict[str, Row] = {}
+    for line in host.lines("/proc/locks"):
+        found = _LOCK.match(line)
+        if not found or (not found["waits"] and len(held) >= MAX_LOCKS):
+            continue
+        pid = number(found["pid"]) or 0
+        if found["waits"] and (row := held.get(found["number"])):
+            row["waiting"].append({"pid": pid, "comm": comms.get(pid)})
+        elif not found["waits"]:
+            row = {"kind": found["kind"], "mode": found["mode"], "pid": pid, "comm": comms.get(pid), "inode": found["inode"], "waiting": []}
+            held[found["number"]] = row
+    for row in sorted(held.values(), key=lambda row: -len(row["waiting"])):
+        yield {**row, "path": _locked(host, row["pid"], row["inode"])}
+
+
+def _locked(host: Host, pid: int, inode: str) -> str | None:
+    """The file of a lock: that descriptor of its holder's whose `fdinfo` tells of it. Those of a fork stay with the parent's number."""
+    names = host.listdir(f"/proc/{pid}/fd")
+    for name in names if len(names) <= MANY else ():
+        target = host.readlink(f"/proc/{pid}/fd/{name}")
+        if target.startswith("/") and f" {inode} " in host.text(f"/proc/{pid}/fdinfo/{name}"):
+            return target
+    return None
+
+
 def readings(_host: Host) -> Iterator[Source]:
     """Counters and limits of the whole system; those of each process are in the table `process_counters`."""
     yield from map(File, SYSTEM)
@@ -207,10 +240,11 @@ def readings(_host: Host) -> Iterator[Source]:
     title="Open files: the system's and each process's against their limits; deleted ones; locks", stage=Stage.VOLATILE, samples=readings
 )
 def file_descriptors(host: Host) -> Iterator[Source]:
-    """Three tables from one walk through /proc/PID/fd."""
+    """Four tables from one walk through /proc/PID/fd."""
     scan = cache(partial(_scan, host))
     yield Table("descriptors", lambda _host: descriptors(scan()))
     yield Table("inotify", lambda host: inotify(host, scan()))
     yield Table("deleted_files", lambda host: deleted_files(host, scan()))
+    yield Table("locks", lambda host: locks(host, scan()))
     yield File("/proc/locks")
     yield File("/proc/sys/user/max_inotify_*")

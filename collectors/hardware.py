@@ -179,7 +179,15 @@ def _raid(host: Host) -> Iterator[Source]:
 def _management(host: Host) -> Iterator[Source]:
     """The event log first: an old controller may be too slow for the rest. Without the device the kernel driver is not loaded."""
     device = next((path for path in ("/dev/ipmi0", "/dev/ipmi/0", "/dev/ipmidev/0") if host.exists(path)), "/dev/ipmi0")
-    for words in (("sel", "info"), ("sel", "elist", "last", "200"), ("mc", "info"), ("chassis", "status"), ("sdr",), ("fru", "print")):
+    for words in (
+        ("sel", "info"),
+        ("sel", "elist", "last", "200"),
+        ("mc", "info"),
+        ("chassis", "status"),
+        ("sdr",),
+        ("sensor",),
+        ("fru", "print"),
+    ):
         yield Command(("ipmitool", *words), folder="ipmitool", only_if=device, timeout=60)
     stopped = "" if host.running("fwupd") else "fwupd is stopped; asking would start it"
     yield Command(("fwupdmgr", "get-devices", "--no-unreported-check"), folder="fwupd", skip=stopped, timeout=20)

@@ -39,6 +39,8 @@ UNPACK: dict[str, Callable[[bytes, int], bytes]] = {
 }
 MAX_UNPACKED = 64 << 20
 ROTATED = re.compile(r"/var/log/([bw]tmp(?:[.-][0-9]+)+)(?:\.(?:gz|xz|bz2))?")
+WTMPDB = "/var/lib/wtmpdb/wtmp.db"
+"""What Debian 13, SLES 16 and others keep in place of wtmp, so that times after 2038 fit."""
 MAX_RECORDS = 100_000
 """Last records of a file to decode; the whole file is kept with the logs."""
 SKIPPED = "names typed at a failed login may be passwords: the table btmp has the records, without names that no user has"
@@ -177,9 +179,12 @@ def users(host: Host) -> Iterator[Source]:
     yield Table("btmp", logins("/var/log/btmp", known_only=True), only_if="/var/log/btmp")
     yield from rotated(host)
     yield Table("lastlog", lastlog, only_if="/var/log/lastlog")
-    yield Command(("last", "-F", "-i"), also=("last",))
+    if host.exists(WTMPDB):
+        # -f: without it newer versions ask a daemon, which would be started; where `last` is its other name, -i would ask DNS
+        yield Command(("wtmpdb", "last", "-F", "-x", "-f", WTMPDB), at="sos_commands/login/last_-F_-x_wtmpdb", also=("last",))
+    else:
+        yield Command(("last", "-F", "-i"), also=("last",))
     yield Command(("lastb", "-F", "-i"), skip=SKIPPED)
-    yield Command(("wtmpdb", "last"), only_if="/var/lib/wtmpdb/wtmp.db")
     yield Command(("lastlog2",), only_if="/var/lib/lastlog/lastlog2.db")
     yield Command(("faillog", "-a"), only_if="/var/log/faillog")
     yield Command(("pam_tally2",), only_if="/var/log/tallylog")

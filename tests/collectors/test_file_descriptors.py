@@ -148,3 +148,31 @@ def test_this_machine(tmp_path):
     own = next(line for line in table if line["pid"] == os.getpid())
     assert own["open"] > 3
     assert own["kinds"]["deleted"] >= 1
+
+
+LOCKS = """\
+1: FLOCK  ADVISORY  WRITE 5 fe:00:131 0 EOF
+1: -> FLOCK  ADVISORY  WRITE 7 fe:00:131 0 EOF
+1:    -> FLOCK  ADVISORY  WRITE 8 fe:00:131 0 EOF
+2: OFDLCK ADVISORY  READ -1 fe:00:140 0 EOF
+no lock
+"""
+
+
+def test_locks_tell_who_holds_what_and_who_waits(tmp_path):
+    info = {1: "pos:\t0\nlock:\t1: FLOCK  ADVISORY  WRITE 5 fe:00:131 0 EOF\n"}
+    add(tmp_path, 5, ["/var/log/a", "/var/lib/dpkg/lock"], comm="apt", info=info)
+    add(tmp_path, 7, ["/var/lib/dpkg/lock"], comm="dpkg")
+    (tmp_path / "proc/locks").write_text(LOCKS)
+    host, holders, _ = rows(tmp_path)
+    first, last = module.locks(host, holders)
+    assert (first["pid"], first["comm"], first["path"], first["inode"]) == (5, "apt", "/var/lib/dpkg/lock", "fe:00:131")
+    assert first["waiting"] == [{"pid": 7, "comm": "dpkg"}, {"pid": 8, "comm": None}]
+    assert (last["pid"], last["path"], last["waiting"]) == (-1, None, [])
+
+
+def test_of_many_locks_the_first_are_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MAX_LOCKS", 2)
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/locks").write_text("".join(f"{n}: POSIX  ADVISORY  WRITE 5 fe:00:{n} 0 EOF\n" for n in range(9)))
+    assert len(list(module.locks(Host(root=str(tmp_path)), []))) == 2

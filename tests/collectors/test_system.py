@@ -78,6 +78,18 @@ def test_hints_at_virtualisation(tmp_path):
 
 # -- boot
 
+
+def test_secure_boot_is_the_fifth_byte_of_a_variable(tmp_path):
+    folder = tmp_path / "sys/firmware/efi/efivars"
+    folder.mkdir(parents=True)
+    (folder / f"SecureBoot-{boot.GLOBAL}").write_bytes(b"\x06\0\0\0\x01")
+    (folder / f"SetupMode-{boot.GLOBAL}").write_bytes(b"\x06\0\0\0")
+    rows = {row["variable"]: row for row in boot.secure_boot(Host(root=str(tmp_path)))}
+    assert rows["SecureBoot"]["value"] == 1
+    assert rows["SetupMode"]["value"] is None
+    assert "error" in rows["AuditMode"]
+
+
 AUTOMOUNT = "30 28 0:40 / /boot/efi rw - autofs systemd-1 rw,direct\n"
 MOUNTED = "31 30 8:1 / /boot/efi rw - vfat /dev/sda1 rw\n"
 

@@ -137,3 +137,13 @@ def test_no_password_file_is_asked_for():
 def test_a_struct_is_in_the_order_of_the_host():
     assert struct.calcsize("=i") == 4
     assert module.SHORT.record.format.startswith("=")
+
+
+def test_where_logins_are_kept_in_a_database_its_own_tool_is_asked_for_that_file(tree):
+    """Without -f it may start a daemon; as `last` it would take -i for a wish to ask DNS."""
+    asked = [each.argv for each in module.users.sources(Host(root=str(tree))) if "last" in getattr(each, "argv", ())]
+    assert asked == [("last", "-F", "-i")]
+    (tree / "var/lib/wtmpdb").mkdir(parents=True)
+    (tree / "var/lib/wtmpdb/wtmp.db").touch()
+    asked = [each.argv for each in module.users.sources(Host(root=str(tree))) if "last" in getattr(each, "argv", ())]
+    assert asked == [("wtmpdb", "last", "-F", "-x", "-f", "/var/lib/wtmpdb/wtmp.db")]

@@ -10,7 +10,7 @@ from diagbundle.analyse.api import Document, Event, Origin, log_parser, parser
 from diagbundle.analyse.facts.change import CLOCK, CRASH, KERNEL, REBOOT, Change, Clocks
 
 HOST, THE_CLOCK = "the host", "the clock"
-_LAST = re.compile(r"(reboot|shutdown)\s+system (?:boot|down)\s+(\S+)\s+([A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d(?::\d\d \d{4})?)")
+_LAST = re.compile(r"(?:s(?:oft)?-)?(reboot|shutdown)\s+system (?:boot|down)\s+(\S+)\s+([A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d(?::\d\d \d{4})?)")
 _BOOT = re.compile(r"\s*-?\d+ [0-9a-f]{32} [A-Z][a-z]{2} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)( UTC| GMT)?")
 
 
@@ -41,18 +41,24 @@ def wtmp(doc: Document) -> Iterator[Change]:
 
 @parser(Change, "last", "sos_commands/login/last*", "sos_commands/last/last*")
 def last(doc: Document) -> Iterator[Change]:
-    """What `last` says of boots, the newest first. Without -F it says no year: the last before it was asked."""
+    """What `last` or `wtmpdb last` says of boots. Without -F it says no year: the last before it was asked.
+
+    Only with -x, or of old versions, it names shutdowns; where it names none, it cannot tell whether there was one before a boot.
+    """
     marks = []
     for line in reversed(doc.lines):
         found = _LAST.match(line)
         time, certainty, _ = doc.clock.read(found[3] if found[3].count(":") > 1 else f"{found[3]}:00") if found else (0.0, "", 0)
         if found and time:
-            kernel = found[2] if re.match(r"\d+\.\d+\.\d+-", found[2]) else ""
+            kernel = found[2] if re.match(r"\d+\.\d+\.\d+(?![.\d])", found[2]) else ""  # with -i an address may stand there
             marks.append((_Mark(time, kernel, line.origin, is_boot=found[1] == "reboot"), certainty))
-    yield from _boots([mark for mark, _ in marks], is_up=False, certainty=marks[0][1] if marks else "")
+    # wtmpdb tells a shutdown with the boot that it ended, that is, in another order than `last`
+    ordered = sorted((mark for mark, _ in marks), key=lambda mark: (mark.time, mark.is_boot))
+    knows = any(not mark.is_boot for mark in ordered)
+    yield from _boots(ordered, is_up=False, certainty=marks[0][1] if marks else "", knows=knows)
 
 
-def _boots(marks: Iterable[_Mark], *, is_up: bool, certainty: str) -> Iterator[Change]:
+def _boots(marks: Iterable[_Mark], *, is_up: bool, certainty: str, knows: bool = True) -> Iterator[Change]:
     """A boot after a boot, without a shutdown between them, is the trace of a crash, a reset or a loss of power."""
     kernel = ""
     for mark in marks:
@@ -60,7 +66,7 @@ def _boots(marks: Iterable[_Mark], *, is_up: bool, certainty: str) -> Iterator[C
             action = "started without having been shut down before" if is_up else "rebooted"
             yield Change(mark.time, CRASH if is_up else REBOOT, HOST, action, kernel, mark.kernel, certainty=certainty, origin=mark.origin)
             kernel = mark.kernel or kernel
-        is_up = mark.is_boot
+        is_up = mark.is_boot and knows
 
 
 @parser(Change, "sos_commands/logs/journalctl_--no-pager_--list-boots", "sos_commands/logs/journalctl_--list-boots")
