@@ -162,7 +162,7 @@ def test_a_host_that_cannot_sign_keeps_the_bundle_and_ends_as_not_whole(keys, ch
     said = []
     screen = type("S", (), {"say": lambda _self, text="": said.append(text)})()
     collection = type("C", (), {"alive": staticmethod(lambda: None), "screen": screen})
-    assert _conclude(collection, sealing, as_json=False, to=[], result=result) == 3
+    assert _conclude(collection, sealing, "text", to=[], result=result) == 3
     assert any("it was not signed" in line and reason in line for line in said)
     assert capsys.readouterr().out == f"{Sealed.path}\n"
     assert main.run(["seal", str(checksum), "--sign", str(keys / "ed25519")]) == 1

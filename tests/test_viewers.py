@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -69,6 +70,36 @@ def test_its_failure_is_told(bundle, tmp_path, monkeypatch):
     assert os.listdir(tmp_path / "tmp") == []
 
 
+def test_an_error_that_it_ends_well_with_is_told_too(bundle, tmp_path, monkeypatch, capsys):
+    """lnav 0.11, where TERM is one that it does not know."""
+    stand_in(tmp_path, "echo 'error: unable to open TUI: \033[31m' >&2; exit 0", monkeypatch)
+    assert viewers.in_lnav(bundle) == 1
+    assert capsys.readouterr().err == "error: unable to open TUI: \\x1b[31m\n"
+
+
+@pytest.mark.skipif(not shutil.which("lnav"), reason="lnav is not installed")
+def test_a_terminal_that_lnav_does_not_know_is_a_failure(bundle, tmp_path):
+    terminal, ours = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "diagbundle", "open", bundle, "--in", "lnav"], stdin=ours, stdout=ours, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "HOME": str(tmp_path), "TERM": "nosuch"}, timeout=60, check=False,
+    )  # fmt: skip
+    os.close(terminal)
+    os.close(ours)
+    assert done.returncode == 1
+    assert "TERM" in done.stderr
+
+
+def test_without_a_terminal_nothing_is_done(bundle, tmp_path, monkeypatch):
+    stand_in(tmp_path, f"touch {tmp_path}/shown", monkeypatch)
+    done = subprocess.run(
+        [sys.executable, "-m", "diagbundle", "open", bundle, "--in", "lnav"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "lnav needs a terminal, and standard output is none\nhint: `diagbundle timeline BUNDLE`" in done.stderr
+    assert not (tmp_path / "shown").exists()
+
+
 def test_where_it_is_not_installed_it_says_how(bundle, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(UsageError, match="not installed") as caught:
@@ -103,7 +134,8 @@ def test_no_name_leads_out_of_the_folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
 def test_they_go_away_where_the_terminal_is_closed(bundle, tmp_path, monkeypatch, number):
     stand_in(tmp_path, f"touch {tmp_path}/shown; exec sleep 60", monkeypatch)
-    running = subprocess.Popen([sys.executable, "-m", "diagbundle", "open", bundle, "--in", "lnav"], start_new_session=True)
+    terminal, ours = pty.openpty()
+    running = subprocess.Popen([sys.executable, "-m", "diagbundle", "open", bundle, "--in", "lnav"], stdout=ours, start_new_session=True)
     deadline = time.monotonic() + 30
     while not (tmp_path / "shown").exists():
         assert time.monotonic() < deadline
@@ -111,6 +143,8 @@ def test_they_go_away_where_the_terminal_is_closed(bundle, tmp_path, monkeypatch
     assert os.listdir(tmp_path / "tmp") != []
     os.kill(running.pid, number)
     assert running.wait(20) == 128 + number
+    os.close(terminal)
+    os.close(ours)
     assert os.listdir(tmp_path / "tmp") == []
     with contextlib.suppress(ProcessLookupError):
         os.killpg(running.pid, signal.SIGKILL)

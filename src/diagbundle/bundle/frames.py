@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import struct
+import zlib
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
@@ -16,13 +18,20 @@ from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import BLOCK, FRAME, SEEKABLE, SKIPPABLE, ZSTD_MAGIC
 from diagbundle.bundle.headers import MAX_HEADER, header_length, parse_header
 from diagbundle.errors import BundleError, FormatError, IntegrityError, UsageError
+from diagbundle.inflate import Inflater
 from diagbundle.paths import unread
 
 MAX_FRAMES = 1 << 24
 MAX_PACKED = FRAME + (1 << 20)
 """Bytes that a frame of the largest content may have, with room."""
 MAGIC = struct.pack("<I", ZSTD_MAGIC)
-_OTHERS = {b"\x1f\x8b": "a gzip file", b"\xfd7zXZ": "an xz file", b"BZh": "a bzip2 file", b"PK\x03\x04": "a zip file"}
+_OTHERS = {
+    b"\x1f\x8b": ("a gzip file", ""), b"\xfd7zXZ": ("an xz file", ""), b"BZh": ("a bzip2 file", ""),
+    b"PK\x03\x04": ("a zip file", "`unzip FILE` takes out what is in it"),
+}  # fmt: skip
+"""What other files begin with, what they are, and what to do about it."""
+_LOOKED_AT = 512
+"""Bytes by which a text is known."""
 _DECODER = zstandard.ZstdDecompressor()
 ARMOR = b"-----BEGIN AGE "
 ENCRYPTED = (b"age-encryption.org/", ARMOR)
@@ -183,14 +192,34 @@ def refuse_encrypted(start: bytes) -> None:
         raise FormatError("it is encrypted", "`diagbundle open FILE -i KEYFILE` makes a bundle of it that can be read")
 
 
+def is_packed_again(start: bytes) -> bool:
+    """Whether a file that begins so is gzip around what may be a bundle, plain or encrypted: some portals pack all that they are given."""
+    if not start.startswith(b"\x1f\x8b"):
+        return False
+    with contextlib.suppress(zlib.error):
+        return Inflater().decompress(start, _LOOKED_AT).startswith((MAGIC, *ENCRYPTED))
+    return False
+
+
+def other(start: bytes) -> FormatError:
+    """What a file is that begins so, and not as zstd does, and what to do about it."""
+    if not start:
+        return FormatError("it is empty, so it is no bundle", "nothing of it arrived: ask for it again")
+    if is_packed_again(start):
+        return FormatError("it is a gzip file around another one", "a portal may have packed it: `gunzip -c FILE > NEW` undoes that")
+    what, hint = next((found for magic, found in _OTHERS.items() if start.startswith(magic)), ("", ""))
+    what = what or ("a tar archive that is not compressed" if start[257:262] == b"ustar" else "no zstd file")
+    if not hint and start[:_LOOKED_AT].isascii() and b"\0" not in start[:_LOOKED_AT]:
+        hint = "it is a text, perhaps a page that a portal sent in its place: look at it"
+    return FormatError(f"it is {what}, so it is no bundle", hint)
+
+
 def open_frames(fd: int) -> Frames:
     """The frames, or an error that tells a cut bundle from a file that never was one."""
     start = os.pread(fd, 1 << 18, 0)
     refuse_encrypted(start)
     if not start.startswith(MAGIC):
-        what = next((what for magic, what in _OTHERS.items() if start.startswith(magic)), "")
-        what = what or ("a tar archive that is not compressed" if start[257:262] == b"ustar" else "no zstd file")
-        raise FormatError(f"it is {what if start else 'empty'}, so it is no bundle")
+        raise other(start)
     try:
         return Frames(fd)
     except IntegrityError:

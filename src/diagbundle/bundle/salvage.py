@@ -8,7 +8,7 @@ from typing import Protocol
 
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import BLOCK, FRAME, MAX_MEMBERS, SKIPPABLE, padding
-from diagbundle.bundle.frames import MAGIC, MAX_PACKED, beginning, foreign_start, frame_content, open_file
+from diagbundle.bundle.frames import MAGIC, MAX_PACKED, beginning, foreign_start, frame_content, open_file, other
 from diagbundle.bundle.headers import Header, header_length, parse_header
 from diagbundle.bundle.part import part_of
 from diagbundle.bundle.reader import JOIN_ENCRYPTED, Progress, no_progress
@@ -258,7 +258,8 @@ def _foreign(path: str, start: bytes) -> str:
     if (part := part_of(path)) and part.is_encrypted and not start.startswith(MAGIC):
         raise FormatError(f"{name} is {part}, and cannot be looked into alone", JOIN_ENCRYPTED)
     if MAGIC not in start and _SKIPPABLE not in start:
-        raise FormatError(f"{name} is refused: it is no zstd file, so it is no bundle")
+        error = other(start)
+        raise FormatError(f"{name} is refused: {error}", error.hint)
     why = foreign_start(start) if start.startswith(MAGIC) else ""
     if why and not _may_be_ours(start):
         raise FormatError(f"{name} is refused: it is a zstd file, but no bundle: {why}")

@@ -10,13 +10,15 @@ import click
 
 from diagbundle import config
 from diagbundle.bundle.escape import shown
+from diagbundle.cli.answer import answer_option
 from diagbundle.cli.redaction import Redaction, further, to_look_at, told
 from diagbundle.cli.talk import say
 from diagbundle.errors import OutputError, SourceError, UsageError
 from diagbundle.host import Host
-from diagbundle.numbers import amount, counted
-from diagbundle.redact.tree import Redacted, redact_descriptor, redact_tree
 from diagbundle.newfile import NewFile
+from diagbundle.numbers import amount, counted
+from diagbundle.paths import unread
+from diagbundle.redact.tree import Redacted, redact_descriptor, redact_tree
 
 if TYPE_CHECKING:
     from diagbundle.redact.redactor import Redactor
@@ -33,7 +35,7 @@ TOLD = 10
 @click.option("--names", metavar="FILE", help="Key and map of --pseudonyms. Default: a new file DST.names.")
 @click.option("--rules", multiple=True, metavar="FILE", help="Further patterns: a TOML file. May be given several times.")
 @click.option("--check", is_flag=True, help="Only check the files given with --rules, with the samples in them.")
-@click.option("--json", "as_json", is_flag=True, help="Say what was done as one object of JSON.")
+@answer_option("Say what was done to people, or as one object for programs.")
 @click.pass_context
 def command(  # noqa: PLR0913  # click gives each option a name
     ctx: click.Context,
@@ -44,7 +46,7 @@ def command(  # noqa: PLR0913  # click gives each option a name
     names: str | None,
     rules: tuple[str, ...],
     check: bool,
-    as_json: bool,
+    form: str,
 ) -> None:
     """Write SRC to DST without its secrets: a file, a whole folder, or - for standard input and output.
 
@@ -66,7 +68,7 @@ def command(  # noqa: PLR0913  # click gives each option a name
     redaction.begin()
     done = redact_tree(redaction.redactor, source, target) if is_folder else _one(redaction.redactor, source, target)
     redaction.end()
-    _tell(done, target, as_json=as_json)
+    _tell(done, target, as_json=form == "json")
     ctx.exit(PARTIAL if done.faults else 0)
 
 
@@ -78,7 +80,7 @@ def _one(redactor: Redactor, source: str, target: str) -> Redacted:
     try:
         read = 0 if source == "-" else os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        raise OutputError(f"this cannot be redacted: {source} to {target}: {error.strerror}") from None
+        raise unread(source, error) from None
     try:
         if target == "-":
             redact_descriptor(redactor, read, 1, name, done)
@@ -116,6 +118,6 @@ def _tell(done: Redacted, target: str, *, as_json: bool) -> None:
         for path, reason in rows[:TOLD]:
             say(f"    {shown(path)}  {shown(reason)}")
         if len(rows) > TOLD:
-            say(f"    and {len(rows) - TOLD:,} more: --json names all")
+            say(f"    and {len(rows) - TOLD:,} more: --format json names all")
     for line in to_look_at(done.suspects, TOLD):
         say(line)

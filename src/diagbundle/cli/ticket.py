@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from diagbundle.cli.analysis import A_TICKET, claimed, diagnosed, kinds, read_text
+from diagbundle.cli.answer import answer_option
 
 if TYPE_CHECKING:
     from diagbundle.analyse.evidence.entry import Evidence
@@ -19,7 +20,7 @@ PARTIAL = 3
 
 @click.command
 @click.argument("bundle", type=click.Path())
-@click.option("--format", "form", type=click.Choice(("md", "html", "json")), default="md", help="Markdown, one page, or for programs.")
+@answer_option("Markdown, one page, or for programs.", ("md", "html", "json"))
 @click.option("-o", "--output", metavar="FILE", type=click.Path(), help="Write it to a new file. Default: `-`, standard output.")
 @click.option("--about", multiple=True, metavar="KIND", help="What kind of problem it is (network, disk, …). Without it: found out.")
 @click.option("--all", "everything", is_flag=True, help="Everything, however long it gets.")
@@ -76,11 +77,12 @@ def _opened(path: str, signer: str, revoked: str) -> tuple[File, Evidence]:
     from diagbundle.bundle import hashing
     from diagbundle.bundle.escape import shown
     from diagbundle.bundle.reader import Bundle
-    from diagbundle.cli.signed import signed
+    from diagbundle.cli.signed import refuse_revoked_alone, signed
     from diagbundle.cli.verify import sha256_of, sidecar, watched
     from diagbundle.errors import UsageError
     from diagbundle.report.ticket import File
 
+    refuse_revoked_alone(signer, revoked)
     if signer and (os.path.isdir(path) or is_foreign(path)):
         raise UsageError(f"only a bundle can bear a signature: {path}")
     if os.path.isdir(path) or not os.path.lexists(path):

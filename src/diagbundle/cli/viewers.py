@@ -8,9 +8,11 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from diagbundle.bundle.escape import shown
 from diagbundle.cli.private import private_folder
 from diagbundle.cli.talk import say
 from diagbundle.errors import BundleError, UsageError
@@ -22,6 +24,8 @@ VIEWERS = ("lnav",)
 DAMAGED = 4
 MOST = 1 << 40
 """Bytes of one log: its parts are more than its first one, and JSON more than an export."""
+MOST_SAID = 64 << 10
+"""Bytes of what lnav says on standard error that are passed on."""
 _ZONE = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*")
 _JOURNAL = "journal.json"
 """How the journal is called there: lnav knows journalctl's JSON, not its export."""
@@ -32,9 +36,7 @@ def in_lnav(path: str, more: Sequence[str] = ()) -> int:
     from diagbundle.analyse.evidence.opened import open_evidence
     from diagbundle.analyse.log.files import logs_of
 
-    program = shutil.which("lnav")
-    if program is None:
-        raise UsageError("lnav is not installed", "apt install lnav, dnf install lnav (from EPEL on RHEL), or https://lnav.org")
+    program = _lnav()
     evidence = open_evidence(path)
     logs = [entry for entry in logs_of(evidence.entries) if not entry.path.startswith("diagbundle/")]
     if not logs:
@@ -43,13 +45,38 @@ def in_lnav(path: str, more: Sequence[str] = ()) -> int:
         folder = os.path.join(private, "logs")
         damaged = _unpack(evidence, logs, folder)
         zone = {"TZ": evidence.head.zone} if _ZONE.fullmatch(evidence.head.zone) else {}  # so that all logs are told in one
-        started = subprocess.Popen([program, "-r", *more, folder], env={**os.environ, **zone})
+        failed = _run([program, "-r", *more, folder], zone, os.path.join(private, "said"))
+    return DAMAGED if damaged else 1 if failed else 0
+
+
+def refuse_blind() -> None:
+    """Raises `UsageError` where lnav is not there, or would have nowhere to show anything: before the work."""
+    _lnav()
+    if not sys.stdout.isatty():
+        raise UsageError("lnav needs a terminal, and standard output is none", "`diagbundle timeline BUNDLE` writes the events of all logs")
+
+
+def _lnav() -> str:
+    program = shutil.which("lnav")
+    if program is None:
+        raise UsageError("lnav is not installed", "apt install lnav, dnf install lnav (from EPEL on RHEL), or https://lnav.org")
+    return program
+
+
+def _run(argv: Sequence[str], zone: Mapping[str, str], said: str) -> bool:
+    """Whether it failed; `said` is a file for what it says. Of a terminal that it does not know it says "error", and ends with 0."""
+    with open(said, "w+b") as talk:
+        started = subprocess.Popen(argv, env={**os.environ, **zone}, stderr=talk)
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a key for lnav; the folder is still to be removed
         try:
             code = started.wait()
         finally:
             signal.signal(signal.SIGINT, before)
-    return DAMAGED if damaged else code and 1
+        talk.seek(0)
+        words = talk.read(MOST_SAID).decode("utf-8", "surrogateescape").strip()
+    if words:
+        say(shown(words, keep="\n"))
+    return code != 0 or "error" in words.lower()
 
 
 def _unpack(evidence: Evidence, logs: Sequence[Entry], folder: str) -> bool:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from diagbundle.bundle import hashing
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import ENCRYPTED_SUFFIX, SIDECAR, SIGNATURE, SUFFIX, UNFINISHED_SUFFIX
-from diagbundle.bundle.frames import MAGIC, open_file
+from diagbundle.bundle.frames import MAGIC, is_encrypted, open_file
 from diagbundle.bundle.part import LIST, Listed, number_in, part_of, read_list
 from diagbundle.bundle.reader import Bundle, Progress, no_progress
 from diagbundle.errors import BundleError, FormatError, IntegrityError, OutputError, UsageError
@@ -94,7 +94,7 @@ def write(assembly: Assembly, path: str, progress: Progress = no_progress) -> No
         need_room(path, assembly.size)  # a stranger's list may name a part a thousand times
         _fill(assembly, file.write, progress)
         file.sync()
-        if not assembly.sha256:
+        if not assembly.sha256 and not is_encrypted(os.pread(file.fd, 64, 0)):  # into which nobody can look: the list vouched for each part
             _verify(file.unfinished, assembly.whole, progress)
         file.keep()
 
@@ -135,7 +135,8 @@ def _verify(path: str, whole: str, progress: Progress) -> None:
             bundle.verify(progress)
     except BundleError as error:
         said = str(error).replace(shown(os.path.basename(path)), shown(whole))
-        raise IntegrityError(f"the parts give no whole bundle: {said}", "ask for all parts to be sent again") from None
+        hint = f"ask for {shown(whole)}{LIST}, which tells their order; or for all parts to be sent again"
+        raise IntegrityError(f"the parts give no whole bundle: {said}", hint) from None
 
 
 def read(assembly: Assembly) -> Iterator[bytes]:
@@ -164,8 +165,14 @@ def _sorted_out(paths: Sequence[str]) -> _Given:
     for path in paths:
         if os.path.isdir(path):
             there = _Given(lists=given.lists, sums=given.sums)
-            for name in sorted(os.listdir(path))[:MOST]:
-                _take(there, os.path.join(path, name), named=False)
+            inside = [os.path.join(path, name) for name in sorted(os.listdir(path))[:MOST]]
+            for each in inside:
+                _take(there, each, named=False)
+            if not there.files:  # a ticket system gave them names of its own: what is in them tells
+                for each in inside:
+                    _take(there, each, named=True)
+                if not there.lists:
+                    there.files = [file for file in there.files if _starts_with(file, MAGIC)]
             given.files += [file for file in there.files if _of_bundle(file)] or there.files  # beside a bundle's, others have numbers, too
         else:
             os.close(open_file(path))  # what was named must be there
@@ -185,7 +192,8 @@ def _take(given: _Given, path: str, *, named: bool) -> None:
             return
     if SIGNATURE in name and SIDECAR in name:
         return
-    if SIDECAR in name or LIST in name:
+    is_list = SIDECAR in name or LIST in name
+    if is_list or named:
         listed = read_list(path)
         if not all(one.name.isprintable() and "/" not in one.name for one in listed):
             return
@@ -193,7 +201,8 @@ def _take(given: _Given, path: str, *, named: bool) -> None:
             given.lists.append((path, listed))
         elif len(listed) == 1:
             given.sums[listed[0].name] = listed[0].sha256
-        return
+        if listed or is_list:
+            return
     unfinished = name.removesuffix(UNFINISHED_SUFFIX)
     if named or number_in(name)[1] or _is_rest(name) or (unfinished != name and not number_in(unfinished)[1]):
         given.files.append(path)

@@ -11,12 +11,15 @@ from dataclasses import replace
 
 from diagbundle.analyse.evidence.folder import FolderEvidence
 from diagbundle.bundle.format import MAX_MEMBERS, name_bytes, name_fault
+from diagbundle.bundle.frames import is_packed_again
 from diagbundle.bundle.headers import Header
 from diagbundle.bundle.unpack import Target
 from diagbundle.errors import FormatError, OutputError
 
 _MAGIC = (b"\x1f\x8b", b"\xfd7zXZ\0", b"BZh")
 _USTAR = b"ustar"
+_HEAD = 4096
+"""Bytes by which an archive is known."""
 MAX_BYTES = 64 << 30
 """Bytes that an archive may grow to."""
 MAX_RATIO = 400
@@ -25,13 +28,13 @@ _PIECE = 1 << 20
 
 
 def is_foreign(path: str) -> bool:
-    """Whether a file is an archive that is not a bundle of ours."""
+    """Whether a file is an archive that is not a bundle of ours, nor one that was packed once more."""
     try:
         with open(path, "rb") as file:
-            head = file.read(265)
+            head = file.read(_HEAD)
     except OSError:
         return False
-    return head.startswith(_MAGIC) or head[257:262] == _USTAR
+    return (head.startswith(_MAGIC) and not is_packed_again(head)) or head[257:262] == _USTAR
 
 
 def unpacked(path: str) -> FolderEvidence:
