@@ -17,6 +17,8 @@ from typing import Any
 
 from diagbundle.collect.api import File, Host, Row, Source, Stage, Table, collector, number
 
+from ._look import signed
+
 MANY = 1000
 """Descriptors from which on a process's most frequent targets are named: a leak shows as one of them."""
 MAX_DELETED = 10_000
@@ -211,7 +213,7 @@ def locks(host: Host, holders: Iterable[Holder]) -> Iterator[Row]:
         found = _LOCK.match(line)
         if not found or (not found["waits"] and len(held) >= MAX_LOCKS):
             continue
-        pid = number(found["pid"]) or 0
+        pid = signed(found["pid"]) or 0
         if found["waits"] and (row := held.get(found["number"])):
             row["waiting"].append({"pid": pid, "comm": comms.get(pid)})
         elif not found["waits"]:
