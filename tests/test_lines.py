@@ -28,8 +28,8 @@ def row(name):
     return {"collector": "t", "kind": "file", "source": f"/{name}", "outcome": Outcome.COLLECTED, "mtime": 7}
 
 
-def sealed(path, texts, *, promise=True):
-    """A bundle of these texts; a text in a list is written in pieces of unknown length."""
+def sealed(path, texts, *, promise=True, rows=()):
+    """A bundle of these texts; a text in a list is written in pieces of unknown length. `rows` say what was not had."""
     with open(path, "wb") as out:
         writer = BundleWriter(out.write, "b")
         packer = Packer("b", writer.add)
@@ -37,6 +37,8 @@ def sealed(path, texts, *, promise=True):
             stream = packer.stream(name, row(name), len(text) if promise else None)
             stream.write(text)
             stream.close()
+        for each in rows:
+            packer.note(each)
         packer.flush()
         writer.seal({"complete": True, "reason": None})
     return str(path)

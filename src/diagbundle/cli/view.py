@@ -9,6 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from diagbundle.analyse.evidence.entry import Evidence
+    from diagbundle.bundle.reader import Bundle
 
 
 @click.command
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 def command(bundle: str, port: int, *, browser: bool) -> int:
     """Show BUNDLE in a browser: verdicts with their lines, every file and log, search, timeline, changes, and what is missing.
 
+    BUNDLE is a bundle, a folder that one was unpacked into, or a report of sos; of these two a packed copy is made first, which goes away.
+
     Prints an address that works once, in one browser of this machine; from then on that browser alone may look. Nothing leaves
     the machine, and the bundle is only read: of a log of many GB, only the lines that are shown. Ctrl-C ends it.
 
@@ -29,29 +32,40 @@ def command(bundle: str, port: int, *, browser: bool) -> int:
 
     From another machine: `ssh -L 4711:127.0.0.1:4711 HOST diagbundle view BUNDLE --port 4711`, and the address that this prints.
     """
-    from diagbundle.bundle.reader import Bundle
     from diagbundle.errors import UsageError
 
-    if os.path.isdir(bundle):
-        raise UsageError(
-            f"only a bundle is shown by random access, and this is a folder: {bundle}", "`diagbundle report FOLDER` writes a page"
-        )
     try:
         from diagbundle.cli.grep import finder
         from diagbundle.cli.timeline import chosen
-        from diagbundle.view.desk import Tools
+        from diagbundle.view.desk import Desk, Tools
         from diagbundle.view.server import serve
     except ModuleNotFoundError as error:
         raise UsageError(
             f"this program does not hold what serves pages: {error.name}", "`diagbundle report BUNDLE` writes the page as a file"
         ) from None
-    with Bundle.open(bundle) as opened:
+    opened, evidence = _to_be_shown(bundle)
+    with opened:
         try:
-            tools, only = Tools(_judged, chosen, finder), os.geteuid() if browser else None  # all see what a browser is started with
-            serve(opened, tools, port, lambda address: _ready(opened.name, address, browser=browser), _complain, only=only)
+            desk = Desk(opened, Tools(_judged, chosen, finder), evidence)
+            only = os.geteuid() if browser else None  # all see what a browser is started with
+            serve(desk, port, lambda address: _ready(opened.name, address, browser=browser), _complain, only=only)
         except KeyboardInterrupt:
             return 0  # that is how it is ended
     return 0
+
+
+def _to_be_shown(path: str) -> tuple[Bundle, Evidence | None]:
+    """What is shown; and what is judged, where that is not a bundle."""
+    from diagbundle.analyse.evidence.archive import is_foreign
+    from diagbundle.analyse.evidence.opened import open_evidence
+    from diagbundle.bundle.reader import Bundle
+    from diagbundle.cli.verify import watched
+    from diagbundle.view.packed import packed
+
+    if not os.path.isdir(path) and not is_foreign(path):
+        return Bundle.open(path), None
+    evidence = open_evidence(path)
+    return packed(evidence, watched("packing")), evidence
 
 
 def _judged(evidence: Evidence) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from diagbundle.bundle.reader import Bundle
 from diagbundle.bundle.unpack import matcher
 from diagbundle.errors import UsageError
 from diagbundle.view.child import Tell, write_all
+from diagbundle.view.packed import PREFIX
 
 PAGE = 200
 """Lines, or rows, on a page."""
@@ -68,7 +69,8 @@ def files(bundle: Bundle, tell: Tell, wanted: Mapping[str, str], skip: int) -> N
     folders: dict[str, list[int]] = {}
     found: list[tuple[str, int, str, str, float]] = []
     collectors: Counter[str] = Counter()
-    for row in (*bundle.own_rows(), *bundle.rows()):
+    own = () if bundle.prefix == PREFIX else bundle.own_rows()  # a copy's are not what was given
+    for row in (*own, *bundle.rows()):
         path = row.get("path")
         if path is None or not path.startswith(inside):
             continue

@@ -45,8 +45,10 @@ class Tools:
 class Desk:
     """Everything that a page may ask. Whatever reads the bundle does so in a child."""
 
-    def __init__(self, bundle: Bundle, tools: Tools) -> None:
+    def __init__(self, bundle: Bundle, tools: Tools, evidence: Evidence | None = None) -> None:
+        """`evidence`: what is judged, where the bundle is but a copy of it that can be shown."""
         self.bundle, self._tools = bundle, tools
+        self._given = evidence
         self._jobs = Jobs({bundle.fd})
         self._feeds: dict[str, list[list[int]]] = {}
         self._judging: Job | None = None
@@ -68,7 +70,10 @@ class Desk:
         return self._judging
 
     def _judge(self, tell: Tell) -> None:
-        tell.row(self._tools.judge(BundleEvidence(self.bundle)))
+        tell.row(self._tools.judge(self._evidence()))
+
+    def _evidence(self) -> Evidence:
+        return self._given or BundleEvidence(self.bundle)
 
     @property
     def judgement(self) -> dict[str, Any] | None:
@@ -88,7 +93,7 @@ class Desk:
     def events(self, tell: Tell, asked: Mapping[str, str], skip: int) -> None:
         """One block of the timeline."""
         choice = {"facilities": [asked["source"]] if asked["source"] else [], "severity": asked["severity"], "grep": asked["text"]}
-        timeline = self._tools.events(BundleEvidence(self.bundle), asked["since"] or None, asked["until"] or None, choice)
+        timeline = self._tools.events(self._evidence(), asked["since"] or None, asked["until"] or None, choice)
         put(tell, _events(timeline), skip)
         tell.note(unread=sorted(timeline.unread.items()), undated=sorted(timeline.undated.items()))
 

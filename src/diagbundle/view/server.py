@@ -12,9 +12,8 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from diagbundle.bundle.reader import Bundle
 from diagbundle.errors import UsageError
-from diagbundle.view.desk import Desk, Tools
+from diagbundle.view.desk import Desk
 from diagbundle.view.guard import LOOPBACK, Guard
 from diagbundle.view.pages import Pages
 
@@ -37,9 +36,8 @@ def listening(port: int) -> socket.socket:
     return made
 
 
-def application(bundle: Bundle, tools: Tools, port: int, only: int | None = None) -> Guard:
+def application(desk: Desk, port: int, only: int | None = None) -> Guard:
     """All pages, behind the guard; `address` of it opens them, with `only` for the programs of that user."""
-    desk = Desk(bundle, tools)
     place = Guard.new_place()
 
     @asynccontextmanager
@@ -64,9 +62,7 @@ class _Complaints(logging.Handler):
         self._complain(f"{type(error).__name__}: {error}" if error else record.getMessage())
 
 
-def serve(  # noqa: PLR0913  # what it shows, to whom, and whom it tells
-    bundle: Bundle, tools: Tools, port: int, ready: Callable[[str], None], complain: Callable[[str], None], *, only: int | None = None
-) -> None:
+def serve(desk: Desk, port: int, ready: Callable[[str], None], complain: Callable[[str], None], *, only: int | None = None) -> None:
     """Serve until it is interrupted. `ready` is told the address when it can be opened, `complain` of pages that could not be made.
 
     With `only`, the address is for programs of the user with this number.
@@ -75,7 +71,7 @@ def serve(  # noqa: PLR0913  # what it shows, to whom, and whom it tells
     log.propagate = False
     log.addHandler(_Complaints(complain))
     with listening(port) as listener:
-        guard = application(bundle, tools, listener.getsockname()[1], only)
+        guard = application(desk, listener.getsockname()[1], only)
         config = uvicorn.Config(
             guard, loop="asyncio", http="h11", ws="none", lifespan="on", log_config=None, access_log=False, server_header=False,
             proxy_headers=False, date_header=False, limit_concurrency=AT_ONCE, timeout_graceful_shutdown=GRACE,
