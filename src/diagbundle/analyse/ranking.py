@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from diagbundle.analyse.verdict import Finding, Status, Verdict
+from diagbundle.analyse.verdict import Finding, Severity, Status, Verdict
 
 HOUR, DAY = 3600.0, 86400.0
 MOST = 8
@@ -28,7 +28,8 @@ def _folded(found: Sequence[Verdict]) -> list[Verdict]:
     told: list[Verdict] = []
     cited: list[set[tuple[str, int]]] = []
     codes = {each.code for each in found}
-    for each in sorted(found, key=lambda each: bool(each.finding and codes & set(each.finding.part_of))):  # parts come behind their wholes
+    named = {id(each): {code.removeprefix("same ") for code in each.finding.part_of} for each in found if each.finding}
+    for each in sorted(found, key=lambda each: bool(codes & named.get(id(each), set()))):  # parts come behind their wholes
         lines = {(origin.path, origin.line) for origin in each.finding.origins if origin.line} if each.finding else set()
         first = _whole(each, lines, told, cited)
         if first is None:
@@ -43,10 +44,21 @@ def _folded(found: Sequence[Verdict]) -> list[Verdict]:
 def _whole(part: Verdict, lines: set[tuple[str, int]], told: Sequence[Verdict], cited: Sequence[set[tuple[str, int]]]) -> int | None:
     """Which of those that are told already tells of this one, too."""
     for number, each in enumerate(told):
-        named = part.finding is not None and each.code in part.finding.part_of
-        if named or (lines and lines <= cited[number] and each.code != part.code):
+        if _is_named(each, part) or (lines and lines <= cited[number] and each.code != part.code):
             return number
     return None
+
+
+def _is_named(whole: Verdict, part: Verdict) -> bool:
+    """Whether the part itself says that it is one; no note tells of what is worse."""
+    if (
+        part.finding is None
+        or whole.finding is None
+        or (whole.finding.severity is Severity.NOTE and part.finding.severity is not Severity.NOTE)
+    ):
+        return False
+    same = bool(set(whole.finding.subject.split()) & set(part.finding.subject.split()))
+    return whole.code in part.finding.part_of or (same and f"same {whole.code}" in part.finding.part_of)
 
 
 def _with(whole: Verdict, part: Verdict) -> Verdict:

@@ -69,7 +69,9 @@ class Finding:
     latest: float = 0.0
     """When it was last seen, where that is not the time of collection."""
     part_of: tuple[str, ...] = ()
-    """Codes of verdicts that tell of the same thing better: where one of them is found, this is told as a part of it."""
+    """Codes of verdicts that tell of the same thing better: where one of them is found, this is told as a part of it; `same CODE`
+    only where both have a word of their subject in common (a unit, a server).
+    """
     symptom: bool = False
     """Whether something else usually causes this: told behind the causes of the same severity."""
 

@@ -215,7 +215,7 @@ UNTOLD = {
     "verdicts tell of what logs say": (
         "BondLine CephCheck ClockStep ClusterWord ControllerEvent Crash CronRun Denial Denied DiskTrouble EngineEnd FatalLine "
         "GarbledAnswer Heard HostStart JournalTrouble LinkLost Lost MemberWord ModeChange NoRoom NoWrite OomLine PortTaken "
-        "RemoteTrouble RotationError Said TlsComplaint UnitRestart UnitSaid Unreached UnresolvedName"
+        "RemoteTrouble RotationError Said TlsComplaint UnitFailure UnitRestart UnitSaid Unreached UnresolvedName"
     ),
     "counts and states of a moment": (
         "AddressProbe AuditState BtrfsRoom CgroupCpu ClockReading Clocks Connections Counters CpuTimes DeletedFile Descriptors "

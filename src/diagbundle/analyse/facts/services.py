@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from diagbundle.analyse.fact import Fact
 from diagbundle.analyse.verdict import Origin
 
+KINDS = r"(?:service|socket|mount|automount|swap|timer|path|slice|target|scope|device)"
+"""What the name of a unit ends with."""
+UNIMPORTANT = re.compile(
+    r"(run-[pu]?\d+.*|run-r[0-9a-f]+|session-\w+|user@\d+|user-runtime-dir@\d+|systemd-coredump@.*|drkonqi-.*|apport.*|whoopsie"
+    r"|fwupd-refresh|motd-news"
+    r"|dnf-makecache|apt-daily.*|packagekit.*|man-db|plocate-updatedb|updatedb|ua-timer|esm-cache|update-notifier-.*|snapd\.seeded"
+    r"|.*@\d+-\d+.*)\.\w+"
+)
+"""Sessions, one-off commands, and refreshes that fail wherever there is no internet: worth a note."""
+OF_THE_KERNEL = re.compile(
+    r"sys-(?:kernel|fs)-.*\.mount|dev-(?:hugepages|mqueue)\.mount|proc-sys-fs-binfmt_misc\..*|systemd-(?:modules-load|udevd?|binfmt|sysctl)\b.*"
+    r"|systemd-journald-audit\.socket|(?:auditd|kdump|multipathd|smartd|irqbalance|tuned|lvm2-.*|iscsid?.*|open-iscsi)\.\w+"
+)
+"""Units that need a kernel of their own: in a container that is a whole system (LXC) they cannot start."""
+RESULTS = {
+    "timeout": "it did not start or stop in the time it is given",
+    "watchdog": "it no longer answered its watchdog",
+    "oom-kill": "the kernel killed it for want of memory",
+    "start-limit-hit": "it was started too often in too short a time, and systemd gave up",
+    "resources": "something it needs could not be had",
+    "protocol": "it did not report as its type demands",
+    "core-dump": "it crashed",
+    "condition": "a condition was not met",
+    "exec-condition": "a condition was not met",
+    "trigger-limit-hit": "it was triggered too often",
+    "unit-start-limit-hit": "what it starts was started too often",
+}
+"""Results of systemd, in words."""
 WAITS = {"auto-restart", "backoff", "auto-restart-queued"}
 """Sub states of what has just ended and is about to be started again."""
 
@@ -75,6 +104,21 @@ class UnitRestart(Fact):
     """That it runs, and has done so for a while."""
     is_end: bool = False
     """Only that it ended with an error: nobody says that it is started again."""
+
+
+@dataclass(frozen=True)
+class UnitFailure(Fact):
+    """A line of systemd's log about a unit that could not be started, or ended with an error; or that it is there after all."""
+
+    unit: str = ""
+    """Its name; '' where the line has only its description."""
+    title: str = ""
+    """Its description; '' where the line has only its name."""
+    result: str = ""
+    """As systemd calls it: `exit-code`, `timeout`, `dependency` …; `setting`, `cycle` for what stands in its file; '' where it works."""
+    text: str = ""
+    time: float = 0.0
+    """Seconds since 1970; 0 where it is unknown."""
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 
 from diagbundle.analyse.api import Document, Event, Line, log_parser, parser
-from diagbundle.analyse.facts.services import Incarnation, Job, Unit, UnitFile, UnitRestart, UnitSaid
+from diagbundle.analyse.facts.services import KINDS, Incarnation, Job, Unit, UnitFile, UnitRestart, UnitSaid
 
-KINDS = r"(?:service|socket|mount|automount|swap|timer|path|slice|target|scope|device)"
 _UNIT = re.compile(rf"(\S+\.{KINDS})\s+(\S+)\s+(\S+)\s+(\S+)")
 _TELLING = ("ActiveState", "SubState", "Result", "NRestarts", "ExecMainStatus", "NeedDaemonReload", "LoadState")
 _BY_SIGNAL = ("2", "3")

@@ -9,23 +9,11 @@ from zoneinfo import ZoneInfo
 
 from diagbundle.analyse.api import About, Finding, Origin, Severity, latest, pairs, rule, seconds_between
 from diagbundle.analyse.facts.filesystems import Mount
-from diagbundle.analyse.facts.services import WAITS, Job, Unit, UnitFile, UnitRestart, UnitSaid
+from diagbundle.analyse.facts.services import OF_THE_KERNEL, RESULTS, UNIMPORTANT, WAITS, Job, Unit, UnitFile, UnitRestart, UnitSaid
 from diagbundle.analyse.facts.spoken import DAY, HOUR, MINUTE, between, clock, fullest, span
 
 MAX_TOLD, MAX_NAMED = 10, 20
 """Units that get a finding of their own; the rest is told together."""
-UNIMPORTANT = re.compile(
-    r"(run-[pu]?\d+.*|run-r[0-9a-f]+|session-\w+|user@\d+|user-runtime-dir@\d+|systemd-coredump@.*|drkonqi-.*|apport.*|whoopsie"
-    r"|fwupd-refresh|motd-news"
-    r"|dnf-makecache|apt-daily.*|packagekit.*|man-db|plocate-updatedb|updatedb|ua-timer|esm-cache|update-notifier-.*|snapd\.seeded"
-    r"|.*@\d+-\d+.*)\.\w+"
-)
-"""Sessions, one-off commands, and refreshes that fail wherever there is no internet: worth a note."""
-OF_THE_KERNEL = re.compile(
-    r"sys-(?:kernel|fs)-.*\.mount|dev-(?:hugepages|mqueue)\.mount|proc-sys-fs-binfmt_misc\..*|systemd-(?:modules-load|udevd?|binfmt|sysctl)\b.*"
-    r"|systemd-journald-audit\.socket|(?:auditd|kdump|multipathd|smartd|irqbalance|tuned|lvm2-.*|iscsid?.*|open-iscsi)\.\w+"
-)
-"""Units that need a kernel of their own: in a container that is a whole system (LXC) they cannot start."""
 NO_USER = 217
 MEANING = {
     126: "the program may not be run",
@@ -62,19 +50,6 @@ SIGNALS = {
     24: "SIGXCPU",
     25: "SIGXFSZ",
     31: "SIGSYS",
-}
-RESULTS = {
-    "timeout": "it did not start or stop in the time it is given",
-    "watchdog": "it no longer answered its watchdog",
-    "oom-kill": "the kernel killed it for want of memory",
-    "start-limit-hit": "it was started too often in too short a time, and systemd gave up",
-    "resources": "something it needs could not be had",
-    "protocol": "it did not report as its type demands",
-    "core-dump": "it crashed",
-    "condition": "a condition was not met",
-    "exec-condition": "a condition was not met",
-    "trigger-limit-hit": "it was triggered too often",
-    "unit-start-limit-hit": "what it starts was started too often",
 }
 
 

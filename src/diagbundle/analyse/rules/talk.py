@@ -133,6 +133,7 @@ def unreached(lines: Sequence[Unreached], about: Sequence[About], owners: Sequen
             subject=f"{who} {target}",
             symptom=True,
             latest=max(line.time for line in those),
+            part_of=("same REA002",),
         )
 
 
