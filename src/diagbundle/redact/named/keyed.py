@@ -9,6 +9,7 @@ from diagbundle.redact.named.bare import PERCENT, Place, bare
 from diagbundle.redact.named.names import STRONG, WEAK, meaning
 from diagbundle.redact.named.plausible import random_like, told
 from diagbundle.redact.named.sentences import (
+    ACCOUNTS,
     COMMENT,
     KEY_ID,
     LOGIN_FAILED,
@@ -23,7 +24,7 @@ from diagbundle.redact.named.sentences import (
     TOLD_ON,
     TWO_WORDS,
 )
-from diagbundle.redact.named.several import below, elements, hexes_too, judged, members
+from diagbundle.redact.named.several import below, elements, heredoc, hexes_too, judged, members
 from diagbundle.redact.named.unseparated import PAIR, ROOM_OF_WEAK, Named, unseparated
 from diagbundle.redact.named.values import BACKSLASH, BLOCK, OPEN, Value, begins_line, inside, line_end, quoted
 from diagbundle.redact.span import LINE, Literal, Pattern, Span
@@ -101,8 +102,9 @@ def _tells_none(name: Named) -> bool:
     opening = data[match.end() : match.end() + 1]
     is_switch = before == b"/" and not match["gap"] and data[name.start - 2 : name.start - 1] in (b" ", b"\t")  # `wmic /password:P`
     is_path = sep == b":" and not match["close"] and not is_switch and (before == b"/" or (before == b":" and not match["gap"]))
+    is_path = is_path or (before == b"/" and name.text == b"passwd" and bool(ACCOUNTS.search(data, max(0, name.start - 5), name.start)))
     is_method = sep == b"(" and b"." in name.text and not meaning(name.text.rpartition(b".")[2]).strength  # `token.endswith("x")`
-    is_user = is_method or (sep == b"(" and name.means.kind == "credential")  # the first argument
+    is_user = is_method or (sep == b"(" and (name.means.kind == "credential" or b"UserPassword" in name.text))  # the first argument
     is_encoded = before in (b"?", b"&") or match["coded"]
     is_empty = is_encoded and (b" " in match["gap"] or b"\t" in match["gap"])  # `GET /x?token= HTTP/1.1`
     is_type = (sep == b"::" and not match["gap"]) or (sep == b"->" and opening in (b".", b"/", b"&"))  # or a link to a file
@@ -163,6 +165,8 @@ def _separated(name: Named) -> Iterable[Span]:  # noqa: PLR0911 - one for each s
         opening = data[start : start + 1]
     if opening in b"\n\r|>" and sep == b":":
         return below(data, name.start, start, name.means)
+    if opening == b"<" and (found := heredoc(data, start, name.means)) is not None:
+        return found
     if opening == b"[":
         return elements(data, start + 1, name.start, name.means, match["close"])
     if opening == b"{" and OBJECT.match(data, start):
@@ -319,28 +323,33 @@ PATTERNS: tuple[Pattern, ...] = (
         "Passwords, pass phrases and PINs behind a name that says so",
         _keys(
             "pass pw kennwort psk mdp wachtwoord losenord lösenord adgangskode salasana jelszo jelszó sifre şifre parola "
-            "contrase senha haslo hasło heslo סיסמ ароль 密码 密碼 パスワード 비밀번호 mnemonic otp pin cvv cvc puk _code rycode unlockcode"
+            "contrase contrasi senha haslo hasło heslo kodeord parool lozinka geslo slapta lykilor pasahitza sandi matkhau "
+            "סיסמ ароль арола озинка ωδικ 密码 密碼 口令 パスワード 暗証番号 パスフレーズ パスコード 비밀번호 암호 "
+            "mnemonic otp pin cvv cvc puk _code rycode unlockcode"
         ),
         find,
     ),
     Pattern(
         "secret",
         "Secrets, salts, seeds and signatures behind a name that says so",
-        (*_keys("secret geheim segredo pepper community екрет"), *_keys("salt seed sig hmac", plain=False)),
+        (*_keys("secret geheim segredo pepper community екрет シークレット 시크릿"), *_keys("salt seed sig hmac", plain=False)),
         find,
     ),
     Pattern(
         "token",
         "Tokens behind a name that says so",
         (
-            *_keys("token jeton jwt bearer sessionid"),
+            *_keys("token jeton jwt bearer sessionid окен トークン 令牌 토큰 saml initial_management"),
             *_keys("cookie", plain=False),
             Literal(b"session", fold=True, key=True, plain=False, next=b"=_:\"'"),
         ),
         find,
     ),
     Pattern(
-        "key", "Secret keys behind a name that says so", (*_keys("schl base64 _b64"), *_keys("key cle clé clave chave", plain=False)), find
+        "key",
+        "Secret keys behind a name that says so",
+        (*_keys("schl base64 _b64 密钥 密鑰 秘钥 秘密鍵"), *_keys("key cle clé clave chave", plain=False)),
+        find,
     ),
     Pattern(
         "credential",

@@ -37,19 +37,22 @@ PASSWORDS = _set("""
     parolachiave contrasena contrasenas contrasea contrasenia senha senhas haslo hasło heslo sisma סיסמה סיסמא пароль пароли 密码
     密碼 パスワード 비밀번호 pw userpw bindpw rootpw authtok requirepass masterauth mnemonic psk otp totp upw loginpw adminpw spw mypw cvv
     cvc unlockcode recoverycode rootpwmodpw modpw passwordhash passhash pwhash passwdhash
+    contrasenya contrasinal contrasinais pasahitza kodeord parool parole lozinka geslo slaptazodis lykilorð katasandi sandi matkhau κωδικος
+    парола лозинка 口令 暗証番号 パスフレーズ パスコード 암호
 """)
 SECRETS = _set("""
     secret secrets geheimnis geheim secreto segredo secretkey clientsecret pepper kek dek rocommunity rwcommunity community
-    secretaccesskey requestsecret секрет тайна
+    secretaccesskey requestsecret секрет тайна секретныи シークレット 시크릿
 """)
 TOKENS = _set("""
     token tokens jeton jetons jwt bearer apitoken tok phpsessid jsessionid aspsessionid sessid accesstoken refreshtoken
-    authtoken idtoken токен
+    authtoken idtoken токен トークン 令牌 토큰
 """)
 KEYS = _set("""
     apikey apikeys authkey privkey privatekey accesskey masterkey encryptionkey signingkey sharedkey accountkey sharedaccesskey
     licensekey licencekey activationkey activationkeys registrationkey enrollmentkey deploykey consumerkey storagekey integrationkey
-    sessionkey secretkey authenticationkey presharedkey cryptokey wepkey clekey apischlussel apischluessel
+    sessionkey secretkey authenticationkey presharedkey cryptokey wepkey clekey apischlussel apischluessel geheimschlussel
+    geheimschluessel 密钥 密鑰 秘钥 秘密鍵
 """)
 CREDENTIALS = _set("credential credentials zugangsdaten")
 ONE = {
@@ -69,6 +72,12 @@ KEY_OF = _set("""
     rest user backup restic borg luks volume disk wrapping priv certificate tsig rndc ddns bearer token authentication
     authorization cle chave clave integration wlan wifi
 """)
+VENDORS = _set("""
+    pagerduty opsgenie victorops datadog newrelic sendgrid mailgun mailchimp mandrill postmark sparkpost twilio vonage nexmo stripe paypal
+    openai anthropic gemini mistral cohere algolia mapbox rollbar bugsnag honeybadger sentry loggly papertrail logzio logdna cloudflare
+    vultr linode heroku fastly github gitlab bitbucket jenkins jira slack telegram discord
+""")
+"""Whose keys are hexadecimal, and mostly called by their name."""
 KEY_WORDS = _set("key keys schluessel schlussel cle cles clave claves chave chaves")
 NOT_KEY_OF = _set("""
     public pub peer primary foreign partition sort cache routing hot cold object row hash range index unique idempotency dedup
@@ -93,7 +102,8 @@ PAIRS = {
     ("session", "cookie"): "token", ("auth", "cookie"): "token", ("erlang", "cookie"): "secret", ("rediscli", "auth"): "password",
     ("master", "auth"): "password", ("amz", "signature"): "token", ("goog", "signature"): "token", ("auth", "tok"): "password",
     ("shared", "signature"): "token", ("palabra", "clave"): "password", ("parola", "chiave"): "password", ("secret", "base"): "secret",
-    ("auth", "ident"): "credential", ("signing", "salt"): "secret", ("encryption", "salt"): "secret",
+    ("auth", "ident"): "credential", ("initial", "management"): "token", ("saml", "response"): "token", ("saml", "assertion"): "token",
+ ("signing", "salt"): "secret", ("encryption", "salt"): "secret",
     **{(store, code): "key" for store in ("keystore", "pfx", "pkcs", "jks", "kubeconfig", "keychain", "keytab")
        for code in ("base", "b", "data", "content", "contents")}, ("p", "base"): "key",
     ("proxy", "auth"): "credential", ("basic", "auth"): "credential", ("http", "auth"): "credential",
@@ -154,6 +164,9 @@ GLUED_PASS = regex(
     r"(?:src|source|dest|dst|destination)?(?:db|user|usr|root|admin|ssh|key|store|keystore|truststore|trust|bind|smtp|ldap|require|my|ftp|http|https|proxy|su|sudo|wifi|wpa|vnc|"
     r"mail|imap|pop|sql|mysql|pg|postgres|redis|rabbit|mongo|auth|login|svc|app|sys|system|oracle|ora|ipmi|bmc|snmp|priv|cert|pem|ca|"
     r"default|cluster|repl|replication|enc|crypt|new|old|temp|tmp|test|master|conf|rclone|basic|web|samba|smb|nfs|cifs|backup|vpn|radius|jmx|"
+    r"control|mgmt|manage|monitor|mon|zabbix|nagios|icinga|grafana|elastic|kibana|kafka|jenkins|nexus|sonar|tomcat|jdbc|datasource|ds|odbc|dba|"
+    r"site|host|node|remote|local|sftp|ssl|tls|git|svn|joomla|wordpress|drupal|typo|moodle|php|java|sasl|relay|xmpp|sip|voip|modem|ppp|pppoe|"
+    r"wlan|ap|hotspot|bios|ilo|idrac|bmcuser|esx|esxi|vcenter|vm|vnc|rdp|win|windows|dump|archive|zip|pdf|pfx|jks|keychain|wallet|owner|"
     r"amqp|mqtt|hash|sa|ad|domain|join|account|srv|server|client|api|router|enable|dn|adm|mgr|op|oper|guest|ro|rw|x|m|d|p)(?:pass|pw)"
 )
 GLUED_HEAD = regex(r"(?:password|passwd|passphrase|passwort|secret|token)(?P<rest>\w+)")
@@ -213,10 +226,14 @@ def _weak(parts: list[str]) -> Meaning:
     if last not in WEAK_ONE:
         behind = parts[-2] if len(parts) > 1 else ""
         return WEAK_ONE["sessionid"] if (behind, last) == ("session", "id") else NOTHING
+    if parts == ["clave"]:
+        return Meaning(STRONG, "password")
     if len(parts) > 1 and (parts[-2] in BEFORE or (last in KEY_WORDS and parts[-2] in NOT_KEY_OF)):
         return NOTHING
     if last == "code" and len(parts) > 1:
         return NOTHING
+    if last in KEY_WORDS and len(parts) > 1 and parts[-2] in VENDORS:
+        return Meaning(WEAK, "key", hexes=True)
     return WEAK_ONE[last]
 
 
@@ -240,7 +257,7 @@ def _judge(name: bytes) -> Meaning:  # noqa: PLR0911 - one for each reason
         return NOTHING
     if not {"pull", "ask"}.isdisjoint(parts) or "".join(parts) in NEVER:
         return NOTHING
-    return Meaning(STRONG, kind, many=parts[end - 1].endswith("s") and parts[end - 1] != "pass")
+    return Meaning(STRONG, kind, many=parts[end - 1].endswith("s") and not parts[end - 1].endswith("pass"))
 
 
 ROOM = 16384

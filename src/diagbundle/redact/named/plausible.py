@@ -31,7 +31,7 @@ NEVER = regex(
       (?:[=\ \t]+[(<]?(?:\d+:)?\d[\w.+~:-]*[.-]\w.{0,200})?   # and its version
     | \d{1,2}:\d+(?:\.\d+)+[\w.+~]*-[\w.+~]+[,;)]?    # a version with an epoch and a revision
     | \$\{\??[\w.-]+(?::?[?+][^{}]*|:?-|:)?\} | \$\{[\w.-]+:?[-=:?]\$(?:\{[\w.-]+\}|[A-Za-z_]\w*)\}
-    | \(\([\w./-]+\)\) | \$\([^)]{0,200}\) | `[^`]{0,200}` | (?-i:\$[A-Z_][A-Z0-9_]*)
+    | \(\d{3,5}[ ]bit.{0,40} | \(\([\w./-]+\)\) | \$\([^)]{0,200}\) | `[^`]{0,200}` | (?-i:\$[A-Z_][A-Z0-9_]*)
     | (?-i:\$[a-z]{1,24}(?:_[a-z]{1,16}){0,4}) | \$\d{1,2}
     | (?-i:\$\w{1,40}(?:(?:->|::)\w{1,40}|(?:->)?\[['"]?\w{1,40}['"]?\]|(?:->)?\{['"]?\w{1,40}['"]?\})+)
     | \$[a-z_][\w.:]{0,60}\$ | [@\#%&]\{[\w:./-]{1,100}\}   # of Nagios and Icinga, of telegraf
@@ -74,6 +74,12 @@ PROSE = frozenset(
     couldn't attempt attempts retry retrying remaining left already contains requires require require_password needs need default
     hidden masked redacted secret:// n/a - -- authentication_failed unsupported malformed rotated rotating rotation skipped skip
     ignored
+
+    falsch falsches abgelaufen ung\xc3\xbcltig ungueltig inkorrekt gesperrt ge\xc3\xa4ndert geaendert vergessen fehlt fehlerhaft nicht wurde
+    muss ist eingeben erforderlich incorrecte incorrectes invalide expir\xc3\xa9 expire oubli\xc3\xa9 requis manquant erron\xc3\xa9 ne doit
+    incorrecta incorrecto inv\xc3\xa1lida inv\xc3\xa1lido caducada caducado olvidada requerida no debe incorreta incorreto expirada expirado
+    errata errato scaduta scaduto dimenticata richiesta non onjuist verlopen verkeerd
+    ongeldig fel forkert feil
     """.split()
 )
 """The first word of what people and programs say about a password, where no `=` stands before."""
@@ -222,9 +228,9 @@ def _counts(value: bytes, meaning: Meaning) -> bool:
         return True
     if (meaning.many and meaning.kind != "password" and OBJECTS.fullmatch(value)) or (meaning.kind == "credential" and value in FETCH):
         return True
-    if meaning.kind != "password" and TOKEN_OBJECTS.fullmatch(value):
+    if meaning.kind != "password" and (value == b"default" or TOKEN_OBJECTS.fullmatch(value)):
         return True
-    if meaning.kind != "password" and (value == b"default" or (meaning.many and MANY.fullmatch(value))):
+    if meaning.many and MANY.fullmatch(value):
         return True
     is_few = value.isdigit() and len(value) < (7 if meaning.many else 6 if meaning.kind in ("token", "key") else 3)
     return is_few or (meaning.kind != "password" and VERSION.fullmatch(value) is not None)

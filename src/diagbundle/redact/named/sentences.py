@@ -34,6 +34,8 @@ SUBJECT = regex(
     rb"[A-Z][A-Za-z]{1,40}<(?!/)|(?:protected|private)\]|(?<=PASS: )(?:[A-Za-z]+(?![\w!-/:-@])|(?i:test|check)|[\w.-]{1,80}[/:])"
 )
 """What a sentence is about, behind `for volume "db-secret" :`; what was changed; a type with its parameters; a test that has passed."""
+ACCOUNTS = regex(rb"(?:etc|lib|\w\.d|\.\.?)/\Z")
+"""Before `passwd`, where it is a file: `"etc/passwd": "changed"`."""
 OF_SETTING = regex(rb"(?:settings?|options?|parameters?|has|have|is|are|can|and|or|in|to|for|with|which|will|kernel|that)(?=[ ,.\r\n])")
 """How a sentence goes on behind `a new PassEnvironment= `."""
 QUOTED_OBJECT = regex(rb"[a-z] \\{0,3}[\"'`]\Z")

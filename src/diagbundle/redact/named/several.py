@@ -44,6 +44,20 @@ def hexes_too(data: bytes, name: int, means: Meaning, value: Value) -> Meaning:
     return means._replace(hexes=True) if PARENT.search(data[max(0, name - 160) : name]) else means
 
 
+HEREDOC = regex(rb"<<[-~]?[ \t]*[\"']?(?P<mark>[A-Z_]{2,20})[\"']?[ \t]*\r?\n(?P<text>[^\n]{1,1024})\r?\n[ \t]*(?P=mark)(?!\w)")
+"""One line between marks, as HCL and Ruby write it."""
+
+
+def heredoc(data: bytes, start: int, means: Meaning) -> Iterable[Span] | None:
+    """`password = <<EOT`, the pass word, and `EOT`; None where something else stands."""
+    found = HEREDOC.match(data, start, start + BLOCK)
+    if found is None:
+        return None
+    text = found["text"].strip()
+    begin = data.find(text, found.start("text"))
+    return judged(data, Value(begin, begin + len(text), found.end(), quoted=True), means, direct=True)
+
+
 def judged(  # noqa: PLR0913 - what stands around a value
     data: bytes, value: Value, means: Meaning, *, direct: bool = False, spaced: bool = False, close: bytes = b""
 ) -> Iterable[Span]:

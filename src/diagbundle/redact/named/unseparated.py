@@ -35,6 +35,10 @@ KEYWORD = regex(
 """What else is said of a flag where it is declared, and what a build does with its secrets."""
 COMMANDLET = regex(rb"\([ \t]?[A-Z][a-z]\w{1,20}-[A-Z]\w{1,40}[ \t)]")
 """A command of PowerShell that makes the value: `(Read-Host -AsSecureString)`."""
+WORD = regex(
+    rb"(?i)pass(?:word|wd|wort|ord)?|kennwort|wachtwoord|mdp|parola|senha|heslo|jelszo|salasana|adgangskode|\w{0,40}[\x80-\xff].{0,80}"
+)
+"""A name that begins a sentence as well, in any language: `Passwort falsch`."""
 PAIR = regex(rb"[A-Za-z_][\w.-]{0,40}=[^=\s]")
 """A cookie with its own name."""
 SECOND = regex(rb"[ \t]{1,8}[\"'][^\s\"']")
@@ -107,7 +111,7 @@ def _in_sentence(name: Named, start: int) -> Iterable[Span]:
     if name.means.strength == STRONG and name.data[name.start - 1 : name.start] != b"-":
         login = LOGIN.match(name.data, start, start + 80) if name.means.kind == "credential" else None
         word = SENTENCE_WORD.match(name.data, login.end() if login else start, start + ROOM_OF_WEAK)
-        if word and not PAIR.match(word[0]) and random_like(word[0], name.means._replace(hexes=False)):
+        if word and not PAIR.match(word[0]) and random_like(word[0], name.means._replace(hexes=b"_" in name.text)):
             return judged(name.data, Value(word.start(), word.end(), start), name.means)
     return ()
 
@@ -121,7 +125,7 @@ def _directs(name: Named, text: bytes) -> bool:
     if text[-1:] in (b".", b",", b":") and PLAIN.fullmatch(text[:-1]):
         return False
     if name.means.strength == STRONG and name.means.kind == "password":
-        return name.text.lower() not in (b"password", b"pass", b"passwd") or not PLAIN.fullmatch(text.rstrip(b".,:;!?"))
+        return not WORD.fullmatch(name.text) or not PLAIN.fullmatch(text.rstrip(b".,:;!?"))
     return (name.means.strength == STRONG or name.means.hexes) and _odd(name, text)
 
 

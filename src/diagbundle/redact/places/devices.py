@@ -42,7 +42,13 @@ _DIRECTIVES: tuple[Directive, ...] = (
         rb"snmp-server host (?:[a-z]{2,16} )?\S{1,64} (?:(?:traps?|informs?|vrf \S{1,64}|community|version (?:1|2c)) ){0,4}"
         rb"(?!traps?\s|informs?\s|vrf\s|version\s|poll\s|community\s)<V>"),
     directive(b"set snmp community ", rb"set snmp community <V>", sure=True),
-    directive(b"set password |set passwd |set psksecret ", rb"set (?:password|passwd|psksecret) (?!ENC\s)<V>"),
+    directive(
+        b"set password |set passwd |set psksecret |set passphrase |set sae-password |set auth-pwd |set priv-pwd |set secret |set key ",
+        rb"set (?:password|passwd|psksecret|passphrase|sae-password|auth-pwd|priv-pwd|secret|key) (?!ENC\s)<V>(?=\s{0,8}(?:\n|\Z))"),
+    directive(b"isis password |area-password |domain-password ",
+        rb"(?:isis password|(?:area|domain)-password) (?:(?:md5|clear|text|level-[12]|[0-9]) ){0,2}<V>"),
+    directive(b"super password ", rb"super password (?:level \d{1,2} )?(?:cipher|simple|hash) <V>", sure=True),
+    directive(b"plain-text-password-value ", rb"plain-text-password-value <V>", sure=True),
     directive(b" ENC ", rb" ENC ([A-Za-z0-9+/]{16,512}={0,2})(?!\S)", sure=True),
     directive(b"password cipher |password simple |key cipher |key simple |read cipher |write cipher |irreversible-cipher ",
         rb"(?:password|key|read|write|irreversible)\W(?:cipher|simple) <V>"),

@@ -68,6 +68,17 @@ _DIRECTIVES = (
     directive(b"cache_peer ", rb"cache_peer [^\n]{0,500}?login=(?![*:]|PASS|NEGOTIATE)[^:\s]{0,128}:(\S{1,512})", sure=True),
     directive(b"secret \"|secret '", rb"secret (?:\"([^\"\n]{1,512})\"|'([^'\n]{1,512})')(?: )?;", sure=True),
     directive(b"secret ", rb"secret ([A-Za-z0-9+/]{8,256}={0,2});", sure=True),
+    directive(b"yncrepl|yncRepl", rb"ync[rR]epl:{0,2} (?:[^\n]|\n\s){1,1500}?credentials=<V>", sure=True, several=True),
+    directive(b"incominguser |outgoinguser |IncomingUser |OutgoingUser ", rb"(?:[iI]ncoming|[oO]utgoing)[uU]ser \S{1,128} <V>"),
+    directive(b"$USER", rb"\$USER\d{1,3}\$(?: )?=(?: )?(?![/~])<V>"),
+    directive(b"{PLAIN|{CLEAR|{CRAM-MD5|{DIGEST-MD5|{HMAC-MD5|{LANMAN|{NTLM|{SCRAM-SHA|{plain|{noop}",
+        rb"\{(?i:PLAIN(?:-TRUNC)?|CLEAR(?:TEXT)?|(?:CRAM|DIGEST|HMAC|PLAIN)-MD5|LANMAN|NTLM|SCRAM-SHA-\d{1,3}|noop)(?:\.\w{3,6})?\}"
+        rb"([^\s:\"'<,}]{3,512})", sure=True),
+    directive(b"crypt(", rb"crypt\((?: )?'([^'\n]{1,256})'(?: )?,(?: )?(?:gen_salt|\w{0,40}(?:pass|pw|hash))", sure=True),
+    directive(b"saslStart|saslContinue",
+        rb"sasl(?:Start|Continue)\\{0,7}\"[^\n]{0,300}?payload\\{0,7}\":(?: )?"
+        rb"[^\n]{0,80}?\"([A-Za-z0-9+/]{16,4096}={0,2})\\{0,7}\"", sure=True),
+    directive(b"secure_link_md5 ", rb"secure_link_md5 \"[^\"\n]{0,200}?(?: )?([^\s\"$]{4,256})\"", sure=True),
     directive(b"bindpw", rb"(?:root)?bindpw <V>"),
     directive(b"rootpw", rb"rootpw (?:--(?:iscrypted|plaintext|allow-ssh) ){0,3}(?!--)<V>"),
     # Builds
@@ -81,6 +92,7 @@ _DIRECTIVES = (
     directive(b"auth_pass", rb"auth_pass <V>"),
     directive(b": PSK |: XAUTH |: EAP |: NTLM |: IKE ",
         rb": (?:PSK|XAUTH|EAP|NTLM|IKE) (?:\"([^\"\n]{1,512})\"|'([^'\n]{1,512})'|(0[sx][A-Za-z0-9+/=]{4,512}))", sure=True),
+    directive(b": PSK |: XAUTH |: EAP |: NTLM ", rb": (?:PSK|XAUTH|EAP|NTLM) ([^\s\"']{6,256})(?=\s{0,8}(?:\n|\Z))"),
     directive(b": RSA |: ECDSA |: P12 |: PKCS8 |: PIN ",
         rb": (?:RSA|ECDSA|P12|PKCS8|PIN) [^\s\"]{1,256} (?:\"([^\"\n]{1,512})\"|(\d{4,16}))", sure=True),
     directive(b"psk=", rb"psk=(?:\"([^\"\n]{8,63})\"|([0-9a-fA-F]{64})(?![0-9a-fA-F]))", sure=True),
@@ -93,6 +105,9 @@ _DIRECTIVES = (
         b"password password |-again password |-crypted password |passphrase password ",
         rb"(?:password|-again|-crypted|passphrase) password ([^\s][^\r\n]{0,511})", sure=True
     ),
+    directive(b"ccess_key_id|ccessKeyId|ccessKeyID|ccess-key-id|CCESS_KEY_ID",
+        rb"(?i:ccess[_-]?key[_-]?id)\\{0,7}[\"']?(?: )?[:=](?: )?\\{0,7}[\"']?((?=[A-Z]{0,31}[0-9])[A-Z0-9]{16,32})(?!\w)", sure=True),
+    directive(b"wireless_w", rb"wireless_w(?:pa|ep\w{0,8}) string <V>", sure=True),
     directive(b"netroot=iscsi:|root=iscsi:",
         rb"(?:net)?root=iscsi:[^@\s:]{0,128}:([^@\s:]{1,256})(?::[^@\s:]{0,128}:([^@\s:]{1,256}))?@", sure=True),
     directive(b"client_send",

@@ -107,6 +107,16 @@ def _keytab(data: bytes, at: int) -> Iterator[Span]:
     yield from spans(_KEYTAB.search(data, line, at + 160) or _ENTRY.search(data, line, at + 160), "kerberos_key")
 
 
+_NUMBER = regex(rb"\w{4,16}:[ \t]*\r?\n((?:[ \t]{1,16}(?:[0-9a-f]{2}:){1,30}(?:[0-9a-f]{2})?[ \t]*\r?\n?){1,80})")
+
+
+def _number(data: bytes, at: int) -> Iterator[Span]:
+    """The numbers of a private key as `openssl rsa -text` prints them."""
+    found = _NUMBER.match(data, at, at + 8192)
+    for start, end in each_line(data, *found.span(1)) if found else ():
+        yield Span(start + len(data[start:end]) - len(data[start:end].lstrip()), start + len(data[start:end].rstrip()), "private_key")
+
+
 _HIDDEN_NAMES = ("pass", "auth", "word", "secret", "token", "passwd", "key")
 
 PATTERNS: tuple[Pattern, ...] = (
@@ -161,5 +171,14 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern("password_hash", "Hashes of Windows pass words, as Samba prints them", (Literal(b":[U", next=b" NDHTMWSLXI"),), _sam),
     Pattern("wireguard_key", "Keys of WireGuard in what it dumps", (Literal(b"=\t", run=5),), _wireguard),
     Pattern("kerberos_key", "A key of a keytab", tuple(Literal(text) for text in (b" (hex): ", b") (0x", b")  (0x")), _keytab),
+    Pattern(
+        "private_key",
+        "The numbers of a private key, as openssl prints them",
+        tuple(
+            Literal(name)
+            for name in (b"privateExponent:", b"prime1:", b"prime2:", b"exponent1:", b"exponent2:", b"coefficient:", b"priv:\n")
+        ),
+        _number,
+    ),
     Pattern("disk_key", "The key of a disk in what cryptsetup dumps", (Literal(b"K dump:"), Literal(b"key dump")), _dumped),
 )

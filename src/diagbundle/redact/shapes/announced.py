@@ -79,7 +79,7 @@ _SURE = regex(
 )
 _LOOSE = regex(
     rb"(?i)(?:new|with|using|and|und|mit|con|avec|the|his|her|their|your|admin|root|mot de|"
-    rb"(?:user|login|benutzer|utilisateur|usuario)\w{0,4} [\w.@-]{1,20}[,;]) \w*\Z"
+    rb"(?:user|login|benutzer|utilisateur|usuario)\w{0,4}(?: is| ist|:)? [\w.@-]{1,20}[,;]) \w*\Z"
 )
 _WORD = regex(rb"[\w\x80-\xff]*(?: passe)?[ \t]{1,4}(?:(?P<says>" + _SAYS + rb")|)(?P<q>[\"'`]?)(?P<word>[^\s\"'`,;()<>\[\]{}]{5,128})")
 _QUOTE = rb"(?:[\"'`]|\xe2\x80[\x98-\x9f]|\xc2[\xab\xbb])"
@@ -155,6 +155,19 @@ def _key(data: bytes, at: int) -> Iterable[Span]:
     """`api key P accepted`."""
     word = _SENTENCE_WORD.match(data, at, at + 600)
     return hidden(data, word.start(1), word.end(1), _KIND) if word and random_like(word[1], _ODD) else ()
+
+
+_MADE = regex(
+    rb"(?:key|token|secret)s? (?:(?:was|has been|is) )?(?:successfully )?(?:created|generated|issued|rotated|regenerated)(?: successfully)?"
+    rb"(?: for [\"'`]?[\w.@/-]{1,64}[\"'`]?)?(?: is)?(?:[:,]| =| ->)? {0,4}[\"'`]?([\w.~+/=-]{16,512}?)(?=[\s\"'`,;)]|\.?\s|\Z)",
+    re.IGNORECASE,
+)
+
+
+def _made(data: bytes, at: int) -> Iterable[Span]:
+    """`New API key created: P`."""
+    word = _MADE.match(data, at, at + 700)
+    return hidden(data, word.start(1), word.end(1), _KIND) if word and random_like(word[1], _PLAINLY) else ()
 
 
 _WITH = regex(
@@ -271,6 +284,16 @@ PATTERNS: tuple[Pattern, ...] = (
         "A key that a sentence tells, with what it is for",
         tuple(Literal(b" " + word + b" " + of, fold=True) for word in (b"key", b"token", b"secret") for of in (b"for ", b"of the ")),
         _key_of,
+    ),
+    Pattern(
+        _KIND,
+        "A key that was just made",
+        tuple(
+            Literal(what + how, fold=True)
+            for what in (b"key ", b"token ", b"secret ")
+            for how in (b"was ", b"has been ", b"created", b"generated", b"issued", b"rotated", b"regenerated", b"successfully ")
+        ),
+        _made,
     ),
     Pattern(
         _KIND,

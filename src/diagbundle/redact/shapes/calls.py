@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from diagbundle.redact.lazy import regex
-from diagbundle.redact.shapes.text import SHORT, closing, doubled, folded, hidden, within
+from diagbundle.redact.named.names import STRONG, meaning
+from diagbundle.redact.shapes.text import SHORT, closing, doubled, exact, folded, hidden, within
 from diagbundle.redact.span import Literal, Pattern, Span
 
 _CALLS: dict[bytes, int] = {
@@ -19,7 +20,7 @@ _CALLS: dict[bytes, int] = {
     b"drivermanager.getconnection(": 2, b"oci_connect(": 1, b"oci_pconnect(": 1, b"odbc_connect(": 2, b"imap_open(": 2, b"ldap_bind(": 2,
     b"ftp_login(": 2, b"sp_addlogin": 1, b"sp_password": 1, b"auth=(": 1, b"httpbasicauth(": 1, b"httpdigestauth(": 1, b"httpntlmauth(": 1,
     b"setbasicauth(": 1, b"simple_bind": 1, b"ssh2_auth_password(": 2, b"smtp.login(": 1, b"server.login(": 1, b"imap.login(": 1,
-    b"db.auth(": 1,
+    b"db.auth(": 1, b"changeuserpassword(": 1, b"setuserpassword(": 1, b"updateuserpassword(": 1, b"resetuserpassword(": 1,
     b"ftp.login(": 1, b"usernamepasswordcredentials(": 1, b"networkcredential(": 1, b"networkcredential]::new(": 1,
     b"networkcredential -argumentlist ": 1, b"networkcredential -argumentlist @(": 1, b"passwordauthentication(": 1,
     b"basicawscredentials(": 1, b"credentials(": 3,
@@ -77,7 +78,30 @@ def _setter(data: bytes, at: int) -> Iterator[Span]:
         yield from hidden(data, found.end(), end, "call_password")
 
 
+_DEFAULT = regex(
+    rb"(?:env(?:iron)?(?:\.get|\.fetch|\.pop|\.setdefault|\.str|\.getordefault)?|getenv|get_env|getordefault|os\.getenv|config)\(\s{0,4}"
+    rb"[\"'](?P<call>[\w.-]{1,80})[\"']\s{0,4},\s{0,4}(?:default\s?=\s?)?(?P<q>[\"'])(?P<given>[^\"'\n]{4,256})(?P=q)"
+    rb"|env(?:\.(?P<member>\w{1,80})|\[[\"'](?P<index>[\w.-]{1,80})[\"']\])\s{0,4}(?:\|\||\?\?|\bor\b)\s{0,4}(?P<r>[\"'`])(?P<other>[^\"'`\n]{4,256})(?P=r)",
+    re.IGNORECASE,
+)
+
+
+def _default(data: bytes, at: int) -> Iterable[Span]:
+    """What is taken where the environment has none: `process.env.API_SECRET || 'P'`, `os.getenv("DB_PASSWORD", "P")`."""
+    found = _DEFAULT.match(data, at, at + 512)
+    name = (found["call"] or found["member"] or found["index"]) if found else b""
+    if not found or meaning(name).strength != STRONG:
+        return ()
+    return hidden(data, *found.span("given" if found["call"] else "other"), "call_password")
+
+
 PATTERNS: tuple[Pattern, ...] = (
+    Pattern(
+        "call_password",
+        "What is taken where the environment has no secret",
+        (*exact("env.", "env[", "ENV["), *folded("getenv(", "environ.get(", "env(", "env.fetch(", "getordefault(", "env.str(", "get_env(")),
+        _default,
+    ),
     Pattern("call_password", "The argument of a call that is a pass word", folded(*(name.decode() for name in _CALLS)), _argument),
     Pattern("call_password", "A pass word given to the environment", (Literal(b"::set", fold=True, next=b"eE"),), _setter),
     Pattern(

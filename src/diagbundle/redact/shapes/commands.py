@@ -9,7 +9,7 @@ from diagbundle.redact.lazy import regex
 from diagbundle.redact.named.names import NO, STRONG, meaning
 from diagbundle.redact.named.plausible import is_secret
 from diagbundle.redact.shapes import flags
-from diagbundle.redact.shapes.text import LONG, closing, exact, folded, hidden, mixed, within
+from diagbundle.redact.shapes.text import LONG, closing, exact, folded, hidden, line_start, mixed, within
 from diagbundle.redact.shapes.words import Word, word_at
 from diagbundle.redact.span import Literal, Pattern, Span
 
@@ -160,7 +160,7 @@ def _user_flag(data: bytes, at: int) -> Iterable[Span]:
     word = word_at(data, found.end()) if found else None
     if not word:
         return ()
-    low = data.rfind(b"\n", max(0, at - 512), at) + 1 or max(0, at - 512)
+    low = line_start(data, at, 512)
     place = data.find(b":", word.start, word.end)
     value = data[place + 1 : word.end]
     if place < 0 or value.startswith(b"//") or b"/" in data[word.start : place]:

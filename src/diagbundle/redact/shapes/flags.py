@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from diagbundle.redact.lazy import regex
 from diagbundle.redact.shapes.headers import cookie_pairs
-from diagbundle.redact.shapes.text import hidden, mixed
+from diagbundle.redact.shapes.text import hidden, line_start, mixed
 from diagbundle.redact.shapes.words import Word, word_at
 from diagbundle.redact.span import Literal, Pattern, Span
 
@@ -118,7 +118,7 @@ _COMMAND = regex(
 _WORD = regex(rb"(?:^|(?<=[\s/\"'=(|;&`>\x00]))[A-Za-z0-9][\w.-]{0,63}+(?=[\s\"'\\\x00!])")
 """What may be a command: most words are none, and the same few stand in most lines."""
 _NEXT = regex(rb"[ \t]+|=|\x00|(\\*[\"']),?\s{0,40}(?:a[0-9]{1,3}=)?\\*[\"']")
-_BREAK = regex(rb"[|;&](?=\s)|\n|\b(?:run|exec)\s")
+_BREAK = regex(rb"[|;&](?=\s)|(?<!\\)(?<!\\\r)\n|\b(?:run|exec)\s")
 _PORTS = regex(rb"(?:[0-9.]+:)?[0-9-]+:[0-9-]+(?:/\w+)?|[0-9]{1,3}(?:,[0-9]+)*")
 _LEADS = (b" ", b"\t", b"\0", b'"', b"'", b"!")
 
@@ -126,7 +126,7 @@ _LEADS = (b" ", b"\t", b"\0", b'"', b"'", b"!")
 def _owner(data: bytes, at: int) -> tuple[bytes, int] | None:
     """The command before a flag and where it ends."""
     block = at - at % _BACK
-    low = max(0, block - _BACK, data.rfind(b"\n", max(0, block - _BACK), at) + 1)
+    low = line_start(data, at, at - max(0, block - _BACK))
     line = data.find(b"\n", at, block + _BACK)
     for name, end in reversed(_owners(data[low : line + 1 if line >= 0 else block + _BACK])):
         if low + end <= at:

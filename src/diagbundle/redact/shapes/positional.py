@@ -50,6 +50,13 @@ _COMMANDS = (
     _command("cmdkey ", rb"cmdkey [^\n]{0,200}?/pass:<P>"),
     _command("hdbuserstore ", rb"hdbuserstore (?:-\w )?set \S{1,64} \S{1,128} \S{1,64} <P>"),
     _command("net rpc password ", rb"net rpc password <W> <P>"),
+    _command("wbinfo ",
+        rb"wbinfo (?:--?[\w-]{1,24} ){0,4}?(?:-a|-K|--authenticate|--krb5auth)(?: |=)[\"']?[^\s%\"']{1,128}%([^\s\"']{3,256})"),
+    _command("mount.cifs |mount -t cifs |mount -t smb| cifs ",
+        rb"(?:mount(?:\.cifs| -t (?:cifs|smb\w{0,3}))| cifs) [^\n]{0,400}?(?<=[\s,])user(?:name)?=[^\s,%]{1,64}%([^\s,\"']{3,256})"),
+    _command("sapcontrol |sapstartsrv ", rb"(?:sapcontrol|sapstartsrv) [^\n|;]{0,200}?-user <W> <P>"),
+    _command("suseconnect ", rb"suseconnect [^\n|;]{0,200}?(?:-r|--regcode)(?: |=)<P>"),
+    _command("pro attach |ua attach ", rb"(?:pro|ua) attach <F>([A-Za-z0-9]{20,64})(?=\s|\Z)"),
     # Makers of hashes
     _command("openssl passwd ", rb"openssl passwd (?:-(?:salt|in|writerand|rand) \S{1,128} |-\S{1,16} ){0,8}+<P>"),
     _command("rclone obscure ", rb"rclone obscure <P>"),
@@ -59,7 +66,8 @@ _COMMANDS = (
     # Databases
     _command("mysqladmin |mariadb-admin ", rb"(?:mysql|mariadb-)admin (?:(?!password)[^\s|;]{1,128} ){0,12}password <P>"),
     _command("isql ", rb"isql <F>[\w-]{1,64} [\w$.-]{1,64} <P>(?=\s|\Z)"),
-    _command("db2 connect ", rb"db2 connect to <W> user <W> using <P>"),
+    _command("connect to ", rb"connect to <W> user <W> using <P>"),
+    _command(" catalog | auxiliary ", rb" (?:catalog|auxiliary) [\"']?[\w$#.]{1,64}/([^\s@\"'/]{3,128})@\w"),
     _command('"mysqladmin"|"mariadb-admin"',
         rb"\"(?:mysql|mariadb-)admin\"(?:, ?\"[^\"\n]{1,128}\"){0,12}?, ?\"password\", ?\"([^\"\n]{3,512})\""),
     # Stores and tools of developers
@@ -88,6 +96,10 @@ _COMMANDS = (
     _command("user set password ", rb"user set password \d{1,3} <P>"),
     _command("lan set ", rb"lan set \d{1,2} (?:password|snmp) <P>"),
     _command("password -i ", rb"password -i \d{1,3} <P>"),
+    _command("racadm ",
+        rb"racadm (?:-[a-z]{1,6} \S{1,128} |--?\w{1,20} ){0,6}set "
+        rb"\S{1,80}\.\w{0,24}(?:password|passphrase|community\w{0,8}|psk|secret\w{0,8}) <P>"),
+    _command("secret,", rb"secret,(?:[\w.-]{1,40}=[^\s,]{1,200},){0,6}?data=([^\s,\"']{4,1024})"),
     _command("set_password ", rb"set_password (?:vnc|spice) <P>"),
     _command("iwconfig ", rb"iwconfig <W> key (?:restricted |open )?(?:s:)?<P>"),
     _command("wpa_cli ", rb"wpa_cli (?:-\S{1,32}(?: \S{1,64})? ){0,3}+set_network \d{1,3} (?:psk|password|wep_key\d|sae_password) '?<P>"),

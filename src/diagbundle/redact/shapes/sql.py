@@ -89,8 +89,14 @@ def _identified(data: bytes, at: int) -> Iterable[Span]:
     if bare and bare[0].lower() not in PROSE:
         spans = list(hidden(data, bare.start(), bare.end(), "sql_password"))
     end = spans[0].end + 1 if spans else found.end()
-    more = re.compile(rb"['\"`]?\s+replace\s+(?=['\"])", re.IGNORECASE).match(data, end - 1, end + 40)
-    return spans + list(_string(data, more.end())) if more else spans
+    more = _REPLACE.match(data, end - 1, end + 40)
+    if not more:
+        return spans
+    old = _BARE_WORD.match(data, more.end(), more.end() + 256)
+    return spans + list(hidden(data, *old.span(), "sql_password") if old else _string(data, more.end()))
+
+
+_REPLACE = regex(rb"\S?\s+replace\s+(?=\S)", re.IGNORECASE)
 
 
 _PASSWORD = regex(

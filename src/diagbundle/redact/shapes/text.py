@@ -79,6 +79,16 @@ def within(data: bytes, at: int, far: int) -> int:
     return end - 1 if end > at and data[end - 1 : end] == b"\r" else end
 
 
+def line_start(data: bytes, at: int, far: int) -> int:
+    """Where the line begins that `at` lies in, no further back than `far` bytes; a line that a backslash ends goes on in the next one."""
+    low, start = max(0, at - far), at
+    while (newline := data.rfind(b"\n", low, start)) >= 0:
+        if not data[max(0, newline - 2) : newline].rstrip(b"\r").endswith(b"\\"):
+            return newline + 1
+        start = newline
+    return low
+
+
 def folded(*texts: str) -> tuple[Literal, ...]:
     """Literals in which the case of letters does not matter."""
     return tuple(Literal(text.encode(), fold=True) for text in texts)
