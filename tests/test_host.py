@@ -118,3 +118,14 @@ def test_names_that_are_not_text_are_names_all_the_same(root):
     name = b"caf\xe9\n\x1b[31m"
     (root / "var/log" / os.fsdecode(name)).write_text("x")
     assert [os.fsencode(path) for path in Host(str(root)).glob("/var/log/**")] == [b"/var/log/" + name]
+
+
+def test_names_of_processes_are_remembered_for_seconds_only(tmp_path, monkeypatch):
+    (tmp_path / "proc/7").mkdir(parents=True)
+    (tmp_path / "proc/7/comm").write_text("chronyd\n")
+    host = Host(root=str(tmp_path))
+    assert host.running("chronyd", "ntpd")
+    (tmp_path / "proc/7/comm").unlink()
+    assert host.running("chronyd")
+    monkeypatch.setattr("diagbundle.host.COMMS_KEPT", -1.0)
+    assert not host.running("chronyd")

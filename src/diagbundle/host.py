@@ -11,6 +11,7 @@ import fnmatch
 import os
 import re
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ MAX_LINKS = 40
 MAX_DEPTH = 200
 REMEMBERED = 50_000
 """Directories of which it is remembered where they are."""
+COMMS_KEPT = 5.0
+"""Seconds for which the names of all processes are remembered: there may be 50,000, and collectors ask for dozens of names."""
 MAX_TEXT = 16 << 20
 """Bytes that `read` returns at most: collectors look at answers, they do not keep them."""
 _KERNEL = re.compile(r"^/(proc|sys)/(?!(.*/)?(\.\.?|(?<=/)(root|cwd|exe|fd|map_files))(/|$))(?!/|.*//)")
@@ -69,6 +72,8 @@ class Host:
     _directories: dict[str, tuple[str, bool]] = field(default_factory=dict, repr=False)
     _last: tuple[str, int] = field(default=("", -1), repr=False)
     """The last directory that others can write to, and its descriptor."""
+    _comms: tuple[float, set[str]] = field(default=(-1e9, set()), repr=False)
+    """When the names of all processes were read, and what they were."""
 
     # -- paths
 
@@ -222,8 +227,9 @@ class Host:
 
     def running(self, *names: str) -> bool:
         """Whether a process of one of these names (as in `/proc/PID/comm`, at most 15 bytes) is alive."""
-        wanted = {name[:15] for name in names}
-        return any(self.text(f"/proc/{pid}/comm").rstrip("\n") in wanted for pid in self.pids())
+        if time.monotonic() > self._comms[0] + COMMS_KEPT:
+            self._comms = (time.monotonic(), {self.text(f"/proc/{pid}/comm").rstrip("\n") for pid in self.pids()})
+        return not self._comms[1].isdisjoint(name[:15] for name in names)
 
     # -- resolving
 
