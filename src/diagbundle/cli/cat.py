@@ -20,10 +20,10 @@ from diagbundle.cli import printing
     help="Lines around PATH:LINE. Default: 3.",
 )
 def command(bundle: str, path: str, around: int) -> None:
-    """Print the file PATH out of the file BUNDLE.
+    """Print the file PATH out of BUNDLE: a bundle, a folder that one was unpacked into, or a report of sos.
 
-    With PATH:LINE, as in var/log/messages:18231, print that line, numbered, with three lines around it; however
-    large the file is, only what lies near is read.
+    With PATH:LINE, as in var/log/messages:18231, print that line, numbered, with three lines around it; of a bundle,
+    however large the file is, only what lies near is read.
     On a terminal, control characters are shown as \\x1b and the like, so that a log cannot do harm;
     into a file or a pipe the bytes go as they are. `diagbundle list BUNDLE` shows all names.
 

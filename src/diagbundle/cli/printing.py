@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from diagbundle.bundle.frames import MAGIC
 from diagbundle.bundle.reader import Bundle
 from diagbundle.cli.talk import say
 
@@ -19,18 +21,24 @@ WIDTH = 4000
 """Bytes of a line that are shown."""
 STRETCH = 64 << 10
 """Bytes made harmless at once; each may become an object of its own on the way."""
+CITED = r"(.+):([1-9][0-9]{0,17})"
+"""A path and the number of a line."""
 NEAR = 20_000
 """Names among which one that is nearly right is looked for."""
 
 
 def member(bundle: str, path: str, around: int = AROUND) -> int:
     """One file out of a bundle, or one line of it with so many around it, to standard output."""
+    if _is_other(bundle):
+        from diagbundle.cli import lying
+
+        return lying.member(bundle, path.lstrip("/"), around)
     with Bundle.open(bundle) as opened:
         row, line = _row(opened, path.lstrip("/"))
         if line:
             _around(opened, row, line, around)
         elif sys.stdout.isatty():
-            _escaped(_pieces(opened, row))
+            escaped(_pieces(opened, row))
         else:
             for piece in _pieces(opened, row):
                 sys.stdout.buffer.write(piece)
@@ -40,12 +48,27 @@ def member(bundle: str, path: str, around: int = AROUND) -> int:
     return 0
 
 
+def _is_other(path: str) -> bool:
+    """Whether it is no bundle, but something else of a host: a folder, or an archive. A bundle's first bytes say that it is one."""
+    if os.path.isdir(path):
+        return True
+    try:
+        with open(path, "rb") as file:
+            if file.read(len(MAGIC)) == MAGIC:
+                return False
+    except OSError:
+        return False
+    from diagbundle.analyse.evidence.archive import is_foreign
+
+    return is_foreign(path)
+
+
 def _row(bundle: Bundle, path: str) -> tuple[Row, int]:
     """The row and, where one is wanted, the number of the line."""
     row = bundle.find(path)
     if row and "header" in row:
         return row, 0
-    match = re.fullmatch(r"(.+):([1-9][0-9]{0,17})", path)
+    match = re.fullmatch(CITED, path)
     row = bundle.find(match[1]) if match else None
     if match and row and "header" in row:
         return row, int(match[2])
@@ -73,18 +96,18 @@ def _missing(bundle: Bundle, path: str) -> Exception:
                 )
             reason = shown(str(row.get("reason") or "no reason was given"))
             return UsageError(f"the file is not in the bundle ({shown(str(row.get('outcome')))}: {reason}): {shown(path)}")
-    close = _close(path, paths)
+    close = close_to(path, paths)
     hint = f"did you mean {' or '.join(shown(one) for one in close)}?" if close else "`diagbundle list BUNDLE` shows all names"
     return UsageError(f"there is no such file in the bundle: {shown(path)}", hint)
 
 
-def _close(path: str, paths: list[str]) -> list[str]:
+def close_to(path: str, paths: list[str]) -> list[str]:
     """Up to three names that may have been meant."""
     from difflib import get_close_matches
 
     last = path.rsplit("/", 1)[-1]
     same = [one for one in paths if one.rsplit("/", 1)[-1] == last]
-    within = [one for one in paths if last in one] if len(last) > AROUND else []
+    within = sorted((one for one in paths if last in one), key=len) if len(last) > AROUND else []
     return (same or within or get_close_matches(path, paths, 3))[:3]
 
 
@@ -96,7 +119,8 @@ def _pieces(bundle: Bundle, row: Row) -> Iterator[bytes]:
         yield from bundle.content(each)
 
 
-def _escaped(pieces: Iterator[bytes]) -> None:
+def escaped(pieces: Iterator[bytes]) -> None:
+    """Print it, made harmless."""
     import codecs
 
     from diagbundle.bundle.escape import shown
@@ -113,16 +137,24 @@ def _around(bundle: Bundle, row: Row, wanted: int, around: int) -> None:
     from diagbundle.bundle.escape import shown
     from diagbundle.bundle.lines import Lines, parts_of
     from diagbundle.errors import UsageError
+    from diagbundle.numbers import counted
 
     text = Lines(bundle, [row, *parts_of(bundle, row)], WIDTH)
     first, last = max(1, wanted - around), wanted + around
-    width = len(f"{last:,}")
     if not list(text.read(wanted, 1)):
-        raise UsageError(f"{shown(str(row['path']))} has {text.total():,} lines, so there is no line: {wanted:,}")
-    for line in text.read(first, last - first + 1):
-        mark = ">" if line.number == wanted else " "
-        shortened = " ..." if line.size > WIDTH else ""
-        sys.stdout.write(f"{mark} {line.number:>{width},}  {shown(line.text, keep=chr(9))}{shortened}\n")
+        raise UsageError(f"{shown(str(row['path']))} has {counted(text.total(), 'line')}, so there is no line: {wanted:,}")
+    show_lines(((line.number, line.size, line.text) for line in text.read(first, last - first + 1)), wanted, last)
+
+
+def show_lines(lines: Iterable[tuple[int, int, bytes]], wanted: int, last: int) -> None:
+    """Print lines, each with its number and its whole size; `last` is the greatest number that there may be."""
+    from diagbundle.bundle.escape import shown
+
+    width = len(f"{last:,}")
+    for number, size, text in lines:
+        mark = ">" if number == wanted else " "
+        shortened = " ..." if size > WIDTH else ""
+        sys.stdout.write(f"{mark} {number:>{width},}  {shown(text[:WIDTH], keep=chr(9))}{shortened}\n")
 
 
 def _say_partial(row: Row) -> None:
