@@ -41,6 +41,9 @@ class FileMode(Fact):
     gid: int = 0
 
 
+WORKS = "works again"
+
+
 @dataclass(frozen=True)
 class Unreached(Fact):
     """A program could not talk to a server that it needs."""
@@ -49,7 +52,7 @@ class Unreached(Fact):
     target: str = ""
     """`127.0.0.1:9001`, `db.example:5432`, a socket's path, a backend's name; '' where it is not said."""
     what: str = ""
-    """`refused`, `reset`, `timed out`, `no route`, `closed early`, `no server left`, `502` …"""
+    """`refused`, `reset`, `timed out`, `no route`, `closed early`, `no server left`, `502` …; `works again`"""
     time: float = 0.0
     is_proxy: bool = False
     """Whether it passes on what others ask for: its clients see 502, 503 or 504."""

@@ -50,6 +50,9 @@ _ANYBODY = (
 """Names of logs that say nothing: the folder's is asked."""
 _NOWHERE = Origin("")
 _TEXTS = ("log", "message", "msg", "MESSAGE", "text", "error", "err", "event")
+_REASONS = ("error", "err", "exception", "exc_info", "cause", "reason", "details", "attr", "Exception", "@x")
+"""Fields in which loggers (zap, logrus, pino, Serilog, structlog, MongoDB) say why; some hold an object."""
+_LONGEST_REASON = 1000
 _STAMPS = ("time", "timestamp", "@timestamp", "ts", "datetime", "t", "date")
 _LEVELS = ("level", "severity", "levelname", "log.level", "lvl", "s")
 
@@ -143,7 +146,7 @@ class Reader:
             return None
         if self.path == "diagbundle/tables/kmsg":
             return self._kmsg(row, origin)
-        text = next((str(row[key]) for key in _TEXTS if row.get(key)), line)
+        text = next((str(row[key]) for key in _TEXTS if row.get(key)), line) + _reason(row)
         stamp = next((row[key] for key in _STAMPS if row.get(key)), "")
         if isinstance(stamp, dict):  # MongoDB: {"t": {"$date": "…"}}
             stamp = next(iter(stamp.values()), "")
@@ -160,6 +163,13 @@ class Reader:
         text = str(row.get("text") or "")
         cited = Origin(origin.path, origin.line, f"[{seconds:12.6f}] {text}"[:400], origin.at)
         return Event(text, cited, time, certainty or UNKNOWN, facility, prio & 7, acknowledged=seconds < self._acknowledged)
+
+
+def _reason(row: dict[str, object]) -> str:
+    """Why, where a line of JSON says that beside its message: `{"msg": "query failed", "error": "connection refused"}`; else ''."""
+    said = next((key for key in _TEXTS if row.get(key)), "")
+    reasons = [str(row[key]) for key in _REASONS if key != said and row.get(key)]
+    return "".join(f": {reason[:_LONGEST_REASON]}" for reason in reasons) if said else ""
 
 
 def _rank(row: dict[str, object]) -> int | None:

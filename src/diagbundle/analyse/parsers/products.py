@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from diagbundle.analyse.api import Document, Event, log_parser, parser
-from diagbundle.analyse.facts.products import Denied, FatalLine, FileMode, PortTaken, Unreached
+from diagbundle.analyse.facts.products import WORKS, Denied, FatalLine, FileMode, PortTaken, Unreached
 
 _NAMELESS = re.compile(
     r"(?i)(?:error|err|errors|access|agent|stdout|stderr|console|output|messages|syslog|daemon|server|service|main|app|application"
@@ -161,8 +161,13 @@ _WHAT = (
     ),
     ("is missing", re.compile(r"failed \(2: No such file")),
     ("timed out", re.compile(r"(?i)timed out|etimedout|timeout|deadline exceeded")),
+    ("full queue", re.compile(r"unix:\S+ failed \(11: Resource temporarily unavailable\)|\(11\)Resource temporarily unavailable: AH")),
+    ("failed checks", re.compile(r"Server [\w.-]+/[\w.-]+ is DOWN, reason: Layer[67]")),
+    ("not established", re.compile(r"Connection to node -?\d+ \([^)]{1,200}\) could not be established")),
 )
 _TARGET = (
+    re.compile(r"Connection to node -?\d+ \((?:[\w.-]*/)?([\w.:\[\]-]+:\d{1,5})\)"),
+    re.compile(r"failed to connect to [\w.-]+ \(([\w.:]+)\)"),
     re.compile(r"upstream: \"(?:\w+://)?(unix:[^\s\":]+|[^\s\"/]+)"),
     re.compile(r"(?i)attempt to connect to (\S+?:\d+)"),
     re.compile(r"(?i)(?:from remote server|connection to backend|from proxy server):? ([\w.-]+(?::\d+)?)"),
@@ -215,10 +220,17 @@ _RESOLVER_OR_PROBE = re.compile(
     "connect timed out",
     "i/o timeout",
     "prematurely closed",
+    "resource temporarily unavailable",
+    "is down, reason: layer",
+    "is up, reason: layer",
+    "could not be established",
 )
 def unreached(event: Event) -> Iterator[Unreached]:
-    """Whoever says what it could not connect to."""
+    """Whoever says what it could not connect to; HAProxy also says that it can again."""
     text = event.text[:MAX]
+    if again := _AGAIN.search(text):
+        yield Unreached(who(event), again[1], WORKS, event.time, is_proxy=True, origin=event.origin)
+        return
     what = next((name for name, form in _WHAT if form.search(text)), "")
     if not what or event.is_kernel or event.facility in _NO_SERVICES or _RESOLVER_OR_PROBE.search(text):
         return
@@ -230,6 +242,7 @@ def unreached(event: Event) -> Iterator[Unreached]:
         yield Unreached(who(event), target.rstrip(".:/,"), what, event.time, proxy, origin=event.origin)
 
 
+_AGAIN = re.compile(r"Server ([\w.-]+/[\w.-]+) is UP, reason: Layer")
 _ACCESS = re.compile(r"\" (502|503|504) (?:\d+|-)(?: |$)")
 
 

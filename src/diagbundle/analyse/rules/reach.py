@@ -11,6 +11,7 @@ from diagbundle.analyse.api import Finding, Origin, Severity, Undecided, latest,
 from diagbundle.analyse.facts.names import HostEntry
 from diagbundle.analyse.facts.network import Address, RoutingRule
 from diagbundle.analyse.facts.network_counts import Listener, SocketOwner
+from diagbundle.analyse.facts.products import Unreached
 from diagbundle.analyse.facts.proxy import ProxySetting
 from diagbundle.analyse.facts.reach import Probe
 from diagbundle.analyse.facts.system import Process, running
@@ -47,6 +48,8 @@ MEANS = {
     "route_blackhole": ("cannot be reached: a route of type `blackhole` on this host", "See `ip route show table all`."),
     "no_local_port": ("cannot be reached: this host has no free local port", "See `ss -s` for TIME_WAIT and net.ipv4.ip_local_port_range."),
 }
+DATABASES = {1433, 1521, 2379, 3306, 5432, 5671, 5672, 6379, 9042, 9092, 11211, 27017}
+"""Ports of what a program that has its address on the command line cannot do without: databases, brokers."""
 OURS = ("dropped_here", "route_prohibits", "route_unreachable", "route_blackhole", "no_local_port")
 
 
@@ -99,7 +102,7 @@ class _Why(NamedTuple):
     "REA002",
     "servers that this host depends on",
     Probe,
-    uses=(ProxySetting, Address, Listener, SocketOwner, Process, HostEntry, RoutingRule),
+    uses=(ProxySetting, Address, Listener, SocketOwner, Process, HostEntry, RoutingRule, Unreached),
 )
 def servers(
     probes: list[Probe],
@@ -110,6 +113,7 @@ def servers(
     processes: list[Process],
     entries: list[HostEntry],
     ways: list[RoutingRule],
+    complaints: list[Unreached],
 ) -> Iterator[Finding]:
     """Servers that the configuration names (cluster, directory, Kerberos, files, logs, mirrors, registries), each connected to once.
 
@@ -117,7 +121,8 @@ def servers(
     our network has the address, dropped by our own rules. A server counts as reached if one of its addresses is. Where this host
     itself is meant, it is told who listens at that port, and at which address.
     Critical: none of the addresses of the cluster's API server or of a mounted file server. Warning: other servers. Note: mirrors,
-    registries and time servers, which many hosts cannot reach and need not, and public servers where a proxy is set.
+    registries and time servers, which many hosts cannot reach and need not, public servers where a proxy is set, and what is merely
+    named on the command line of a program that is no service, where it is no database and no log complains of it.
     Do: what the advice says for the outcome; try again with `curl -v telnet://HOST:PORT`.
     """
     around = _Around(latest(addresses), latest(listeners), owners, processes, latest(ways))
@@ -131,7 +136,7 @@ def servers(
         why = _why(worst, around)
         severity = (
             Severity.NOTE
-            if _is_far(worst, proxies) and worst.outcome not in OURS
+            if (_is_far(worst, proxies) and worst.outcome not in OURS) or _is_merely_named(worst, processes, complaints)
             else Severity.CRITICAL
             if VITAL.search(worst.named_by)
             else Severity.WARNING
@@ -232,6 +237,16 @@ def _is_far(probe: Probe, proxies: Sequence[ProxySetting]) -> bool:
     public = _is_public(probe.address)
     by_chance = public and (bool(proxies) or probe.named_by.startswith("/proc/") or "krb5" in probe.named_by)
     return bool(FAR.search(probe.named_by)) or by_chance
+
+
+def _is_merely_named(probe: Probe, processes: Sequence[Process], complaints: Sequence[Unreached]) -> bool:
+    """Whether it only stands on a command line, be it that of an editor: no service, no database, and no log misses it."""
+    found = re.fullmatch(r"/proc/(\d{1,9})/cmdline", probe.named_by)
+    if not found or probe.port in DATABASES:
+        return False
+    groups = [path for each in processes if each.pid == int(found[1]) for path in each.groups.values()]
+    missed = any(each.target in (probe.target, f"{probe.address}:{probe.port}") for each in complaints)
+    return not missed and not any(path.endswith(".service") and "/user@" not in path for path in groups)
 
 
 def _is_public(address: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from diagbundle.analyse.api import About, Finding, Severity, rule
 from diagbundle.analyse.facts.containers import Container
 from diagbundle.analyse.facts.network_counts import SocketOwner
-from diagbundle.analyse.facts.products import FatalLine, Unreached
+from diagbundle.analyse.facts.products import WORKS, FatalLine, Unreached
 from diagbundle.analyse.facts.spoken import DAY, HOUR, MINUTE, between, fullest, often
 
 MAX_TOLD = 5
@@ -28,10 +28,13 @@ WORDS = {
     "no server left": "none of its servers is left",
     "timed out": "it does not answer in time",
     "is missing": "its socket does not exist",
+    "full queue": "the queue of its socket is full: it does not accept connections as fast as they come",
+    "failed checks": "it answers, but fails its health check",
+    "not established": "no connection can be made",
 }
 
 
-_SILENT = {"timed out", "closed early", "reset"}
+_SILENT = {"timed out", "closed early", "reset", "full queue", "failed checks"}
 """It was reached: its port is open."""
 
 
@@ -49,7 +52,8 @@ def gateways(lines: Sequence[Unreached], about: Sequence[About], owners: Sequenc
     Without an error log: 10 answers 502 to 504 in an access log within 10 minutes of the last day. What to do: look at the server
     behind: does it run, does it listen where the proxy looks, does it answer?
     """
-    proxies = [line for line in lines if line.is_proxy]
+    well = {line.target: line.time for line in lines if line.what == WORKS}
+    proxies = [line for line in lines if line.is_proxy and line.what != WORKS and not line.time < well.get(line.target, 0.0)]
     groups: dict[tuple[str, str, str], list[Unreached]] = {}
     for line in proxies:
         if line.target or line.what in WORDS:
@@ -79,7 +83,10 @@ def _gateway(key: tuple[str, str, str], those: Sequence[Unreached], answers: int
     times = [line.time for line in those]
     here = f"; {listens.comm} (pid {listens.pid}) listens there now" if listens else "; nobody listens there now" if local else ""
     dead = local and not listens
-    lasting = (what == "no server left" or fullest(times, 10 * MINUTE) >= AGAIN) and _fresh(those, about, DAY if dead else HOUR)
+    out = "is DOWN, reason" in those[-1].origin.text  # said once, when it begins
+    lasting = (what == "no server left" or out or fullest(times, 10 * MINUTE) >= AGAIN) and _fresh(
+        those, about, DAY if dead or out else HOUR
+    )
     count = often(len(those)) + (f", and {answers:,} answers 502 to 504" if answers else "")
     return Finding(
         Severity.WARNING if lasting and not (listens and not _fresh(those, about, 10 * MINUTE)) else Severity.NOTE,
