@@ -59,12 +59,10 @@ def test_what_cannot_be_made_is_refused(bundle, tmp_path, name, hint):
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize(
-    "name", ["one-byte", "one-byte-refitted", "forged-hole", "forged-size", "name-dotdot", "type-symlink", "cut-in-data"]
-)
-def test_of_a_damaged_bundle_nothing_is_written(tmp_path, name):
-    assert name in BAD
+@pytest.mark.parametrize("name", BAD)
+def test_what_verify_refuses_is_not_written(tmp_path, name):
     result = convert(vector(name), "-o", "c.tar", cwd=tmp_path)
     assert result.returncode == 4
     assert result.stderr.count(b"hint:") == 1
     assert os.listdir(tmp_path) == []
+    assert convert(vector(name), "-o", "-", cwd=tmp_path).stdout == b""

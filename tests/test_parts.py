@@ -6,14 +6,16 @@ import os
 import random
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
+import zstandard
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from diagbundle.bundle.format import FRAME, sums_line
+from diagbundle.bundle.format import FRAME, seek_table, sums_line
 from diagbundle.bundle.pack import Packer
 from diagbundle.bundle.part import number_in, parse_list, part_names, part_of, read_list
 from diagbundle.bundle.reader import Bundle
@@ -558,6 +560,60 @@ def test_a_list_of_a_stranger_does_not_choose_any_name(tmp_path, name):
         assert sorted(os.listdir(tmp_path)) == before
     assert main.run(["join", str(tmp_path), "-o", str(tmp_path / "here")]) == 0
     assert (tmp_path / "here").read_bytes() == b"".join(pieces)
+
+
+@pytest.mark.parametrize("beside", [".parts", ".sha256"])
+def test_a_pipe_that_bears_the_name_of_a_list_is_none(tmp_path, beside):
+    """Whoever owns the folder may lay anything there; one that somebody writes to would be waited for."""
+    (tmp_path / f"{NAME}.001").write_bytes(b"x")
+    os.mkfifo(tmp_path / (NAME + beside))
+    writer = os.open(tmp_path / (NAME + beside), os.O_RDWR)
+    try:
+        assert read_list(str(tmp_path / (NAME + beside))) == []
+        assert main.run(["join", str(tmp_path)]) == 4
+    finally:
+        os.close(writer)
+
+
+def test_a_list_that_names_a_part_a_million_times_does_not_fill_the_disk(tmp_path, capsys):
+    part = tmp_path / f"{NAME}.001"
+    with part.open("wb") as file:
+        file.truncate(1 << 28)
+    sha = hashlib.sha256()
+    for _ in range(1 << 8):
+        sha.update(bytes(1 << 20))
+    (tmp_path / f"{NAME}.parts").write_text("".join(f"{sha.hexdigest()}  {NAME}.{number:05d}\n" for number in range(1, 20_001)))
+    assert main.run(["join", str(tmp_path)]) == 1
+    assert "bytes are free, and 5,368,709,120,000 are needed" in capsys.readouterr().err
+    assert sorted(os.listdir(tmp_path)) == [part.name, f"{NAME}.parts"]
+
+
+def test_thousands_of_wrong_parts_are_told_in_few_words_and_soon(tmp_path):
+    lines = []
+    for number in range(1, 3001):
+        name = f"{NAME}.{number:04d}"
+        (tmp_path / name).write_bytes(b"%d" % number)
+        lines.append(f"{hashlib.sha256(b'another %d' % number).hexdigest()}  {name}\n")
+    (tmp_path / f"{NAME}.parts").write_text("".join(lines))
+    started = time.process_time()
+    with pytest.raises(IntegrityError, match=r"part 10 of 3,000: .*; and 2,990 more$") as caught:
+        assemble([str(tmp_path)])
+    assert caught.value.hint.endswith(" and 2,900 more")
+    assert time.process_time() - started < 10, "the list was read again for every part"
+
+
+def test_thousands_of_parts_without_a_list_are_put_in_order_soon(tmp_path):
+    """Their names say the opposite of what their sizes say."""
+    pack = zstandard.ZstdCompressor(write_checksum=True).compress
+    frames = [pack(os.urandom(40 + number % 200)) for number in range(3000)]
+    table = seek_table((len(frame), 40 + number % 200) for number, frame in enumerate(frames))
+    for number, frame in enumerate(frames):
+        (tmp_path / f"{NAME}.{len(frames) - number:04d}").write_bytes(frame + (table if number == len(frames) - 1 else b""))
+    started = time.process_time()
+    assembly = assemble([str(tmp_path)])
+    assert assembly.size == sum(map(len, frames)) + len(table)
+    assert len(assembly.pieces) == len(frames)
+    assert time.process_time() - started < 10
 
 
 @given(st.text(st.characters(exclude_characters="\0/", exclude_categories=["Cs"]), min_size=1, max_size=40))

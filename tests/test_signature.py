@@ -513,3 +513,17 @@ def test_collect_signs_and_cuts(keys, tmp_path, capfd):
 def test_what_goes_to_a_pipe_is_not_signed(keys, capsys):
     assert main.run(["collect", "--yes", "-o", "-", "--sign", str(keys / "ed25519")]) == 2
     assert "neither signed nor cut" in capsys.readouterr().err
+
+
+def test_a_pipe_is_neither_a_key_nor_a_list_of_signers(tmp_path):
+    """One into which nothing was written yet is as if it were empty, and must not be waited for."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = os.open(path, os.O_RDWR)
+    try:
+        with pytest.raises(UsageError, match="not a regular file"):
+            signers(str(path))
+        with pytest.raises(UsageError, match="no SSH key to sign with"):
+            key_to_sign(str(path))
+    finally:
+        os.close(writer)

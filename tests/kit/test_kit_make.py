@@ -103,6 +103,25 @@ def test_who_takes_the_name_meanwhile_keeps_it(made, static, tmp_path, monkeypat
     assert path.read_text() == "theirs"
 
 
+@pytest.mark.parametrize("step", ["_copy", "_put", "_tried"])
+def test_who_lays_a_link_at_its_name_meanwhile_gets_nothing_written_elsewhere(made, static, tmp_path, monkeypatch, step):
+    """Whoever owns the folder may exchange what lies in it."""
+    victim, path, real = tmp_path / "victim", tmp_path / "acme-support", getattr(make, step)
+    victim.write_bytes(b"mine")
+    victim.chmod(0o640)
+
+    def exchanged(*words):
+        os.unlink(f"{path}.part")
+        os.symlink(victim, f"{path}.part")
+        return real(*words)
+
+    monkeypatch.setattr(make, step, exchanged)
+    with pytest.raises((UsageError, OutputError)):
+        make.make(made(), str(static()), str(path))
+    assert (victim.read_bytes(), victim.stat().st_mode & 0o777) == (b"mine", 0o640)
+    assert not path.exists()
+
+
 def test_an_unfinished_one_is_left_alone(made, static, tmp_path):
     part = tmp_path / "acme-support.part"
     part.write_text("of another run")

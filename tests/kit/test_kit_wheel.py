@@ -118,6 +118,18 @@ def test_a_wrong_central_directory_ends_in_a_sentence(tmp_path, wheel):
     assert "is no wheel, or damaged" in refused(path)
 
 
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_in_what_is_packed_in_any_way_ends_in_a_sentence(tmp_path, packing):
+    path = tmp_path / "acme-1-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w", packing) as archive:
+        archive.writestr("acme.py", "x = 1\n" * 1000)
+    data = bytearray(path.read_bytes())
+    data[45:60] = bytes(byte ^ 0x55 for byte in data[45:60])
+    path.write_bytes(data)
+    assert refused(path).startswith("a package ")
+    assert ": None" not in refused(path)
+
+
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.whl")
     assert "a package" in refused(tmp_path / "pipe.whl")

@@ -1,15 +1,12 @@
-"""A bundle as another archive: the same tar, member by member, each checked before its last piece is written, packed in another way."""
+"""A bundle as another archive: the same tar, packed in another way."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
-from itertools import chain
+from collections.abc import Callable
 from typing import Protocol
 
-from diagbundle.bundle.format import END, padding
 from diagbundle.bundle.reader import Bundle, Progress, no_progress
-from diagbundle.errors import IntegrityError
 
 Write = Callable[[bytes], object]
 
@@ -49,27 +46,13 @@ PACKINGS: dict[str, Callable[[], Packing]] = {
 
 
 def convert(bundle: Bundle, packing: Packing, write: Write, progress: Progress = no_progress) -> None:
-    """Write the whole archive. Raises `BundleError` where something is damaged: what was written then is of no use."""
+    """Write the whole archive of a bundle that was verified: the stream that its frames hold. Raises `BundleError`."""
     done, size = 0, bundle.frames.plain[-1]
-    for piece in _tar(bundle):
-        if out := packing.compress(piece):
-            write(out)
-        done += len(piece)
-        progress(done, size)
+    with bundle.named():
+        for index in range(len(bundle.frames)):
+            piece = bundle.frames.frame(index)
+            if out := packing.compress(piece):
+                write(out)
+            done += len(piece)
+            progress(done, size)
     write(packing.flush())
-
-
-def _tar(bundle: Bundle) -> Iterator[bytes]:
-    """The stream that the frames hold, checked as `verify` does: members follow each other, and are what their rows say."""
-    end = 0
-    rows = (row for row in bundle.rows() if "header" in row)
-    for row in chain(rows, bundle.own_rows()):
-        if row["header"] != end:
-            with bundle.named():
-                raise IntegrityError(f"a member begins at byte {row['header']:,}, but the one before it ends at byte {end:,}")
-        bundle.header(row)
-        yield b"".join(bundle.frames.read(row["header"], row["offset"] - row["header"]))
-        yield from bundle.content(row)
-        yield bytes(padding(row["size"]))
-        end = row["offset"] + row["size"] + padding(row["size"])
-    yield END

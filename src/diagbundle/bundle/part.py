@@ -57,12 +57,16 @@ def number_in(path: str) -> tuple[str, int]:
 
 def part_of(path: str) -> Part | None:
     """Which part of a bundle a file is, by its name and the list beside it; None where nothing says that it is one."""
-    whole, number = number_in(path)
-    stem = whole.removesuffix(ENCRYPTED_SUFFIX)
-    if not number or not stem.endswith(SUFFIX):
+    if not is_part(path):
         return None
+    whole, number = number_in(path)
     beside = os.path.join(os.path.dirname(path), whole + LIST)
     return Part(whole, number, len(read_list(beside)))
+
+
+def is_part(path: str) -> bool:
+    """Whether a file is called as a part of a bundle is."""
+    return number_in(path)[0].removesuffix(ENCRYPTED_SUFFIX).endswith(SUFFIX)
 
 
 def read_list(path: str) -> list[Listed]:

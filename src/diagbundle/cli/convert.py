@@ -28,7 +28,7 @@ def command(bundle: str, output: str | None, form: str | None) -> None:
     """Write the file BUNDLE as .tar.gz, .tar.xz or .tar, for tools that read no .tar.zst.
 
     The members are the same, each below one folder, where sos has them: tools for its reports open the result.
-    Every member is checked while it is read; of a damaged bundle nothing is written. Nothing is overwritten.
+    All of it is checked first; of a damaged bundle nothing is written. Nothing is overwritten.
     xz makes the smallest file, and takes the longest by far.
 
     \b
@@ -42,13 +42,16 @@ def command(bundle: str, output: str | None, form: str | None) -> None:
     form = form or _form(output)
     packing = PACKINGS[form]()
     with Bundle.open(bundle) as opened:
+        checking = watched(f"checking {opened.name}")
         if output == "-":
+            opened.verify(checking)
             convert(opened, packing, sys.stdout.buffer.write)
             sys.stdout.buffer.flush()
             return
         name = os.path.basename(bundle).removesuffix(".tar.zst") + f".{form}"
         place = os.path.join(output, name) if output and os.path.isdir(output) else output or name
         with NewFile(place) as new:
+            opened.verify(checking)
             convert(opened, packing, new.write, watched("converting"))
             new.keep()
     click.echo(shown(place))

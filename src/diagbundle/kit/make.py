@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from zipimport import zipimporter
+from zipimport import ZipImportError, zipimporter
 
 from diagbundle import __version__, carried
 from diagbundle.bundle import hashing
@@ -44,12 +44,12 @@ def make(made: Description, program: str, path: str) -> Product:
     if os.path.lexists(path):
         raise UsageError(f"there is such a file already, which is not overwritten: {path}", "remove it, or name another one with -o")
     part = path + PART
-    with _unfinished(part):
-        _copy(program, part)
+    with _unfinished(part) as ours:
+        _copy(program, ours)
         _check(part, program)
-        _put(made, part)
+        _put(made, ours)
         product = _tried(part, made)
-        os.chmod(part, 0o755)  # noqa: S103  # it is a program
+        os.chmod(ours, 0o755)  # noqa: S103  # it is a program
         _kept(part, path)
     return product
 
@@ -63,27 +63,28 @@ def machine(program: str) -> str:
 
 
 @contextlib.contextmanager
-def _unfinished(part: str) -> Iterator[None]:
-    """A file that is gone, however it ends, unless it got its name."""
+def _unfinished(part: str) -> Iterator[str]:
+    """A file that is gone, however it ends, unless it got its name. What it yields leads to it, whatever is laid at `part` meanwhile."""
     try:
-        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except FileExistsError:
         hint = "another run may be writing it; remove it if there is none"
         raise UsageError(f"there is an unfinished kit already: {part}", hint) from None
     except OSError as error:
         raise OutputError(f"the kit cannot be written: {part}: {error.strerror}", "name another place with -o") from None
     try:
-        yield
+        yield f"/proc/self/fd/{descriptor}"
     except OSError as error:
         raise OutputError(
             f"the kit could not be written: {part}: {error.strerror}", "nothing was left there; name a place with more room"
         ) from None
     finally:
+        os.close(descriptor)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(part)
 
 
-def _copy(program: str, part: str) -> None:
+def _copy(program: str, ours: str) -> None:
     try:
         descriptor = os.open(program, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -91,7 +92,7 @@ def _copy(program: str, part: str) -> None:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise UsageError(f"the program is no regular file: {program}", HINT)
-    with open(descriptor, "rb") as source, open(part, "wb") as target:
+    with open(descriptor, "rb") as source, open(ours, "wb") as target:
         shutil.copyfileobj(source, target, seal.BLOCK)
 
 
@@ -113,7 +114,7 @@ def _check(part: str, program: str) -> None:
         raise UsageError(f"the static file is of another version than this diagbundle, {__version__}: {program}: {version}", HINT)
 
 
-def _put(made: Description, part: str) -> None:
+def _put(made: Description, ours: str) -> None:
     """The product, behind what the archive has; its comment stays the place of the seal, which is written anew."""
     head = {
         "name": made.name, "title": made.title, "version": made.version, "diagbundle": __version__, "key": made.key, "before": made.before,
@@ -122,12 +123,12 @@ def _put(made: Description, part: str) -> None:
     }  # fmt: skip
     files = {HEAD: json.dumps(head, sort_keys=True, indent=1).encode()} | {f"{FOLDER}/{name}": data for name, data in made.files.items()}
     files |= {f"{above}/": b"" for name in files for above in _above(name)}  # packages without an __init__.py are found by them
-    with zipfile.ZipFile(part, "a") as archive:
+    with zipfile.ZipFile(ours, "a") as archive:
         for name, data in sorted(files.items()):
             entry = zipfile.ZipInfo(name, CHANGED)
             entry.external_attr, entry.create_system = (0o40755 if name.endswith("/") else 0o100644) << 16, 3
             archive.writestr(entry, data)  # not compressed: so few bytes, and the same from every zlib
-    seal.seal(part)
+    seal.seal(ours)
 
 
 def _above(name: str) -> Iterator[str]:
@@ -138,7 +139,8 @@ def _above(name: str) -> Iterator[str]:
 
 def _tried(part: str, made: Description) -> Product:
     """The kit as it will find itself: read back, its packages loaded out of it, its settings held against its collectors."""
-    zipimporter(part).invalidate_caches()  # another file of this name may have been read before
+    with contextlib.suppress(ZipImportError):  # told below, as what was not read back
+        zipimporter(part).invalidate_caches()  # another file of this name may have been read before
     product = carried.read(part)
     if product is None or seal.fault(part) or made.files != dict(product.all_contents()):
         raise OutputError(f"the kit was not read back as it was written: {part}", "the disk, or the memory, may be at fault")

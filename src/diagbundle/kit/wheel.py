@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import re
 import stat
@@ -68,9 +69,9 @@ def read(path: str) -> Wheel:
     try:
         with open(path, "rb", opener=_regular) as file, zipfile.ZipFile(file) as archive:
             contents = dict(_contents(archive, path))
-    except OSError as error:
-        raise UsageError(f"a package cannot be read: {path}: {error.strerror}") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
+    except OSError as error:  # bz2 tells of damage with one that has no words
+        raise UsageError(f"a package cannot be read: {path}: {error.strerror or error}") from None
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError) as error:
         raise UsageError(f"a package is no wheel, or damaged: {path}: {error}") from None
     about, wheel, offered = (_metadata(contents, which) for which in ("METADATA", "WHEEL", "entry_points.txt"))
     _refuse_native(path, contents, wheel)

@@ -17,7 +17,7 @@ from diagbundle.bundle import hashing
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import ENCRYPTED_SUFFIX, SIDECAR, SIGNATURE, SUFFIX, UNFINISHED_SUFFIX
 from diagbundle.bundle.frames import MAGIC, is_encrypted, open_file
-from diagbundle.bundle.part import LIST, Listed, number_in, part_of, read_list
+from diagbundle.bundle.part import LIST, Listed, is_part, number_in, read_list
 from diagbundle.bundle.reader import Bundle, Progress, no_progress
 from diagbundle.errors import BundleError, FormatError, IntegrityError, OutputError, UsageError
 from diagbundle.newfile import NewFile, need_room
@@ -211,7 +211,7 @@ def _take(given: _Given, path: str, *, named: bool) -> None:
 def _of_bundle(path: str) -> bool:
     """Whether its name says that it is a part of a bundle, or the rest of one."""
     name = os.path.basename(path).removesuffix(UNFINISHED_SUFFIX)
-    return bool(part_of(path)) or (_is_rest(name) and bool(part_of(name.rpartition("-")[0]))) or bool(part_of(f"{name}.001"))
+    return is_part(path) or (_is_rest(name) and is_part(name.rpartition("-")[0])) or is_part(f"{name}.001")
 
 
 def _is_rest(name: str) -> bool:
