@@ -164,7 +164,10 @@ def test_an_unfinished_bundle_of_a_killed_run_can_be_salvaged(folder):
     os.chmod(folder / "slow.toml", 0o600)
     words = ["collect", "--collector", "slow.toml", "--include", "logs", "--only", "include", "--with", "slow", "-o", "out", "-q"]
     process = subprocess.Popen([*PROGRAM, *words], cwd=folder)
-    time.sleep(3)
+    ends, half = time.monotonic() + 50, 3 << 20  # before the slow one does; of random data half is left
+    while sum(path.stat().st_size for path in (folder / "out").iterdir()) < half and time.monotonic() < ends:
+        time.sleep(0.1)
+    time.sleep(1)
     process.kill()
     process.wait()
     names = os.listdir(folder / "out")

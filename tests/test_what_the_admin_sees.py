@@ -13,6 +13,7 @@ from diagbundle.cli.screen import Screen
 from diagbundle.cli.sealing import Delivery
 from diagbundle.collect.engine import Result
 from diagbundle.collect.output import Sealed
+from diagbundle.errors import DEAF
 
 COLUMNS = 80
 
@@ -86,7 +87,7 @@ def test_a_pipe_is_not_said_to_stay_here(tmp_path):
 
 @pytest.mark.parametrize(("count", "word"), [(1, "was denied:"), (2, "were denied:")])
 def test_one_is_not_many(count, word):
-    row = {"outcome": "denied", "source": "/a", "reason": "Permission denied"}
+    row = {"kind": "file", "outcome": "denied", "source": "/a", "reason": "Permission denied"}
     said = summary(losses=[row] * count, outcomes={"collected": 1, "absent": 1}, left_behind=[7] * count)
     assert f"  {count} {word}" in said
     assert "  1 item collected; 1 does not exist here; 0 left out on purpose" in said
@@ -95,16 +96,21 @@ def test_one_is_not_many(count, word):
 
 def test_a_summary_fits_on_a_terminal():
     names = [f"collector_{number}" for number in range(30)]
-    losses = [{"outcome": "skipped", "source": name, "reason": "not asked: the time was over"} for name in names]
+    losses = [{"kind": "collector", "outcome": "skipped", "source": name, "reason": "not asked: the time was over"} for name in names]
     said = summary(complete=False, reason="the time was over", losses=losses, hidden=Counter(dict.fromkeys(names, 1000)))
+    assert "  not whole: the time was over" in said
     assert [line for line in said if len(line) > COLUMNS] == []
     assert all(any(name in line for line in said) for name in names)
 
 
 def test_a_loss_is_named_whole_and_its_reason_beside_or_below():
     screen, long = Screen(quiet=True), "/srv/" + "deep/" * 30 + "app.log"
-    rows = [{"source": "/short", "reason": "Permission denied"}, {"source": long, "reason": "it did not answer " * 6}]
-    _losses(screen, rows * 9, "were denied", "b.tar.zst")
+    rows = [
+        {"kind": "file", "source": "/short", "reason": "Permission denied"}, {"kind": "file", "source": long, "reason": "no answer " * 12},
+        {"kind": "table", "collector": "disk", "source": "largest", "reason": "it ended before"},
+    ]  # fmt: skip
+    _losses(screen, rows * 6, "were denied", "b.tar.zst")
+    assert f"    {'disk: largest':<28}  it ended before" in screen.spoken
     assert f"    {'/short':<28}  Permission denied" in screen.spoken
     assert f"    {long}" in screen.spoken
     assert all(len(line) <= COLUMNS for line in screen.spoken if long not in line)
@@ -113,7 +119,8 @@ def test_a_loss_is_named_whole_and_its_reason_beside_or_below():
 
 def test_a_name_without_end_is_cut():
     screen = Screen(quiet=True)
-    _losses(screen, [{"source": ["docker", "inspect", *("0123456789ab" for _ in range(900))], "reason": "x" * 9000}], "were denied", "b")
+    row = {"kind": "command", "source": ["docker", "inspect", *("0123456789ab" for _ in range(900))], "reason": "x" * 9000}
+    _losses(screen, [row], "were denied", "b")
     assert sum(map(len, screen.spoken)) < 1000
 
 
@@ -136,3 +143,30 @@ def test_what_review_writes_is_called_a_bundle(tmp_path, name):
     run("collect", "-q", "--only", "include", "--include", "a.log", "-o", "b.tar.zst", cwd=tmp_path)
     done = run("review", "b.tar.zst", "--remove", "diagbundle", "-o", name, cwd=tmp_path, status=2)
     assert "the name of this bundle ends in .tar.zst" in done.stderr
+
+
+def test_one_loss_is_told_once():
+    row = {"kind": "file", "outcome": "failed", "source": "/proc", "reason": "it is not mounted"}
+    said = summary(complete=False, reason="1 item could not be had, or not whole", losses=[row])
+    assert sum("not whole" in line for line in said) == 1
+
+
+def test_what_is_not_asked_because_of_an_earlier_silence_is_not_told_as_it_happens(tmp_path):
+    screen = Screen(quiet=True)
+    screen.row({"outcome": "timeout", "source": ["ip", "rule"], "reason": "it did not end in time"})
+    screen.row({"outcome": "timeout", "source": ["ip", "route"], "reason": f"not asked again: ip did not end in time{DEAF}"})
+    assert screen.spoken == ["  ip rule: it did not end in time"]
+
+
+def test_a_program_that_does_not_end_is_told_once(tmp_path):
+    """In a real run: four questions to one program, of which none ends; it is given two."""
+    (tmp_path / "deaf").write_text("#!/bin/sh\nexec sleep 60\n")
+    os.chmod(tmp_path / "deaf", 0o755)
+    asks = "".join(f'[[command]]\nargv = ["{tmp_path}/deaf", "{number}"]\ntimeout = 1\n' for number in range(4))
+    (tmp_path / "acme.toml").write_text(f'title = "Acme"\n{asks}')
+    os.chmod(tmp_path / "acme.toml", 0o600)
+    done = run("collect", "--yes", "--collector", "acme.toml", "--only", "acme", "-o", "b.tar.zst", cwd=tmp_path, status=3)
+    during, after = done.stderr.split("Ended, partial")
+    assert "did not end" in during
+    assert "not asked again" not in during
+    assert after.count("not asked again") == 2

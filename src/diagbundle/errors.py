@@ -17,6 +17,9 @@ import errno
 
 from diagbundle.outcome import Outcome
 
+DEAF = " before"
+"""Ends the reason of what was not asked because its program, or its place, did not answer an earlier question."""
+
 
 class DiagbundleError(Exception):
     """Base of all; `exit_code` is what the program ends with."""

@@ -37,6 +37,7 @@ from diagbundle.host import Host
 from diagbundle.model import Collector
 from diagbundle.numbers import amount, counted
 
+LOST = "could not be had, or not whole"
 LOSSES_SHOWN = 12
 LONGEST = 240
 """Characters of a loss's name, and of its reason, that are shown."""
@@ -217,7 +218,7 @@ def _summary(screen: Screen, result: Result, to: list[str], delivery: Delivery) 
     screen.say(f"  {counted(collected, 'item')} collected; {absent:,} {_do(absent)} not exist here; {skipped:,} left out on purpose")
     if result.hidden:
         _lines(screen, _beside("  ", told(result.hidden), "    "))
-    if not result.complete:
+    if not result.complete and LOST not in result.reason:  # then they are named below
         _lines(screen, _beside("  ", f"not whole: {shown(result.reason)}", "    "))
     if result.unread:
         screen.say(f"  at least {amount(result.unread)} of files were not read for want of room")
@@ -229,7 +230,7 @@ def _summary(screen: Screen, result: Result, to: list[str], delivery: Delivery) 
     losses = [row for row in result.losses if row["outcome"] != "denied" and row.get("reason") != ended]
     denied = [row for row in result.losses if row["outcome"] == "denied"]
     file = _from_here(sealed.path) if sealed.path != "-" else "FILE"
-    _losses(screen, losses, "could not be had, or not whole", file)
+    _losses(screen, losses, LOST, file)
     _losses(screen, denied, "was denied" if len(denied) == 1 else "were denied", file)
     _losses(screen, result.unwanted, "named with --include and left out", file)
     for pid, name, gone in result.swept:
@@ -260,6 +261,7 @@ def _losses(screen: Screen, rows: list[Member], what: str, file: str) -> None:
     screen.say(f"  {len(rows):,} {what}:")
     for row in rows[:LOSSES_SHOWN]:
         source = shown(row["source"] if isinstance(row["source"], str) else " ".join(row["source"]))
+        source = f"{row['collector']}: {source}" if row["kind"] == "table" else source
         source, reason = (text if len(text) <= LONGEST else f"{text[:LONGEST]} …" for text in (source, shown(row.get("reason", ""))))
         line = f"    {source:<28}  {reason}"
         _lines(screen, [line] if len(line) <= WIDTH else [f"    {source}", *_beside("      ", reason)])

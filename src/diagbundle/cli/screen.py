@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from diagbundle.bundle.escape import shown
 from diagbundle.bundle.pack import Member
 from diagbundle.cli.talk import say
+from diagbundle.errors import DEAF
 from diagbundle.numbers import amount
 
 if TYPE_CHECKING:
@@ -93,11 +94,12 @@ class Screen:
             self._tell_end(phase, there)
 
     def row(self, row: Member) -> None:
-        """What did not answer is told when it happens."""
-        if row["outcome"] != "timeout":
+        """What did not answer is told when it happens, and not again for all that was not asked because of it."""
+        reason = row.get("reason", "")
+        if row["outcome"] != "timeout" or reason.endswith(DEAF):
             return
         source = row["source"] if isinstance(row["source"], str) else " ".join(row["source"])
-        line = f"  {shown(source)}: {shown(row.get('reason', ''))}"
+        line = f"  {shown(source)}: {shown(reason)}"
         self.spoken.append(line)
         if self._bars is not None:
             self._bars.console.print(line, highlight=False, markup=False)

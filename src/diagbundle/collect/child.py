@@ -20,7 +20,7 @@ from diagbundle.collect.finding import GRACE, OPENING, find
 from diagbundle.collect.job import Filter, Job, World
 from diagbundle.collect.rows import Rows, cut_short, first_line, identity, line, meaning, not_too_slow, said
 from diagbundle.collect.wire import DONE, LEARNED, Sender, Slot
-from diagbundle.errors import SourceError, SourceFailed, SourceSkipped, SourceTimeout
+from diagbundle.errors import DEAF, SourceError, SourceFailed, SourceSkipped, SourceTimeout
 from diagbundle.host import Host
 from diagbundle.model import Command, File, Outcome, Probe, Source, Table
 from diagbundle.sources.command import Running, Settings, run_held
@@ -163,7 +163,7 @@ class Child:
         """A directory is looked at: if it never answers, it is to be known which one, and not asked again."""
         asked = key("directory", directory)
         if asked in self.job.skip:
-            raise SourceTimeout(f"{directory} did not answer before")
+            raise SourceTimeout(f"{directory} did not answer{DEAF}")
         label, until = self.now
         self.at(asked, OPENING + GRACE)
         try:

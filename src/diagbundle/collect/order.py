@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 
 from diagbundle.bundle.pack import Frame, Member
@@ -13,7 +14,8 @@ from diagbundle.model import Outcome
 
 def not_further(error: OSError) -> str:
     """Why the output takes no more."""
-    return f"the bundle could not be written further: {error.strerror}"
+    limit = " for the limit of this user (`ulimit -f`) or of the file system" if error.errno == errno.EFBIG else ""
+    return f"the bundle could not be written further: {error.strerror}{limit}"
 
 
 class Order:

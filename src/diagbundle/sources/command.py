@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 
-from diagbundle.errors import SourceAbsent, SourceDenied, SourceFailed, SourceTimeout
+from diagbundle.errors import DEAF, SourceAbsent, SourceDenied, SourceFailed, SourceTimeout
 from diagbundle.model import Answer, Command, Outcome
 from diagbundle.sources.hung import SHORT, Hung
 
@@ -63,7 +63,7 @@ class Running:
         """Standard output as it comes. Raises `SourceError` if the program cannot be started."""
         silence = self.settings.hung.patience(self.command.argv[0], self.command.timeout)
         if not silence:
-            raise SourceTimeout(f"not asked again: {self.command.argv[0]} did not end in time before")
+            raise SourceTimeout(f"not asked again: {self.command.argv[0]} did not end in time{DEAF}")
         kept = 0
         process = None
         try:
