@@ -260,7 +260,7 @@ def test_text(host):
     found = run(host)
     assert found.exit_code == 0
     assert found.stdout.splitlines()[:2] == [r"~2026-03-05 09:00:00.000 app[7]: it \x1b[2J failed  (var/log/messages:1)", "    \tat \\x07x"]
-    assert "no line says its time: var/log/boot.log (1 lines)" in found.stderr
+    assert "no line says its time: var/log/boot.log (1 line)" in found.stderr
 
 
 def test_choices(host):

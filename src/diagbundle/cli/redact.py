@@ -100,7 +100,7 @@ def _check(rules: tuple[str, ...]) -> int:
     wrong = [fault for pattern in further(rules) for fault in check(pattern)]
     for fault in wrong:
         say(shown(fault))
-    say("Every sample comes out as it should." if not wrong else f"{len(wrong):,} samples do not come out as they should")
+    say("Every sample comes out as it should." if not wrong else f"not as it should be: {counted(len(wrong), 'sample')}")
     return 1 if wrong else 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from diagbundle.bundle.escape import shown
+from diagbundle.numbers import counted
 
 FAILED = 1
 
@@ -35,8 +36,7 @@ def command(ctx: click.Context, rules: tuple[str, ...], *, is_test: bool) -> Non
         click.echo(shown(line))
     cases = sum(len(rule.hits) + len(rule.misses) for rule in tried)
     click.echo(
-        f"{len(tried):,} rules for logs, {cases:,} cases: {len(wrong):,} wrong"
-        if wrong
-        else f"{len(tried):,} rules for logs hold all {cases:,} cases"
+        f"{counted(len(tried), 'rule')} for logs, {counted(cases, 'case')}: "
+        + (f"{len(wrong):,} wrong" if wrong else "all as they should be")
     )
     ctx.exit(FAILED if wrong else 0)

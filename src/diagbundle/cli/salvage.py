@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from diagbundle.numbers import counted
+
 if TYPE_CHECKING:
     from diagbundle.bundle.headers import Header
     from diagbundle.bundle.salvage import Salvaged
@@ -83,7 +85,7 @@ class Names:
 
 def tell_losses(found: Salvaged) -> None:
     """What is whole, and where what is missing was."""
-    lines = [f"{found.members:,} whole files, {found.bytes:,} bytes"]
+    lines = [f"{counted(found.members, 'whole file')}, {counted(found.bytes, 'byte')}"]
     if found.before:
         lines.append(f"bytes 0 to {found.before:,} of the file belong to a file that begins in an earlier part: `diagbundle join`")
     lines += [f"lost: bytes {loss.start:,} to {loss.end:,} of the file: {loss.why}" for loss in found.losses[:TOLD]]

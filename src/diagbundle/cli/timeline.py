@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from diagbundle.cli.answer import answer_option
+from diagbundle.numbers import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,7 +136,7 @@ def _text(told: Told) -> str:
     jump = f"-- here the time of {shown(event.origin.path)} goes back by {told.jump:,.0f} s\n" if told.jump else ""
     line = f"{jump}{sure}{_stamp(event.time)} {shown(who)}: {shown(event.text, keep=chr(9))}  ({shown(places)})\n"
     more = "".join(f"    {shown(each, keep=chr(9))}\n" for each in told.more)
-    return line + more + (f"    … and {told.cut:,} lines more\n" if told.cut else "")
+    return line + more + (f"    … and {counted(told.cut, 'line')} more\n" if told.cut else "")
 
 
 def _json(told: Told) -> str:
@@ -159,4 +160,4 @@ def _say_rest(timeline: Timeline) -> None:
     for path, why in sorted(timeline.unread.items()):
         say(f"diagbundle: not read: {shown(path)}: {shown(why)}")
     for path, count in sorted(timeline.undated.items()):
-        say(f"diagbundle: left out, for no line says its time: {shown(path)} ({count:,} lines)")
+        say(f"diagbundle: left out, for no line says its time: {shown(path)} ({counted(count, 'line')})")

@@ -60,12 +60,13 @@ def command(ctx: click.Context, bundle: str, pattern: tuple[str, ...], output: s
 
 def _tell(done: Unpacked) -> None:
     from diagbundle.bundle.escape import shown
+    from diagbundle.numbers import counted
 
     for reason in done.reasons[:TOLD]:
         click.echo(f"diagbundle: {reason}", err=True)
     if done.broken > TOLD:
         click.echo(f"diagbundle: ... and {done.broken - TOLD:,} more", err=True)
     if done.directory:
-        lost = f"; {done.broken:,} were broken and are not there" if done.broken else ""
-        click.echo(f"{done.files:,} files, {done.bytes:,} bytes{lost}", err=True)
+        lost = f"; broken, and not there: {done.broken:,}" if done.broken else ""
+        click.echo(f"{counted(done.files, 'file')}, {counted(done.bytes, 'byte')}{lost}", err=True)
         click.echo(shown(done.directory))

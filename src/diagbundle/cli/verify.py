@@ -13,6 +13,7 @@ import click
 
 from diagbundle.cli.answer import answer_option
 from diagbundle.cli.talk import named
+from diagbundle.numbers import counted
 
 if TYPE_CHECKING:
     from diagbundle.bundle.reader import Bundle, Progress, Report
@@ -71,7 +72,7 @@ def command(ctx: click.Context, bundle: str, *, signer: str, revoked: str, form:
     else:
         _print(opened.name, report, beside, signature)
         if struck := struck_out(opened.head):
-            click.echo(f"  {struck:,} file{'s' * (struck > 1)} struck out of it before it left: `diagbundle list --missing` names them")
+            click.echo(f"  {counted(struck, 'file')} struck out of it before it left: `diagbundle list --missing` names them")
     ctx.exit(DAMAGED if report.broken else 0 if report.complete else PARTIAL)
 
 
@@ -109,7 +110,7 @@ def _encrypted(bundle: str, sidecar: str, signature: Signed | None, *, as_json: 
 def _print(name: str, report: Report, sidecar: str, signature: Signed | None) -> None:
     from diagbundle.bundle.escape import shown
 
-    click.echo(f"{name} is whole: {report.members:,} files, {report.bytes:,} bytes unpacked; every checksum is right")
+    click.echo(f"{name} is whole: {counted(report.members, 'file')}, {counted(report.bytes, 'byte')} unpacked; every checksum is right")
     if sidecar:
         click.echo(f"  {shown(sidecar)} beside it agrees")
     if signature:

@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from diagbundle.analyse.facts.spoken import ended
 from diagbundle.bundle import hashing
 from diagbundle.bundle.escape import shown
+from diagbundle.numbers import counted
 from diagbundle.resources import resources
 
 STYLE = "page.css"
@@ -33,7 +34,7 @@ def _environment() -> Environment:
     )
     digest = hashing.sha256(style.encode()).digest()
     made.globals |= {"style": Markup(style), "style_hash": f"sha256-{b64encode(digest).decode()}"}  # noqa: S704  # ours
-    made.filters |= {"count": count, "ended": ended, "prose": prose}
+    made.filters |= {"count": count, "counted": counted, "ended": ended, "prose": prose}
     return made
 
 

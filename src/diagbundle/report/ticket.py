@@ -165,7 +165,7 @@ class _Told:
         if file.signed:
             yield "Signed", file.signed
         kit = f", as the kit {head.kit} for {head.made_for}" if head.kit else ""
-        yield "Made by", f"{head.tool or 'another tool'}{kit}"
+        yield "Made by", f"{head.tool or 'another tool, or its manifest is lost'}{kit}"
         if head.case:
             yield "Case", head.case
 

@@ -18,6 +18,9 @@ MAX_TEXT = 1 << 20
 MAX_CLAIMS = 60
 MAX_ERRORS = 20
 _LONGEST_LINE = 2000
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+_SHORTEST_ERROR = 12
+"""Characters of a sentence that can be looked for by itself: `Oops. The disk is full` is one message."""
 _KEY = re.compile(
     r"[\s>*#|•+-]*(?P<key>[A-Za-z][A-Za-z0-9 _/().-]{0,40}?)\s*(?:\*\*)?\s*(?:[:=|](?!//|\w:\\))\s*(?:\*\*)?\s*(?P<value>\S.*)"
 )
@@ -73,6 +76,12 @@ def _of_line(line: str, where: str) -> Iterator[Claim]:
     if (key := _KEY.match(line)) and (claim := claimed(key["key"], key["value"], where)):
         if claim.kind == "os" and (found := named(claim.value)):
             claim = Claim("os", claim.value[found[1] : found[2]] if found[0].version and found[1] == 0 else claim.value, where)
+        if claim.kind == "error":  # `Error: connection refused. Nothing was changed.`
+            first, *rest = _SENTENCE_END.split(claim.value, maxsplit=1)
+            if rest and len(first) >= _SHORTEST_ERROR:
+                yield Claim("error", first.rstrip(".!"), where)
+                yield from _said(rest[0], where)
+                return
         yield claim
         if claim.kind == "os":  # `OS: RHEL 8.9, kernel 4.18, SELinux disabled`
             yield from (each for each in _said(key["value"], where) if each.kind != "os")
@@ -92,7 +101,7 @@ def _errors(line: str, where: str) -> Iterator[Claim]:
 
 
 def _said(line: str, where: str) -> Iterator[Claim]:
-    for sentence in re.split(r"(?<=[.!?])\s+", line):
+    for sentence in _SENTENCE_END.split(line):
         if not sentence.strip() or _OTHER.search(sentence):
             continue
         yield from _distributions(sentence, where)

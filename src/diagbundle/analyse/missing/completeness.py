@@ -21,7 +21,8 @@ _CITED = 5
 _CASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What may stand in a command that is to be pasted into a shell, although it comes from a bundle."""
 _FOREIGN = (
-    "another tool collected this: counters were read once, the network was not asked, and why something is missing is not written down"
+    "another tool collected this, or its manifest is lost: counters were read once, as far as is known, the network was not asked, "
+    "and why something is missing is not written down"
 )
 _OURS = "collect with diagbundle on the host itself"
 
@@ -157,9 +158,9 @@ def _many(names: Sequence[str]) -> str:
 def _old_logs(how: Circumstances) -> Iterator[Gap]:
     old = [entry for entry in how.evidence.entries if entry.outcome == "skipped" and "last changed before" in entry.reason]
     if old:
-        since = how.setting("since")
+        since, files = how.setting("since"), "1 file" if len(old) == 1 else f"{len(old):,} files"
         yield Gap(
-            f"{len(old):,} files that were last written {f'more than {since} ' if since else ''}before the run were left out (--since)",
+            f"{files} last written {f'more than {since} ' if since else ''}before the run: left out (--since)",
             "collect the logs without --since, if the trouble began before that", tuple(map(_origin, old[:_CITED])), collectors=("logs",),
         )  # fmt: skip
 

@@ -166,12 +166,16 @@ def cpus(value: str, desk: Desk) -> Answer:
         return unknown(desk.why("the number of processors", "proc/cpuinfo"))
     said = whole_number(value)
     if said is not None and not re.search(r"(?i)xeon|epyc|intel|amd|core\(tm\)|arm", value):
-        return _counted(value, said, count, desk) or compared(said == count, f"the kernel uses {count} processors", origins)
+        return _counted(value, said, count, desk) or compared(said == count, f"the kernel uses {_processors(count)}", origins)
     name = next(filter(None, model[0].groups()), "") if model else ""
     if not name:
-        return unknown(f"the kernel uses {count} processors; their model is not told", origins)
+        return unknown(f"the kernel uses {_processors(count)}; the model is not told", origins)
     words = re.findall(r"\w{2,}", value.lower())
     return compared(all(word in name.lower() for word in words), f"the processors are {count} of {name}", origins)
+
+
+def _processors(count: int) -> str:
+    return f"{count} processor{'' if count == 1 else 's'}"
 
 
 def _counted(value: str, said: int, count: int, desk: Desk) -> Answer | None:
@@ -183,7 +187,7 @@ def _counted(value: str, said: int, count: int, desk: Desk) -> Answer | None:
     is_of_sockets = "socket" in value.lower()
     total = len(sockets) if is_of_sockets else int(cores[0][1]) * len(sockets)
     what = ("socket" if is_of_sockets else "core") + ("" if total == 1 else "s")
-    sentence = f"the host has {total} {what}, which are {count} processors to the kernel"
+    sentence = f"the host has {total} {what}, which are {_processors(count)} to the kernel"
     if total == said and (said != count or is_of_sockets):
         return confirmed(sentence, [cores[1].origin])
     return contradicted(sentence, [cores[1].origin]) if is_of_sockets else None

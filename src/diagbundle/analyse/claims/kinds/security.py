@@ -113,7 +113,8 @@ def firewall(value: str, desk: Desk) -> Answer:
     )
     if rules:
         names = " and ".join(dict.fromkeys(name for name, is_on, _ in states if is_on))
-        sentence = f"packets are filtered{f' by {names}' if names else ''}: {len(rules):,} rules or policies drop or reject"
+        many = "1 rule or policy drops or rejects" if len(rules) == 1 else f"{len(rules):,} rules or policies drop or reject"
+        sentence = f"packets are filtered{f' by {names}' if names else ''}: {many}"
         return compared(not says_off(value), sentence, [rules[0].origin, *(line.origin for _, is_on, line in states if is_on)])
     if any(is_on for _, is_on, _ in states):
         name, _, line = next(each for each in states if each[1])
@@ -183,7 +184,7 @@ def _port(value: str, port: str, desk: Desk) -> Answer:
         )
     if not rules:
         return unknown(desk.why("what the firewall does", *_TABLES))
-    return unknown(f"no rule names port {port}; {len(rules):,} others drop or reject", [rules[0].origin])
+    return unknown(f"no rule names port {port}; what drops or rejects otherwise: {len(rules):,}", [rules[0].origin])
 
 
 def _unnamed(guard: tuple[str, bool, Line], port: str, is_open: bool, desk: Desk) -> Answer:  # noqa: FBT001  # what is claimed
