@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 
 import pytest
@@ -170,3 +171,26 @@ def test_a_program_that_does_not_end_is_told_once(tmp_path):
     assert "did not end" in during
     assert "not asked again" not in during
     assert after.count("not asked again") == 2
+
+
+AS_NOBODY = """
+import os, sys
+from diagbundle.cli.main import run
+run([word + "-" * word.endswith(".zst") for word in sys.argv[1:]])  # of a file that is not there: what is imported lies where others may not look
+sys.stderr.write("--\\n")
+os.seteuid(65534)
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("words", [("review",), ("seal", "--max-part", "20M"), ("verify",), ("list", "--missing"), ("analyze",)])
+def test_who_may_not_read_a_bundle_is_told_so(words):
+    """It was made by root, with mode 0600: the next command is typed without sudo."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        path = f"{folder}/b.tar.zst"
+        os.close(os.open(path, os.O_CREAT, 0o600))
+        done = subprocess.run([sys.executable, "-c", AS_NOBODY, words[0], path, *words[1:]], capture_output=True, text=True, check=False)
+    assert done.stderr.partition("--\n")[2] == f"diagbundle: you may not read this file: {path}\nhint: ask its owner, or try as root\n"
+    assert done.returncode == 2

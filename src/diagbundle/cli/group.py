@@ -60,6 +60,9 @@ class Commands(click.Group):
         command: click.Command = module.command
         command.name = cmd_name
         command.help = named(command.help or "")
+        for each in command.params:
+            if isinstance(each.type, click.Path):
+                each.type.readable = False  # whoever reads the file says better why that cannot be
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
