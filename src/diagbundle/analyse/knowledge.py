@@ -22,6 +22,8 @@ from diagbundle.resources import tables
 DAY = 86400.0
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": DAY}
 _CITED = 3
+_REQUEST = re.compile(r'"(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|CONNECT) [^"]*" [1-5]\d\d (?:\d|-)')
+"""A line of a web server's access log: what a stranger writes into a request proves nothing."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class LogRule:
         kind = type(f"Heard{self.code}", (Heard,), {})
 
         def hear(event: Event) -> Iterator[Fact]:
-            if (self.calm or not event.is_calm) and (found := self.match(event.text)):
+            if (self.calm or not event.is_calm) and (found := self.match(event.text)) and not _REQUEST.search(event.text):
                 yield kind(event, {name: value or "" for name, value in found.groupdict().items()}, origin=event.origin)
 
         listener = LogParser((kind,), self.contains, hear, f"rule {self.code}", self.kernel)

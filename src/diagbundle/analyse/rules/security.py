@@ -51,8 +51,8 @@ def selinux_denials(
     """SELinux denied a program something. Nothing else tells of it: the program says only "Permission denied".
 
     Judged by the audit log and the kernel's log, where there is none by what setroubleshoot retells, for each program and its type: a
-    warning if it was denied at least 3 times, last within a day before the host was asked, in enforcing mode; fewer, older and
-    permissive ones are notes (in permissive mode nothing was denied in truth). `ausearch -m AVC -ts recent | audit2why` explains each.
+    warning if it was denied at least 3 times, last within a day before the host was asked, in enforcing mode, or a port once; fewer, older
+    and permissive ones are notes (in permissive mode nothing was denied in truth). `ausearch -m AVC -ts recent | audit2why` explains each.
     Most often a file has the wrong label (restorecon -Rv PATH, semanage fcontext for a new place), a boolean must be set (setsebool
     -P), or a port be named (semanage port). Do not switch SELinux off to be rid of it.
     """
@@ -71,7 +71,7 @@ def selinux_denials(
             continue
         began = f"; enforcing since {clock(switched)}" if switched and switched <= last else ""
         yield Finding(
-            Severity.NOTE if permissive or age > DAY or len(those) < LEAST else Severity.WARNING,
+            Severity.NOTE if permissive or age > DAY or not _weighs(those) else Severity.WARNING,
             _would_deny(those) if permissive else _denied(who, source, those),
             tuple(each.origin for each in (those[0], *those[-2:])[: len(those)]),
             "See `ausearch -m AVC -ts recent | audit2why`: relabel the file (restorecon -Rv), set a boolean or name the port",
@@ -80,6 +80,11 @@ def selinux_denials(
             since=min((each.time for each in those if each.time), default=0.0),
             latest=last,
         )
+
+
+def _weighs(those: Sequence[Denial]) -> bool:
+    """Whether denials are no mishap: several, or a port, without which a service does not start at all."""
+    return len(those) >= LEAST or any(each.wanted == "name_bind" for each in those)
 
 
 def _times(count: int) -> str:

@@ -69,7 +69,8 @@ def _needing(needing: Sequence[UnitFailure], others: Sequence[UnitFailure], know
     units = list(dict.fromkeys(each.unit for each in needing if each.unit))
     titles = list(dict.fromkeys(each.title for each in needing if each.title))
     names = units if len(units) >= len(titles) else titles
-    causes = [each for each in others if any(0 <= one.time - each.time <= TOGETHER for one in needing)]
+    causes = [cause for one in needing for cause in _nearest(one, others)]
+    causes = list(dict.fromkeys(causes))
     why = ", ".join(dict.fromkeys(each.unit or f"the {each.title} did not appear" for each in causes[:3]))
     one = len(names) == 1
     told = {each.unit for each in causes if each.unit in known}
@@ -88,6 +89,16 @@ def _needing(needing: Sequence[UnitFailure], others: Sequence[UnitFailure], know
     )
 
 
+def _nearest(one: UnitFailure, others: Sequence[UnitFailure]) -> list[UnitFailure]:
+    """What failed right before another was not started for want of it: that alone."""
+    before = [
+        each
+        for each in others
+        if each.origin.path == one.origin.path and each.origin.line < one.origin.line and 0 <= one.time - each.time <= TOGETHER
+    ]
+    return sorted(before, key=lambda each: each.origin.line)[-1:]
+
+
 def _alone(unit: str, those: Sequence[UnitFailure]) -> Finding:
     last = next((each for each in reversed(those) if each.result in SETTINGS), those[-1])
     why = SETTINGS.get(last.result) or RESULTS.get(last.result) or "it ended with an error"
@@ -103,5 +114,5 @@ def _alone(unit: str, those: Sequence[UnitFailure]) -> Finding:
         symptom=last.result not in SETTINGS,
         since=those[0].time,
         latest=those[-1].time,
-        part_of=() if last.result in SETTINGS else ("same SVC010", "same APP013", "same SVC003"),
+        part_of=("same SVC001", "same SVC006") if last.result in SETTINGS else ("same SVC010", "same APP013", "same SVC003"),
     )
