@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from diagbundle.analyse.facts.filesystems import IMAGES, UNFILLED, DeletedFile, Filesystem, Large, Mount
@@ -24,12 +24,16 @@ class Room:
         more = len(self.mounts) - 1
         return self.main.mount if not more else f"{self.main.mount} (and {more} more mount{'s' if more > 1 else ''} of it)"
 
-    def holds(self, path: str, others: Iterable[str]) -> bool:
-        """Whether a path lies on it: no other mount is nearer."""
-        if not path.startswith("/"):
-            return False
-        near = max((point for point in {*self.mounts, *others} if is_below(path, point)), key=len, default="")
-        return near in self.mounts
+    def holds(self, path: str, others: Container[str]) -> bool:
+        """Whether a path lies on it: no other mount is nearer. Upwards from the path, since there may be 100,000 mounts."""
+        here = path.rstrip("/") or path[:1]
+        while here.startswith("/"):
+            if here in self.mounts:
+                return True
+            if here in others or here == "/":
+                return False
+            here = here.rpartition("/")[0] or "/"
+        return False
 
 
 def is_below(path: str, point: str) -> bool:
@@ -91,7 +95,7 @@ def unlinked(files: Sequence[DeletedFile]) -> list[DeletedFile]:
     return [each for each in own if each.bytes and not each.path.startswith(IN_MEMORY) and each.type != "hugetlbfs"]
 
 
-def deleted_in(room: Room, files: Iterable[DeletedFile], others: Sequence[str]) -> list[DeletedFile]:
+def deleted_in(room: Room, files: Iterable[DeletedFile], others: Container[str]) -> list[DeletedFile]:
     """Deleted files that take room there, the largest first."""
     here = [
         each
@@ -105,7 +109,7 @@ def deleted_in(room: Room, files: Iterable[DeletedFile], others: Sequence[str]) 
     return sorted(here, key=lambda each: -each.bytes)
 
 
-def fills(room: Room, large: Iterable[Large], others: Sequence[str], *, by_entries: bool = False) -> list[Large]:
+def fills(room: Room, large: Iterable[Large], others: Container[str], *, by_entries: bool = False) -> list[Large]:
     """The files (or directories) that make up most of it; at most three."""
     here = [each for each in large if each.kind != "filesystem" and room.holds(each.path, others)]
     if by_entries:

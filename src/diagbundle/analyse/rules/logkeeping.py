@@ -110,7 +110,7 @@ def large(
     What to do: give it a rule in /etc/logrotate.d with `size`, or see why its rule does not work (LOG001).
     """
     every = rooms(latest(filesystems), latest(mounts))
-    points = [point for room in every for point in room.mounts]
+    points = {point for room in every for point in room.mounts}
     big = sorted(
         (each for each in latest(logs) if each.allocated >= GB and not any(word in each.path for word in _KEPT_BY_OTHERS)),
         key=lambda each: -each.allocated,
@@ -139,7 +139,7 @@ def growing(logs: Sequence[LogFile], filesystems: Sequence[Filesystem], mounts: 
     What to do: read its last lines: what is said again and again is the fault; then rotate it, or turn the level of the log down.
     """
     every = rooms(latest(filesystems), latest(mounts))
-    points = [point for room in every for point in room.mounts]
+    points = {point for room in every for point in room.mounts}
     for first, last in pairs(logs, "path"):
         seconds = seconds_between(first, last)
         rate = (last.bytes - first.bytes) / seconds if seconds >= 3 and first.inode == last.inode else 0.0
@@ -245,7 +245,7 @@ def cores(found: Sequence[CoreFile], filesystems: Sequence[Filesystem], mounts: 
     /etc/systemd/coredump.conf (MaxUse=).
     """
     every = rooms(latest(filesystems), latest(mounts))
-    points = [point for room in every for point in room.mounts]
+    points = {point for room in every for point in room.mounts}
     total = sum(each.bytes for each in found)
     if total < GB:
         return

@@ -47,7 +47,7 @@ def full(
     What to do: free room where the largest things are, restart who holds deleted files, or enlarge the file system.
     """
     every = rooms(latest(filesystems), latest(mounts))
-    points = [point for room in every for point in room.mounts]
+    points = {point for room in every for point in room.mounts}
     bad = [(room, found) for room in every if (found := how_full(room.main))]
     quiet = [each for each in bad if each[0].main.type == "tmpfs"]
     if len(quiet) > 3:
@@ -175,7 +175,7 @@ def inodes(filesystems: Sequence[Filesystem], mounts: Sequence[Mount], large: Se
     remove what is not needed. The number of inodes of ext4 is fixed when it is made; only a new file system has more.
     """
     every = rooms(latest(filesystems), latest(mounts))
-    points = [point for room in every for point in room.mounts]
+    points = {point for room in every for point in room.mounts}
     for room in every:
         fs, share = room.main, room.main.inode_share
         if not fs.inodes or share < 0.93 or (fs.type not in ("ext2", "ext3", "ext4", "tmpfs", "") and fs.share >= 0.90):
@@ -208,7 +208,7 @@ def deleted_open(deleted: Sequence[DeletedFile], filesystems: Sequence[Filesyste
     (postrotate, or copytruncate). In an emergency `: > /proc/PID/fd/N` empties the file at once.
     """
     every = rooms(latest(filesystems), latest(mounts))
-    points = [point for room in every for point in room.mounts]
+    points = {point for room in every for point in room.mounts}
     files = unlinked(deleted)
     for room in every:
         here = [each for each in deleted_in(room, files, points) if each.type != "tmpfs"]
