@@ -6,11 +6,12 @@ import subprocess
 import sys
 
 import pytest
-from hostile_bundles import FRAME, PACK, make
+from hostile_bundles import FRAME, PACK, long_rows, make
 from hostile_desk import COMMANDS, judge
 
 from diagbundle.bundle.pack import Packer
 from diagbundle.bundle.writer import BundleWriter
+from diagbundle.cli import main
 
 FEW, MANY = 10_000, 1_000_000
 HOLE = 512 << 20
@@ -146,3 +147,20 @@ def test_a_frame_of_half_a_gibibyte_in_the_table_is_not_read(desk, command):
     assert ran.code == 4
     os.unlink(path)
     desk.unpacked()
+
+
+@pytest.mark.parametrize("key", ["collector", "kind", "reason", "source", "stderr", "outcome"])
+def test_rows_of_megabytes_make_no_page_of_megabytes(tmp_path, key):
+    path, page = tmp_path / "x.tar.zst", tmp_path / "page.html"
+    path.write_bytes(long_rows(3, **{"outcome": "failed", key: None})())
+    assert main.run(["report", str(path), "-o", str(page)]) == (4 if key == "outcome" else 0)
+    assert page.exists() == (key != "outcome")
+    assert not page.exists() or page.stat().st_size < 1 << 20
+
+
+@pytest.mark.parametrize("words", [["list", "-m"], ["analyze"], ["ticket"], ["changes"]], ids=" ".join)
+def test_an_outcome_that_is_none_is_refused_by_whoever_reads_rows(tmp_path, capsys, words):
+    path = tmp_path / "x.tar.zst"
+    path.write_bytes(long_rows(1, outcome=None)())
+    assert main.run([words[0], str(path), *words[1:]]) == 4
+    assert "has an outcome that is none: " in capsys.readouterr().err

@@ -11,6 +11,7 @@ from diagbundle.bundle.escape import shown
 from diagbundle.bundle.format import BLOCK, MAX_NAME, name_bytes
 from diagbundle.bundle.frames import Frames
 from diagbundle.errors import FormatError, IntegrityError
+from diagbundle.outcome import Outcome
 
 Row = dict[str, Any]
 """One line of the manifest."""
@@ -24,6 +25,7 @@ _MEMBER = re.compile(
 )
 """A member as our writer writes it, with a plain name. Quotes within values are escaped: this can only be keys and values."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_OUTCOMES = tuple(Outcome)  # no set: a row may hold a list there, which has no hash
 
 
 def blocks(frames: Frames, start: int, size: int) -> Iterator[bytes]:
@@ -92,8 +94,10 @@ def parse_object(line: bytes) -> Row:
 
 
 def parse_row(line: bytes) -> Row:
-    """A row whose place, if it has one, is sound in itself; `null` is the same as no value."""
+    """A row whose outcome is one, and whose place, if it has one, is sound in itself; `null` is the same as no value."""
     row = {key: value for key, value in parse_object(line).items() if value is not None}
+    if row.get("outcome") not in _OUTCOMES:
+        raise FormatError(f"a row of its manifest has an outcome that is none: {shown(str(row.get('outcome'))[:200])}")
     place = [row.get(key, -1) for key in ("header", "offset", "size")]
     path, sha = row.get("path", ""), row.get("sha256", "")
     named = isinstance(path, str) and len(path) <= 2 * MAX_NAME and _is_name(path)

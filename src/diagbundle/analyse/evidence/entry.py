@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from diagbundle.bundle.format import OWN, STRUCK, bundle_path, mangle, name_bytes
+from diagbundle.bundle.format import MAX_COMPONENT, OWN, STRUCK, bundle_path, mangle, name_bytes
 
 START = f"{OWN}/start/"
 """Where the first readings of samples lie."""
@@ -164,7 +164,7 @@ def _entry(row: Mapping[str, Any], source: str, sample: str) -> Entry:
         kind=str(row.get("kind") or ""), outcome=str(row.get("outcome") or ""), reason=str(row.get("reason") or ""),
         exit=row["exit"] if isinstance(row.get("exit"), int) else None, stderr=str(row.get("stderr") or ""),
         started=_number(row.get("started")), seconds=_number(row.get("seconds")), mtime=_number(row.get("mtime")),
-        size=int(_number(row.get("size"))), collector=str(row.get("collector") or ""),
+        size=int(_number(row.get("size"))), collector=str(row.get("collector") or "")[:MAX_COMPONENT],
         key=_named(link) if isinstance(link, str) else natural, short=row["short"] if isinstance(row.get("short"), int) else None,
         redacted=_counts(row.get("redacted")),
     )  # fmt: skip
