@@ -105,6 +105,7 @@ def test_of_a_folder_that_holds_nothing_of_a_host_it_is_not_said_that_nothing_is
         (["translate", "app"], "this is a folder, and a map of stand-ins is wanted: app\nhint: name the file itself\n"),
         (["redact", "nofile", "out.log"], "there is no such file: nofile\n"),
         (["redact", "her.tar.zst", "out.log"], "there is no such file: her.tar.zst\nhint: did you mean here.tar.zst?\n"),
+        (["redact", "--check"], "there are no patterns of yours to check\nhint: name their file: --rules FILE\n"),
         (["redact", "app", "out", "--rules", "nofile"], "nofile\nhint: name a file of patterns\n"),
         (["redact", "app", "out", "--rules", "nowhere/x"], "nowhere\nhint: name a file of patterns\n"),
         (["collect", "-y", "--only", "os", "--redact-rules", "nofile"], "nofile\nhint: name a file of patterns\n"),

@@ -97,10 +97,14 @@ def _check(rules: tuple[str, ...]) -> int:
     """The samples in files of patterns. Exit code."""
     from diagbundle.redact.rules import check
 
-    wrong = [fault for pattern in further(rules) for fault in check(pattern)]
+    patterns = further(rules)
+    if not patterns:
+        raise UsageError("there are no patterns of yours to check", "name their file: --rules FILE")
+    wrong = [fault for pattern in patterns for fault in check(pattern)]
     for fault in wrong:
         say(shown(fault))
-    say("Every sample comes out as it should." if not wrong else f"not as it should be: {counted(len(wrong), 'sample')}")
+    many = "1 sample does" if len(wrong) == 1 else f"{len(wrong):,} samples do"
+    say(f"{many} not come out right" if wrong else "Every sample comes out as it should.")
     return 1 if wrong else 0
 
 
