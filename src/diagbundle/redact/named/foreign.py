@@ -13,15 +13,16 @@ from diagbundle.redact.named.values import OPEN, Value, quoted
 from diagbundle.redact.span import LINE, Literal, Pattern, Span
 
 _PHRASES = (
-    "mot de passe", "mots de passe", "mot secret", "parola d'ordine", "parola di accesso", "palabra de paso",
-    "palabra secreta", "palavra-passe", "palavra passe", "palavra chave", "clave de acceso", "clave secreta",
-    "clave privada", "chave secreta", "chave privada", "chave de acesso", "chiave segreta", "chiave privata",
-    "chiave di accesso", "código secreto", "codice segreto", "clé secrète", "clé privée", "clé d'accès", "clé api",
-    "phrase secrète", "geheimer schlüssel", "privater schlüssel", "geheimes wort", "kata sandi", "kata laluan",
-    "mật khẩu", "mật mã", "секретный ключ", "закрытый ключ", "кодовое слово", "ключ доступа", "секретний ключ",
-    "tajny klucz", "klucz prywatny", "hemlig nyckel", "hemmelig nøgle", "geheime sleutel", "gizli anahtar",
-    "كلمة المرور", "كلمة السر", "رمز عبور", "पासवर्ड", "รหัสผ่าน", "συνθηματικό", "κωδικός πρόσβασης",
-    "μυστικό κλειδί", "titkos kulcs", "tajný klíč",
+    "mot de passe", "parola chiave", "palabra clave", "hasło użytkownika", "hasło administratora",
+    "пароль пользователя", "пароль администратора", "mots de passe", "mot secret", "parola d'ordine",
+    "parola di accesso", "palabra de paso", "palabra secreta", "palavra-passe", "palavra passe", "palavra chave",
+    "clave de acceso", "clave secreta", "clave privada", "chave secreta", "chave privada", "chave de acesso",
+    "chiave segreta", "chiave privata", "chiave di accesso", "código secreto", "codice segreto", "clé secrète",
+    "clé privée", "clé d'accès", "clé api", "phrase secrète", "geheimer schlüssel", "privater schlüssel",
+    "geheimes wort", "kata sandi", "kata laluan", "mật khẩu", "mật mã", "секретный ключ", "закрытый ключ",
+    "кодовое слово", "ключ доступа", "секретний ключ", "tajny klucz", "klucz prywatny", "hemlig nyckel",
+    "hemmelig nøgle", "geheime sleutel", "gizli anahtar", "كلمة المرور", "كلمة السر", "رمز عبور", "पासवर्ड",
+    "รหัสผ่าน", "συνθηματικό", "κωδικός πρόσβασης", "μυστικό κλειδί", "titkos kulcs", "tajný klíč",
 )  # fmt: skip
 """What says it in two words or more, in small letters."""
 _BEFORE = regex(rb"[\w\x80-\xff.-]{2,120}\Z")

@@ -63,6 +63,10 @@ ONE = {
     **dict.fromkeys(CREDENTIALS, "credential"),
 }
 
+UNPARTED = {word: kind for word, kind in ONE.items() if word[0] >= "\u3040"}
+COPULAS = "\u4e3a\u662f\u306f\u304c"
+"""What may stand behind such a name: `密码为`, `パスワードは`."""
+
 # Two words that say it together.
 KEY_OF = _set("""
     api auth access account private secret signing signature sign encryption encrypt enc crypto cipher symmetric master shared
@@ -102,7 +106,7 @@ PAIRS = {
     ("session", "cookie"): "token", ("auth", "cookie"): "token", ("erlang", "cookie"): "secret", ("rediscli", "auth"): "password",
     ("master", "auth"): "password", ("amz", "signature"): "token", ("goog", "signature"): "token", ("auth", "tok"): "password",
     ("shared", "signature"): "token", ("palabra", "clave"): "password", ("parola", "chiave"): "password", ("secret", "base"): "secret",
-    ("auth", "ident"): "credential", ("initial", "management"): "token", ("saml", "response"): "token", ("saml", "assertion"): "token",
+    ("auth", "ident"): "credential", ("initial", "management"): "token", ("saml", "response"): "token",
  ("signing", "salt"): "secret", ("encryption", "salt"): "secret",
     **{(store, code): "key" for store in ("keystore", "pfx", "pkcs", "jks", "kubeconfig", "keychain", "keytab")
        for code in ("base", "b", "data", "content", "contents")}, ("p", "base"): "key",
@@ -200,6 +204,8 @@ def _glued(word: str) -> str:
     """The kind of a word that has others glued to it: `dbpassword`, `PGPASSWORD`, `keystorepass`."""
     if LESS.fullmatch(word) or word in NEVER:
         return ""
+    if not word.isascii():  # no blanks part the words of Chinese, Japanese and Korean: `数据库密码`
+        return next((kind for stem, kind in UNPARTED.items() if word.rstrip(COPULAS).endswith(stem)), "")
     if match := GLUED.fullmatch(word):
         return KIND_OF_STEM.get(match["stem"], "password")
     if GLUED_PASS.fullmatch(word):
@@ -252,6 +258,8 @@ def _judge(name: bytes) -> Meaning:  # noqa: PLR0911 - one for each reason
         return SECRET_ID
     if parts[end - 1] == "community" and parts[end:] not in ([], ["value"], ["name"]):  # `community.general.ping`, a module
         return NOTHING
+    if parts[-2:] == ["password", "secret"]:  # often the name of an object
+        return Meaning(WEAK, "secret", hexes=True)
     about = ABOUT_KEY if kind == "key" else ABOUT
     if not about.isdisjoint(word for word in parts[end:] if word not in KEPT_BEHIND) or parts[0] in BEFORE:
         return NOTHING

@@ -134,7 +134,8 @@ def _flag(name: Named, start: int) -> Iterable[Span]:
     data = name.data
     if NO_WORD.match(data, start, start + 3) or COMMANDLET.match(data, start, start + 80) or KEYWORD.match(data, start, start + 16):
         return ()
-    if name.text == b"--secret" and b"config set " in data[max(0, name.start - 32) : name.start]:  # a switch: `config set --secret NAME P`
+    before = data[max(0, name.start - 32) : name.start]
+    if name.text == b"--secret" and (b"config set " in before or b"secret-set-value" in before):  # a switch, or an object's id
         return ()
     if data.startswith(b"pass:", start):  # openssl: the word says where the pass word is, here
         start += 5

@@ -36,8 +36,8 @@ _DIRECTIVES: tuple[Directive, ...] = (
     directive(b"md5 key-string ", rb"md5 key-string (?:[0-9] )?<V>", sure=True),
     directive(b"wpa-psk |set-key ", rb"(?:wpa-psk|set-key) (?:ascii|hex) (?:[0-9] )?<V>", sure=True),
     directive(b"snmp-server user ",
-        rb"snmp-server user \S{1,64} \S{1,64} (?:remote \S{1,64} )?v3 (?:encrypted )?auth (?:md5|sha\S{0,8}) <V>"
-        rb"(?: priv (?:(?:des|3des|aes(?:\W\d{3})?) )?<V>)?", sure=True),
+        rb"snmp-server user \S{1,64} \S{1,64} (?:remote \S{1,64} )?(?:v3 )?(?:encrypted )?auth (?:md5|sha\S{0,8}) <V>"
+        rb"(?: priv (?:(?:des|3des|aes(?:\W?\d{3})?) )?<V>)?", sure=True),
     directive(b"snmp-server host ",
         rb"snmp-server host (?:[a-z]{2,16} )?\S{1,64} (?:(?:traps?|informs?|vrf \S{1,64}|community|version (?:1|2c)) ){0,4}"
         rb"(?!traps?\s|informs?\s|vrf\s|version\s|poll\s|community\s)<V>"),

@@ -106,7 +106,14 @@ _DIRECTIVES = (
         rb"(?:password|-again|-crypted|passphrase) password ([^\s][^\r\n]{0,511})", sure=True
     ),
     directive(b"ccess_key_id|ccessKeyId|ccessKeyID|ccess-key-id|CCESS_KEY_ID",
-        rb"(?i:ccess[_-]?key[_-]?id)\\{0,7}[\"']?(?: )?[:=](?: )?\\{0,7}[\"']?((?=[A-Z]{0,31}[0-9])[A-Z0-9]{16,32})(?!\w)", sure=True),
+        rb"(?i:ccess[_-]?key[_-]?id)\\{0,7}[\"']?(?: )?[:=](?: )?\\{0,7}[\"']?"
+        rb"((?!A[KS]IA[A-Z0-9]{16}\b)(?=[A-Z]{0,31}[0-9])[A-Z0-9]{16,32})(?!\w)", sure=True),
+    directive(b"sst_auth", rb"sst_auth[\"']?(?: )?[:=](?: )?[\"']?[^\s:\"']{1,64}:([^\s\"']{3,256})", sure=True),
+    directive(b"password_maps",
+        rb"password_maps(?: )?=(?: )?(?:inline:\{(?: )?\S{1,80}(?: )?=(?: )?|static:)[^\s:]{1,128}:([^\s}]{3,256})", sure=True),
+    directive(b"set net", rb"set net\d{1,2}(?:\.\w{1,40})?/(?:[\w.-]{1,40}/)?(?:reverse-|initiator-)?password <V>", sure=True),
+    directive(b"wireless.", rb"wireless\.[\w@\[\]-]{1,40}\.(?:key\d?|sae_password|auth_secret|acct_secret|priv_key_pwd)=<V>", sure=True),
+    directive(b"option key", rb"option key\d? '([^'\n]{5,128})'"),
     directive(b"wireless_w", rb"wireless_w(?:pa|ep\w{0,8}) string <V>", sure=True),
     directive(b"netroot=iscsi:|root=iscsi:",
         rb"(?:net)?root=iscsi:[^@\s:]{0,128}:([^@\s:]{1,256})(?::[^@\s:]{0,128}:([^@\s:]{1,256}))?@", sure=True),

@@ -107,7 +107,7 @@ _NAMES: tuple[tuple[str, Rows], ...] = (
     (r"(?:^|/)voicemail[^/]*\.conf$", _columns(rb"^[ \t]*\d{1,16}[ \t]*=>[ \t]*(\d{3,12})(?=,|[ \t]*\r?$)")),
     (r"(?:^|/)[._]?curlrc$",
      _columns(rb"^[ \t]*(?:-{0,2}(?:proxy-)?user|-[uU])(?:[ \t]*[=:][ \t]*|<B>)[\"']?[^\s:\"']{0,128}:([^\s\"']{1,256})")),
-    (r"(?:^|/)turnserver[^/]*\.conf$", _columns(rb"^[ \t]*user[ \t]*=[ \t]*[^\s:]{1,128}:(\S{1,256})")),
+    (r"(?:^|/)(?:turnserver|coturn|turn)[^/]*\.conf$", _columns(rb"^[ \t]*user[ \t]*=[ \t]*[^\s:]{1,128}:(\S{1,256})")),
     (r"(?:^|/)vsftpd[^/]*/[^/]*(?:login|user)s?[^/]*\.txt$", _columns(rb"^[^\n]{1,128}\n([^\r\n]{1,256})")),
     (r"(?:^|/)\.?cvspass$", _columns(rb"^(?:/1[ \t]+)?:\S+[ \t]+(A\S{2,256})")),
     (r"(?:^|/)(?:chap|pap|srp|l2tp)-secrets$", _columns(rb"^[ \t]*<F><B><F><B><V>")),

@@ -251,6 +251,7 @@ _SAID = (
     "ontrase\u00f1a ",
     "\u0430\u0440\u043e\u043b\u044c ",
     "contrasena ",
+    "clave ",
     "senha ",
     "as\u0142o ",
     "wachtwoord ",

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterable, Iterator
 
@@ -309,7 +310,22 @@ _NAMES = (
     "-accesskey",
 )
 
+_BASIC = regex(rb"Basic ([A-Za-z0-9+/]{8,512}={0,2})(?![\w+/=])")
+_LOGIN = regex(rb"[\w.@\\-]{1,128}:[^\x00-\x1f\x7f]{1,256}")
+
+
+def _basic(data: bytes, at: int) -> Iterable[Span]:
+    """What `Authorization` holds, without its name: `Basic P`, if it is a user and a pass word in base64."""
+    found = _BASIC.match(data, at, at + 600)
+    try:
+        login = base64.b64decode(found[1], validate=True) if found else b""
+    except ValueError:
+        return ()
+    return hidden(data, *found.span(1), "http_authorization") if found and _LOGIN.fullmatch(login) else ()
+
+
 PATTERNS: tuple[Pattern, ...] = (
+    Pattern("http_authorization", "User and pass word as a log writes them without a name", (Literal(b"Basic ", run=8),), _basic),
     Pattern("http_authorization", "The credentials of an Authorization header, of every scheme", folded("authorization"), _authorization),
     Pattern("http_cookie", "The value of a cookie", folded("cookie"), _cookies),
     Pattern(

@@ -54,6 +54,7 @@ _COMMANDS = (
         rb"wbinfo (?:--?[\w-]{1,24} ){0,4}?(?:-a|-K|--authenticate|--krb5auth)(?: |=)[\"']?[^\s%\"']{1,128}%([^\s\"']{3,256})"),
     _command("mount.cifs |mount -t cifs |mount -t smb| cifs ",
         rb"(?:mount(?:\.cifs| -t (?:cifs|smb\w{0,3}))| cifs) [^\n]{0,400}?(?<=[\s,])user(?:name)?=[^\s,%]{1,64}%([^\s,\"']{3,256})"),
+    _command("dsmc set password ", rb"dsmc set password <P>(?: <P>)?"),
     _command("sapcontrol |sapstartsrv ", rb"(?:sapcontrol|sapstartsrv) [^\n|;]{0,200}?-user <W> <P>"),
     _command("suseconnect ", rb"suseconnect [^\n|;]{0,200}?(?:-r|--regcode)(?: |=)<P>"),
     _command("pro attach |ua attach ", rb"(?:pro|ua) attach <F>([A-Za-z0-9]{20,64})(?=\s|\Z)"),

@@ -113,6 +113,8 @@ def _password(data: bytes, at: int) -> Iterable[Span]:
     if data[at + 8 : at + 13].lower() == b" for " and data[max(0, at - 4) : at].lower() != b"set ":
         return ()  # `Failed password for bob from 10.1.1.1`
     found = _PASSWORD.match(data, at, at + 240)
+    if found and found[0].endswith(b"(") and data[max(0, at - 4) : at].lower() == b"user":
+        return ()  # `changeUserPassword("bob", "P")`: the first one is the user
     if not found or (data[at - 1 : at] in (b"'", b'"') and data[at + 8 : at + 9] in (b"'", b'"')):
         return ()
     opened = _STRING.match(data, found.end(), found.end() + 32)

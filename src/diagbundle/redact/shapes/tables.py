@@ -87,6 +87,26 @@ def _below(data: bytes, at: int) -> Iterator[Span]:
         start = data.find(b"\n", end, end + 2) + 1
 
 
+_COPY = regex(rb"COPY [^\s(]{1,200} \(([^()\n]{1,2000})\) FROM stdin[^\n]{0,200}\n", re.IGNORECASE)
+
+
+def _copied(data: bytes, at: int) -> Iterator[Span]:
+    """The rows that pg_dump writes: `COPY users (login, password) FROM stdin;`, and below it columns with tabs between."""
+    copy = _COPY.match(data, at, at + _LONG)
+    names = [name.strip(b' "') for name in copy[1].split(b",")] if copy else []
+    wanted = [(place, means) for place, name in enumerate(names) if (means := meaning(name)).strength == STRONG]
+    start = copy.end() if copy and wanted else len(data)
+    limit = start + _ROWS
+    while start < min(limit, len(data)) and not data.startswith(b"\\.", start):
+        end = within(data, start, _LONG)
+        cells = data[start:end].split(b"\t")
+        for place, means in wanted if len(cells) == len(names) else ():
+            begin = start + sum(len(cell) + 1 for cell in cells[:place])
+            if cells[place] != b"\\N":
+                yield from _judged(data, means, (begin, begin + len(cells[place])))
+        start = (data.find(b"\n", end, end + 2) + 1) or len(data)
+
+
 _FIELD = regex(rb"[ ]?([A-Za-z_][\w ./-]{0,62}?)[ ]{0,62}(?:\||\xe2\x94\x82)[ ]([^\r\n]{1,2048}?)[ \t]*\r?(?:\n|\Z)")
 
 
@@ -109,5 +129,6 @@ PATTERNS: tuple[Pattern, ...] = (
         tuple(Literal(sign.encode()) for sign in _SIGNS),
         _below,
     ),
+    Pattern(_KIND, "The rows of a dump of PostgreSQL", (Literal(b"COPY ", next=b'abcdefghijklmnopqrstuvwxyz"'),), _copied),
     Pattern(_KIND, "A record that is printed as a list", (Literal(b"-[ RECORD "),), _record),
 )
