@@ -31,8 +31,9 @@ def command(files: tuple[str, ...], identity: tuple[str, ...], output: str, view
     --in lnav then shows its logs, in one list by time; of a FILE that is a plain bundle, nothing but that is done.
 
     \b
-    Exit status: 0 the bundle is there; 2 there is no such key; 4 it is for
-    another key, was cut short or altered, or holds no bundle.
+    Exit status: 0 the bundle is there; 1 lnav failed; 2 there is no such key,
+    or no terminal for --in; 4 it is for another key, was cut short or
+    altered, or holds no bundle.
     """  # fmt: skip
     from diagbundle.bundle.escape import shown
     from diagbundle.bundle.part import part_of
