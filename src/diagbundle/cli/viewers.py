@@ -20,7 +20,6 @@ from diagbundle.errors import BundleError, UsageError
 if TYPE_CHECKING:
     from diagbundle.analyse.evidence.entry import Entry, Evidence
 
-VIEWERS = ("lnav",)
 DAMAGED = 4
 MOST = 1 << 40
 """Bytes of one log: its parts are more than its first one, and JSON more than an export."""

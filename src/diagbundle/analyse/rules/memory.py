@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from diagbundle.analyse.api import About, Finding, Origin, Severity, Undecided, latest, pairs, rule, seconds_between
-from diagbundle.analyse.facts.spoken import between
+from diagbundle.analyse.facts.spoken import between, often
 from diagbundle.analyse.facts.system import (
     CgroupValue,
     Counters,
@@ -90,10 +90,6 @@ def _severity(many: Sequence[Kill], now: float, worst: Severity) -> Severity:
     return Severity.NOTE if age > 7 * DAY else worst if age <= DAY else Severity.WARNING
 
 
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count:,} times"
-
-
 @rule("MEM001", "processes killed because the host ran out of memory", OomLine, About, uses=(Memory,))
 def host_out_of_memory(lines: Sequence[OomLine], about: Sequence[About], memory: Sequence[Memory]) -> Iterator[Finding]:
     """The host ran out of memory, and the kernel killed a process to go on (the OOM killer).
@@ -117,7 +113,7 @@ def host_out_of_memory(lines: Sequence[OomLine], about: Sequence[About], memory:
         last = many[-1]
         yield Finding(
             _severity(many, about[0].now, Severity.CRITICAL),
-            f"the host ran out of memory: the kernel killed {victim} (pid {last.pid}) {_times(len(many))}{held}",
+            f"the host ran out of memory: the kernel killed {victim} (pid {last.pid}) {often(len(many))}{held}",
             tuple(last.origins[:3]),
             f"Find who uses the memory (ps aux --sort=-rss | head), give the host more or limit it; then see that {victim} runs again",
             detail=between(kill.time for kill in many),
@@ -132,7 +128,7 @@ def _by_hand(many: Sequence[Kill]) -> Iterator[Finding]:
         names = ", ".join(dict.fromkeys(f"{kill.victim} (pid {kill.pid})" for kill in many[:3]))
         yield Finding(
             Severity.NOTE,
-            f"somebody had the kernel kill {names}: SysRq f, {_times(len(many))}; memory was not short",
+            f"somebody had the kernel kill {names}: SysRq f, {often(len(many))}; memory was not short",
             tuple(many[-1].origins[:3]),
             "Ask who did it (the console, `echo f > /proc/sysrq-trigger`), and see that what was killed runs again",
             detail=between(kill.time for kill in many),
@@ -162,7 +158,7 @@ def group_out_of_memory(lines: Sequence[OomLine], about: Sequence[About]) -> Ite
         where = f"{group_title(last.task_group or group)}" if group else "a control group"
         yield Finding(
             _severity(many, about[0].now, Severity.WARNING),
-            f"{where} ran out of the memory that it may use: the kernel killed {victim} (pid {last.pid}) {_times(len(many))}"
+            f"{where} ran out of the memory that it may use: the kernel killed {victim} (pid {last.pid}) {often(len(many))}"
             + (f" ({', '.join(names)})" if names else ""),
             tuple(last.origins[:3]),
             "Raise the memory limit of this control group (container, pod or unit), or find out why the program needs more than before",

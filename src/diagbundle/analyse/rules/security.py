@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from diagbundle.analyse.api import About, Finding, Severity, latest, rule
 from diagbundle.analyse.facts.security import AuditState, Denial, ModeChange, NoLogin, SelinuxState, first_hand
-from diagbundle.analyse.facts.spoken import between, clock
+from diagbundle.analyse.facts.spoken import between, clock, often
 
 DAY = 86400.0
 WEEK = 7 * DAY
@@ -87,10 +87,6 @@ def _weighs(those: Sequence[Denial]) -> bool:
     return len(those) >= LEAST or any(each.wanted == "name_bind" for each in those)
 
 
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count:,} times"
-
-
 def _denied(who: str, source: str, those: Sequence[Denial]) -> str:
     targets = Counter((each.wanted, each.what, each.target) for each in those)
     (wanted, what, target), _ = targets.most_common(1)[0]
@@ -100,12 +96,12 @@ def _denied(who: str, source: str, those: Sequence[Denial]) -> str:
     thing = f"the capability {wanted}" if is_capability else f"to {wanted} {what}"
     kind = f"of type {target}" if target and not is_capability else ""
     said = " ".join(filter(None, (f"SELinux denied {who}", source and f"({source})", thing, kind)))
-    return said + (f" ({names})" if names else "") + f", {_times(len(those))}{more}"
+    return said + (f" ({names})" if names else "") + f", {often(len(those))}{more}"
 
 
 def _would_deny(those: Sequence[Denial]) -> str:
     names = ", ".join(f"{name} {count:,}" for name, count in Counter(each.who for each in those).most_common(SHOWN))
-    return f"SELinux is permissive for what it would have denied {_times(len(those))}: {names}"
+    return f"SELinux is permissive for what it would have denied {often(len(those))}: {names}"
 
 
 AFTER_START, AFTER_BOOT = 300.0, 120.0
@@ -193,7 +189,7 @@ def apparmor_denials(denials: Sequence[Denial], about: Sequence[About]) -> Itera
         names = ", ".join(name for name, _ in Counter(each.name or each.wanted for each in told).most_common(SHOWN) if name)
         yield Finding(
             Severity.WARNING if worse else Severity.NOTE,
-            f"AppArmor denied {told[-1].who or profile} (profile {profile}) {_operation(told[-1])}{names}, {_times(len(told))}",
+            f"AppArmor denied {told[-1].who or profile} (profile {profile}) {_operation(told[-1])}{names}, {often(len(told))}",
             tuple(each.origin for each in told[-SHOWN:]),
             "Allow it in /etc/apparmor.d/local (and apparmor_parser -r), if it is needed; aa-complain shows whether this is the cause",
             detail=between(each.time for each in told),
