@@ -90,9 +90,9 @@ def hardware(host: Host) -> Iterator[Source]:
     yield from _virtual(host)
     yield from _sensors(host)
     yield from _nvme(host)
-    yield from _smart(host)
-    yield from _raid(host)
     yield from _management(host)
+    yield from _raid(host)
+    yield from _smart(host)  # the last, since there may be thousands of disks
 
 
 def _buses() -> Iterator[Source]:
