@@ -13,7 +13,7 @@ from diagbundle.analyse.log.event import CERTAIN, NEAR, Event
 from diagbundle.analyse.log.export import records
 from diagbundle.analyse.log.files import form_of, logs_of
 from diagbundle.analyse.log.hearing import Ears
-from diagbundle.analyse.log.lines import of_journal
+from diagbundle.analyse.log.lines import Reader, of_journal
 from diagbundle.analyse.log.shelf import Shelf
 from diagbundle.analyse.verdict import Origin
 from diagbundle.errors import BundleError
@@ -35,7 +35,13 @@ SAME = 3.0
 _SLACK = 86400.0
 _NOWHERE = 1e18
 _TAIL = 4096
-"""Bytes at the end of a stretch without the text that is looked for, which are read all the same."""
+"""Bytes at the end of a stretch that holds nothing that is looked for, which are read all the same."""
+_APART, _TRIED = 32 << 10, 50
+"""Bytes between two lines of a stretch whose times say how old it is, and lines that are tried for one with a time."""
+DISORDER = 3600.0
+"""Seconds before the time that is asked for, to which a log is read closely: its lines need not be in order."""
+Skip = Callable[[bytes, int], bool]
+"""Whether a stretch of whole lines, of which the first has this number, holds nothing that is looked for."""
 
 
 @dataclass(slots=True)
@@ -67,6 +73,7 @@ class Timeline:
 
     evidence: Evidence
     since: float = 0.0
+    """Stretches of a log are not looked at closely where a line in each 32 KiB says a time that is an hour older, or more."""
     until: float = _NOWHERE
     wanted: Wanted = lambda _: True
     grep: str = ""
@@ -137,12 +144,23 @@ class Timeline:
                 first, *more = event.text.split("\n")
                 yield Told(replace(event, text=first), more[:_MORE], max(0, len(more) - _MORE)) if more else Told(event)
 
+    def _skip(self, entry: Entry) -> Skip:
+        """What says of stretches of a log that nothing in them is looked for."""
+        grep, reader = self.grep.encode(), self._ears.reader(entry)  # its own: a reader remembers what it read last
+
+        def skip(whole: bytes, number: int) -> bool:
+            if grep and grep not in whole.lower():
+                return True
+            return self.since > 0 and len(whole) > _APART and _is_past(whole, number, reader, self.since - DISORDER)
+
+        return skip
+
     def _lines(self, entry: Entry, pieces: Iterable[bytes]) -> Iterator[Told]:
         reader = self._ears.reader(entry)
         current: Told | None = None
         pending: list[Event] = []
         count = 0
-        for number, text in lines(pieces, self.grep.encode()):
+        for number, text in lines(pieces, self._skip(entry)):
             if not text or text.isspace() or text.startswith("-- "):
                 continue
             event = reader.event(text, Origin(entry.path, number))
@@ -160,10 +178,10 @@ class Timeline:
             self.undated[entry.path] = count
 
 
-def lines(pieces: Iterable[bytes], grep: bytes = b"") -> Iterator[tuple[int, str]]:
+def lines(pieces: Iterable[bytes], skip: Skip = lambda *_: False) -> Iterator[tuple[int, str]]:
     """The lines of a log with their numbers; the rest of an endless one is left out.
 
-    Of a stretch in which `grep` does not stand only the last lines are given: what follows may belong to them.
+    Of a stretch that is skipped only the last lines are given: what follows may belong to them.
     """
     number, rest = 1, b""
     for piece in pieces:
@@ -174,7 +192,7 @@ def lines(pieces: Iterable[bytes], grep: bytes = b"") -> Iterator[tuple[int, str
             continue
         rest = block[cut:]
         whole = block[: cut - 1]
-        if grep and grep not in whole.lower():
+        if skip(whole, number):
             begin = max(0, whole.rfind(b"\n", 0, max(0, len(whole) - _TAIL)) + 1)
             number += whole.count(b"\n", 0, begin)
             whole = whole[begin:]
@@ -183,6 +201,22 @@ def lines(pieces: Iterable[bytes], grep: bytes = b"") -> Iterator[tuple[int, str
             number += 1
     if rest:
         yield number, rest.decode("utf-8", "replace")[:LONGEST_LINE]
+
+
+def _is_past(whole: bytes, number: int, reader: Reader, time: float) -> bool:
+    """Whether lines here and there in a stretch, and those at both ends, are older than a time, each of them."""
+    done = 0
+    for place in (0, *range(_APART, len(whole) - _TAIL, _APART), len(whole) - _TAIL):
+        at = whole.find(b"\n", place) + 1 if place else 0
+        if place and not at:
+            break  # within the last line, which is given
+        number, done = number + whole.count(b"\n", done, at), at
+        near = whole[at : at + _APART // 2].decode("utf-8", "replace").split("\n")[:_TRIED]
+        times = (reader.event(text[:LONGEST_LINE], Origin("", number + each)).time for each, text in enumerate(near) if text.strip())
+        first = next(filter(None, times), 0.0)
+        if not 0 < first < time:
+            return False
+    return True
 
 
 def _belongs(event: Event, current: Told) -> bool:
