@@ -21,6 +21,6 @@ def answer_option(about: str, forms: tuple[str, ...] = ("text", "json")) -> Call
 
         both: Any = answering
         both = click.option("--json", "short", is_flag=True, help="Short for --format json.")(both)
-        return click.option("--format", "form", type=click.Choice(forms), default=forms[0], help=about)(both)  # type: ignore[no-any-return]
+        return click.option("--format", "form", type=click.Choice(forms), default=forms[0], show_default=True, help=about)(both)  # type: ignore[no-any-return]
 
     return decorate
