@@ -9,9 +9,9 @@ from diagbundle.analyse.evidence.entry import START
 from diagbundle.resources import tables
 
 EVERY = (
-    "boot", "certificates", "changes", "clusters", "containers", "cpu_memory", "cron", "disk", "ethtool", "file_descriptors", "firewall", "hardware",
-    "kernel", "logs", "name_resolution", "networking", "os", "packages", "postgresql", "process", "product", "proxy", "reachability", "security", "self",
-    "servers", "sockets", "sysctl", "systemd", "time", "users",
+    "boot", "certificates", "changes", "clusters", "containers", "cpu_memory", "cron", "disk", "ethtool", "file_descriptors", "firewall",
+    "hardware", "kernel", "logs", "name_resolution", "networking", "os", "packages", "postgresql", "process", "product", "proxy",
+    "reachability", "security", "self", "servers", "sockets", "sysctl", "systemd", "time", "users",
 )  # fmt: skip
 """All collectors that are asked where nobody says otherwise."""
 
