@@ -109,6 +109,7 @@ def test_of_a_folder_that_holds_nothing_of_a_host_it_is_not_said_that_nothing_is
         (["redact", "app", "out", "--rules", "nofile"], "nofile\nhint: name a file of patterns\n"),
         (["redact", "app", "out", "--rules", "nowhere/x"], "nowhere\nhint: name a file of patterns\n"),
         (["collect", "-y", "--only", "os", "--redact-rules", "nofile"], "nofile\nhint: name a file of patterns\n"),
+        (["plan", "--redact-rules", "nofile"], "nofile\nhint: name a file of patterns\n"),
         (["verify", "here.tar.zst", "--revoked", "keys"], "which is not there: keys\nhint: name the keys that count: --signer FILE\n"),
         (["ticket", "here.tar.zst", "--revoked", "keys"], "which is not there: keys\nhint: name the keys that count: --signer FILE\n"),
         (["report", "here.tar.zst", "-o", "-"], "the page goes to a file, not to standard output: -\nhint: name the file"),

@@ -255,6 +255,8 @@ def failed_starts_are_named(run: Run) -> None:
     failed = [row for row in run.rows if "started" in str(row.get("reason")) and row["outcome"] == "failed"]
     assert failed
     assert [row for row in failed if not re.search(r"could (not )?be started", row["reason"])] == []
+    temporary = [row["reason"] for row in failed if "temporarily unavailable" in row["reason"] and row["kind"] == "command"]
+    assert [reason for reason in temporary if "ulimit -u" not in reason] == []  # what is short is named
     assert run.content("proc/meminfo")
 
 

@@ -56,7 +56,7 @@ def command(ctx: click.Context, /, words: tuple[str, ...], patterns: tuple[str, 
     BUNDLE may also be a folder that one was unpacked into, or a report of sos.
 
     PATTERN is an expression of Python: \\d, \\w, (a|b), x{2,3}. Letters of all scripts stand for themselves, in brackets and with -i, too;
-    but . is one byte, and \\w, \\b and -w know letters of ASCII only.
+    but . is one byte, and \\w, -w and the limits of words know letters of ASCII only.
     Compressed logs are searched as what they hold. `diagbundle cat BUNDLE PATH:LINE` shows a line among its neighbours.
 
     \b

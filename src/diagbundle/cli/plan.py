@@ -11,6 +11,7 @@ from diagbundle import carried, config
 from diagbundle.bundle.escape import shown
 from diagbundle.cli import options
 from diagbundle.cli.answer import answer_option
+from diagbundle.cli.redaction import further
 from diagbundle.collect.plan import Planned, plan
 from diagbundle.collect.registry import Registry
 from diagbundle.sources.never import NEVER
@@ -29,6 +30,7 @@ def command(*, form: str, **flags: Any) -> int:
     plan lists the commands it looks with.
     """
     settings = options.load(flags)
+    further(settings.redact_rules)  # a plan to be signed does not name patterns that cannot be read
     collectors, found = options.chosen(settings)
     planned = plan(collectors, options.host(settings), probes="reachability" not in settings.without)
     if form == "json":

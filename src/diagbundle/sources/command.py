@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import selectors
@@ -28,6 +29,7 @@ STDERR_MOST = 64 << 20
 """Bytes of errors after which a program is ended: nobody reads them, and taking them costs the host."""
 LINGER = 0.5
 """Seconds that are waited for the output's end after the program has ended: something else may hold the pipe."""
+NO_MORE = "no more processes may be started by this user (`ulimit -u`) or in its control group"
 _CHUNK = 1 << 18
 _SET_PIPE_SIZE = 1031
 _HELD = 16 << 20
@@ -94,7 +96,8 @@ class Running:
                 cwd="/", env=environment, process_group=0, bufsize=0,
             )  # fmt: skip
         except OSError as error:
-            raise SourceFailed(f"{self.command.argv[0]} could not be started: {error.strerror or error}") from None
+            limit = f": {NO_MORE}" if error.errno == errno.EAGAIN else ""
+            raise SourceFailed(f"{self.command.argv[0]} could not be started: {error.strerror or error}{limit}") from None
         except ValueError:
             raise SourceFailed(f"{self.command.argv[0]} could not be started: a NUL byte in its words") from None
         finally:
