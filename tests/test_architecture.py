@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "transport": GROUND | {"bundle", "newfile", "resources", "trust"},  # what a bundle is put into on its way: encryption, signature, parts
     "view": GROUND | {"bundle", "analyse", "numbers", "report", "resources"},
     "carried": {"bundle", "resources"},
-    "kit": GROUND | {"analyse", "bundle", "carried", "collect", "config", "newfile", "transport", "trust"},  # who makes a kit checks for both wings
+    "kit": GROUND | {"analyse", "bundle", "carried", "collect", "config", "newfile", "transport", "trust"},  # a maker checks for both wings
     "testing": GROUND | {"bundle", "host", "saved", "collect", "analyse"},
 }
 """Which rooms each room may enter, besides itself. `cli` and `__main__`, the roof, may enter all."""

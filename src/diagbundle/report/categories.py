@@ -25,7 +25,9 @@ class Category:
 
 
 LOGS = Category("Logs", "what the system and its services wrote: names, addresses and texts of users may stand in them", ("logs",))
-SETTINGS = Category("Configuration", "settings of the system and its services, and the files that set them", ("cron", "postgresql", "servers", "sysctl"))
+SETTINGS = Category(
+    "Configuration", "settings of the system and its services, and the files that set them", ("cron", "postgresql", "servers", "sysctl")
+)
 ACCOUNTS = Category(
     "Accounts and logins", "user names, groups, rights, who logged in when and from where; no hashes of passwords", ("users",)
 )

@@ -10,7 +10,9 @@ from diagbundle.analyse.api import Document, Event, Origin, log_parser, parser
 from diagbundle.analyse.facts.change import CLOCK, CRASH, KERNEL, REBOOT, Change, Clocks
 
 HOST, THE_CLOCK = "the host", "the clock"
-_LAST = re.compile(r"(?:s(?:oft)?-)?(reboot|shutdown)\s+system (?:boot|down)\s+(\S+)\s+([A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d(?::\d\d \d{4})?)")
+_LAST = re.compile(
+    r"(?:s(?:oft)?-)?(reboot|shutdown)\s+system (?:boot|down)\s+(\S+)\s+([A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d(?::\d\d \d{4})?)"
+)
 _BOOT = re.compile(r"\s*-?\d+ [0-9a-f]{32} [A-Z][a-z]{2} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)( UTC| GMT)?")
 
 
