@@ -16,7 +16,7 @@ from diagbundle.redact.rules import built_in
 from diagbundle.redact.scan import scanner
 from diagbundle.redact.span import MARKER, joined
 
-BOOKS = ("devices", "blocks", "directives", "encoded", "files", "kubernetes", "outputs", "tools", "typed")
+BOOKS = ("accounts", "devices", "blocks", "directives", "encoded", "files", "kubernetes", "outputs", "tools", "typed")
 MARK = b"REDACTED_%s_0a1b2c3d"
 
 

@@ -45,9 +45,9 @@ AFTER = regex(
 ESCAPED = regex(rb"[nrtbfv0](?=[\w.$-])|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}")
 TAG = regex(
     rb"(?:!!\w{1,20}|&[\w-]{1,40})[ \t]+(?=\S)|(?i:bearer|basic|token)[ \t]+(?=[\w.~+/=-]{8})|[A-Z]\w{1,30}\((?=\\{0,7}[\"'])|"
-    rb"[A-Z]\w+-[A-Z]\w+[ \t]+(?=[\"'])"
+    rb"[A-Z]\w+-[A-Z]\w+[ \t]+(?=[\"'])|string(?=[ \t]')[ \t]"
 )
-"""What may stand before the value: a tag or an anchor of YAML, a scheme, `Some("P")`, a command of PowerShell."""
+"""What may stand before the value: a tag or an anchor of YAML, a scheme, `Some("P")`, a command of PowerShell, a type of PHP."""
 OBJECT = regex(rb"\{\s{0,64}(?:\\?[\"']?[\w.@$/-]{1,64}\\*[\"']?\s{0,16}(?:[:=]|=>)|\}|\\n)")
 ARROW = regex(rb"[ \t]{1,8}(?:->|=>|to)[ \t]{1,8}(?=\\{0,7}[\"'])")
 """A plan of changes: `"P" -> "Q"`."""

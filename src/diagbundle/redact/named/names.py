@@ -42,7 +42,7 @@ PASSWORDS = _set("""
 """)
 SECRETS = _set("""
     secret secrets geheimnis geheim secreto segredo secretkey clientsecret pepper kek dek rocommunity rwcommunity community
-    secretaccesskey requestsecret секрет тайна секретныи シークレット 시크릿
+    secretaccesskey requestsecret communities icesecretread icesecretwrite секрет тайна секретныи シークレット 시크릿
 """)
 TOKENS = _set("""
     token tokens jeton jetons jwt bearer apitoken tok phpsessid jsessionid aspsessionid sessid accesstoken refreshtoken
@@ -74,7 +74,7 @@ KEY_OF = _set("""
     security product registration activation data root unseal recovery unlock decrypt decryption consumer admin partner merchant
     integration write ingest server subscription function functions sas cookie validation machine wireless webhook webhooks vault bot
     rest user backup restic borg luks volume disk wrapping priv certificate tsig rndc ddns bearer token authentication
-    authorization cle chave clave integration wlan wifi
+    authorization cle chave clave integration wlan wifi archiver upgrade
 """)
 VENDORS = _set("""
     pagerduty opsgenie victorops datadog newrelic sendgrid mailgun mailchimp mandrill postmark sparkpost twilio vonage nexmo stripe paypal
@@ -97,7 +97,7 @@ PAIRS = {
     ("verification", "code"): "password", ("backup", "code"): "password", ("backup", "codes"): "password", ("mfa", "code"): "password",
     ("activation", "code"): "password", ("key", "material"): "key", ("key", "base"): "key", ("deterministic", "key"): "key",
     ("s", "key"): "key",
-    ("derivation", "salt"): "secret",
+    ("derivation", "salt"): "secret", ("alarm", "code"): "password", ("disarm", "code"): "password", ("door", "code"): "password",
     ("otp", "code"): "password", ("auth", "code"): "token", ("authorization", "code"): "token", ("pin", "code"): "password",
     ("access", "code"): "password", ("security", "code"): "password", ("pass", "word"): "password", ("pass", "phrase"): "password",
     ("pass", "wd"): "password", ("seed", "phrase"): "secret", ("recovery", "phrase"): "secret", ("private", "pem"): "key",
@@ -146,12 +146,14 @@ ABOUT = _set("""
     usages cert certs certificate certificates
     spec specs column row rows screen page form view link button icon text fd socket proxy engine module driver
     device serial slot curve exchange agreement board code codes map stroke down up press space ring rings chain pair pairs
-    frame event word words reqd option options setting settings config configuration variable variables accessor accessors exception
+    frame event word words reqd
+    uuid uuids query queries attr attrs attribute attributes
+    option options setting settings config configuration variable variables accessor accessors exception
     builder util utils context entity repository strategy interceptor component controller wrapper middleware decorator callback
     lease leases dto flag flags identity identities scheme schemes dialog to
 """)
 ABOUT_KEY = ABOUT | _set("value values usage derivation schedule")
-KEPT_BEHIND = _set("hash hashed value data string text plain cleartext base code codes salt")
+KEPT_BEHIND = _set("hash hashed value data string text plain cleartext base code codes salt saltmain saltalt")
 ENCODED = _set("b base")
 """How the value is written: `TLS_KEY_B64`."""
 # Words before that say how many or whether.
@@ -165,7 +167,7 @@ GLUED = regex(
     r"\w*(?P<stem>password|passwd|passphrase|passwort|kennwort|secret|token|apikey|secretkey|privatekey|accesskey|authkey|masterkey|psk|pwd)s?"
 )
 GLUED_PASS = regex(
-    r"(?:src|source|dest|dst|destination)?(?:db|user|usr|root|admin|ssh|key|store|keystore|truststore|trust|bind|smtp|ldap|require|my|ftp|http|https|proxy|su|sudo|wifi|wpa|vnc|"
+    r"(?:src|source|dest|dst|destination)?(?:db|dbrw|dbro|user|usr|root|admin|ssh|key|store|keystore|truststore|trust|bind|smtp|ldap|require|my|ftp|http|https|proxy|su|sudo|wifi|wpa|vnc|"
     r"mail|imap|pop|sql|mysql|pg|postgres|redis|rabbit|mongo|auth|login|svc|app|sys|system|oracle|ora|ipmi|bmc|snmp|priv|cert|pem|ca|"
     r"default|cluster|repl|replication|enc|crypt|new|old|temp|tmp|test|master|conf|rclone|basic|web|samba|smb|nfs|cifs|backup|vpn|radius|jmx|"
     r"control|mgmt|manage|monitor|mon|zabbix|nagios|icinga|grafana|elastic|kibana|kafka|jenkins|nexus|sonar|tomcat|jdbc|datasource|ds|odbc|dba|"
@@ -253,6 +255,8 @@ def _judge(name: bytes) -> Meaning:  # noqa: PLR0911 - one for each reason
     if "existing" in parts and "secret" in parts:  # the name of an object
         return NOTHING
     if parts[:2] == ["public", "key"]:  # `PublicKeyToken=` of an assembly
+        return NOTHING
+    if parts[-3:] == ["initial", "cluster", "token"]:  # how the members of etcd call their cluster
         return NOTHING
     if parts[-2:] == ["secret", "id"]:
         return SECRET_ID

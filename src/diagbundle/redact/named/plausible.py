@@ -23,7 +23,7 @@ NEVER = regex(
     | (?-i:None|null|nil|undefined)[,;)].* | true\|false | yes\|no | \#\s.* | (?:an?|the|your)\ [a-z][\w\ ]{2,60}
     | (?-i:\$[a-z_]\w{0,40}(?:/[\w.-]{1,60}){1,6})(?:\#.*)?
     | true | false | yes | no | on | off | null | nil | none | undefined | nan | n/?a
-    | unset | unknown | -?[01] | y | n | set | empty | ~
+    | unset | unknown | -?[01] | y | n | set | empty | ask | prompt | ~
     | install | deinstall | hold | purge | ignore | bad | die | done | optional | required | requisite | sufficient | substack
     | \d{1,5}/(?:tcp|udp|sctp|dccp)\b.*     # /etc/services
     | (?:\d[\w.+~:%-]{0,60}_)?                # a package, and its architecture
@@ -34,7 +34,7 @@ NEVER = regex(
     | \(\d{3,5}[ ]bit.{0,40} | \(\([\w./-]+\)\) | \$\([^)]{0,200}\) | `[^`]{0,200}` | (?-i:\$[A-Z_][A-Z0-9_]*)
     | (?-i:\$[a-z]{1,24}(?:_[a-z]{1,16}){0,4}) | \$\d{1,2}
     | (?-i:\$\w{1,40}(?:(?:->|::)\w{1,40}|(?:->)?\[['"]?\w{1,40}['"]?\]|(?:->)?\{['"]?\w{1,40}['"]?\})+)
-    | \$[a-z_][\w.:]{0,60}\$ | [@\#%&]\{[\w:./-]{1,100}\}   # of Nagios and Icinga, of telegraf
+    | \$__(?:file|env)\{[^{}]{1,200}\} | \$[a-z_][\w.:]{0,60}\$ | [@\#%&]\{[\w:./-]{1,100}\}   # of Nagios and Icinga, of telegraf
     | \(?(?:\.|\\{1,2}[sdw]|\[\^?[^\]\s]{1,24}\])(?:[*+?]|\{\d*,?\d*\}).{0,200}   # a regular expression
     | [x*!]{1,2}:\d{1,10}:.*   # the other columns of passwd and group
     | (?:on|if|when|until)[_-](?-i:[a-z]{3,12}(?:[_-][a-z]{2,12}){0,3})
@@ -91,7 +91,8 @@ NOUNS = frozenset((b"password", b"passwords", b"token", b"user", b"account", b"l
 
 PATH = regex(
     rb"(?:~|\.{1,2})?/(?:etc|var|run|home|usr|opt|root|tmp|srv|proc|dev|mnt|data|app|secrets?|vault|config|certs?|keys?|private|conf|lib|"
-    rb"ssl|pki|sys|media|boot|Users|Library|workspace|builds?|mount|storage|path)(?:/[\w.@+ ${}-]{0,80}){0,12}|"
+    rb"ssl|pki|sys|media|boot|Users|Library|workspace|builds?|mount|storage|path)(?:/[\w.@+ ${}-]{0,80}){0,12}"
+    rb"(?:,[a-z_]{2,20}(?:=[\w./-]{0,64})?){0,12}|"
     rb"(?:[\w.@+${}-]{1,60}/){0,12}[\w.@+-]{1,60}\.(?:pem|key|crt|cer|p12|pfx|jks|txt|ya?ml|json|conf|cnf|ini|gpg|asc|pub|env|keytab|kdb|db|"
     rb"keystore|truststore|bin|der|pass|pwd|secret|token)|[A-Za-z]:\\(?:[^\\\r\n]{1,80}\\?){0,12}|/|(?:~|\.{1,2})/[\w./@+-]{0,200}"
 )

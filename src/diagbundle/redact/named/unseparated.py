@@ -39,6 +39,8 @@ WORD = regex(
     rb"(?i)pass(?:word|wd|wort|ord)?|kennwort|wachtwoord|mdp|parola|senha|heslo|jelszo|salasana|adgangskode|\w{0,40}[\x80-\xff].{0,80}"
 )
 """A name that begins a sentence as well, in any language: `Passwort falsch`."""
+JOINED = regex(rb"[A-Za-z]+(?:_[A-Za-z]+)+")
+"""A name that no sentence begins with: `shared_key P`."""
 PAIR = regex(rb"[A-Za-z_][\w.-]{0,40}=[^=\s]")
 """A cookie with its own name."""
 SECOND = regex(rb"[ \t]{1,8}[\"'][^\s\"']")
@@ -126,7 +128,10 @@ def _directs(name: Named, text: bytes) -> bool:
         return False
     if name.means.strength == STRONG and name.means.kind == "password":
         return not WORD.fullmatch(name.text) or not PLAIN.fullmatch(text.rstrip(b".,:;!?"))
-    return (name.means.strength == STRONG or name.means.hexes) and _odd(name, text)
+    is_joined = name.means.strength == STRONG and JOINED.fullmatch(name.text) is not None
+    return (is_joined and text[:1] not in b"([" and not PLAIN.fullmatch(text)) or (
+        (name.means.strength == STRONG or name.means.hexes) and _odd(name, text)
+    )
 
 
 def _flag(name: Named, start: int) -> Iterable[Span]:

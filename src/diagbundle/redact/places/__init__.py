@@ -1,6 +1,6 @@
 """Secrets known by the place they stand in: a block of many lines, a column of a file, an encoding."""
 
-from diagbundle.redact.places import blocks, devices, directives, keys, kubernetes, nested, outputs, terraform, tools, typed
+from diagbundle.redact.places import accounts, blocks, devices, directives, keys, kubernetes, nested, outputs, terraform, tools, typed
 from diagbundle.redact.places.files import rows
 from diagbundle.redact.span import Pattern
 
@@ -15,6 +15,7 @@ PATTERNS: tuple[Pattern, ...] = (
     *typed.PATTERNS,
     *outputs.PATTERNS,
     *tools.PATTERNS,
+    *accounts.PATTERNS,
 )
 
 __all__ = ["PATTERNS", "rows"]

@@ -76,6 +76,14 @@ def _logins(data: bytes) -> Iterator[Span]:
 _second_of_colons = _columns(rb"^[^:\s#+-][^:\n]*:!{0,2}" + _SCHEME + rb"([^:\s!*][^:\n\r]*)(?=[:\r\n]|\Z)", "password_hash")
 _user_colon_rest = _columns(rb"^[^:#\s][^:\n]*:<E>")
 _whole = _columns(rb"^[ \t]*(\S(?:[^\r\n]*\S)?)[ \t]*\r?$", "secret_file")
+_ONLY = regex(rb"\A[ \t]*([^\s#:=<>{}()\[\]/@!-][^\r\n#:=<>{}()\[\]]{3,255}?)[ \t]*\r?\n?\Z")
+
+
+def _one(data: bytes) -> Iterable[Span]:
+    """A file that is called by its secret, and has one line: `/etc/borg/passphrase`."""
+    return all_spans(_ONLY, data, "secret_file")
+
+
 _SETTING = (
     rb"(?:psk|wep[_-]key\d|sae_password|wpa_(?:passphrase|psk)|leap-password|private-key|preshared-key|pin|private_key\d?_passwd|key_passphrase\d?|"
     rb"key\d?|"
@@ -108,7 +116,20 @@ _NAMES: tuple[tuple[str, Rows], ...] = (
     (r"(?:^|/)[._]?curlrc$",
      _columns(rb"^[ \t]*(?:-{0,2}(?:proxy-)?user|-[uU])(?:[ \t]*[=:][ \t]*|<B>)[\"']?[^\s:\"']{0,128}:([^\s\"']{1,256})")),
     (r"(?:^|/)(?:turnserver|coturn|turn)[^/]*\.conf$", _columns(rb"^[ \t]*user[ \t]*=[ \t]*[^\s:]{1,128}:(\S{1,256})")),
-    (r"(?:^|/)vsftpd[^/]*/[^/]*(?:login|user)s?[^/]*\.txt$", _columns(rb"^[^\n]{1,128}\n([^\r\n]{1,256})")),
+    (r"(?:^|/)(?:vsftpd[^/]*/[^/]*(?:login|user|pass|pw)|vsftpd[^/]*(?:login|user|pass|pw))[^/]*\.txt$",
+     _columns(rb"^[^\n]{1,128}\n([^\r\n]{1,256})")),
+    (r"(?:^|/)deluge[^/]*/auth$", _columns(rb"^[ \t]*[\w.@-]{1,64}:([^:\s]{3,256})(?::\d{1,3})?[ \t]*\r?$")),
+    (r"(?:^|/)lighttpd[^/]*(?:/[^/]*(?:users?|passwd|plain)[^/]*|[._-](?:users?|passwd))$", _second_of_colons),
+    (r"(?:^|/)ossec[^/]*/etc/client\.keys$|(?:^|/)(?:wazuh|ossec)[^/]*client\.keys$",
+     _columns(rb"^[ \t]*\d{1,8}[ \t]+\S{1,128}[ \t]+\S{1,64}[ \t]+([0-9a-f]{32,128})[ \t]*\r?$")),
+    (r"(?:^|/)(?:pki|pki-[^/]*|dirsrv[^/]*|ca|kra)/(?:.*/)?(?:server)?password\.conf$",
+     _columns(rb"^[ \t]*[\w.-][\w. -]{0,63}[ \t]*=[ \t]*<E>")),
+    (r"(?:^|/)(?:auth_flat_file|shiro[^/]*)\.ini$|(?:^|/)svn[^/]*/(?:.*/)?conf/passwd$|(?:^|/)svnserve[^/]*passw(?:or)?d$",
+     _columns(rb"^[ \t]*(?!(?:methods|constrain_sender|\w+\.\w+)[ \t]*=)[\w.@-]{1,64}[ \t]*=[ \t]*"
+              rb"([^\s,;\"'][^\r\n,;\"']{1,255}?)[ \t]*(?:,[^\r\n]{0,256})?\r?$")),
+    (r"(?:^|/)ipsec[^/]*(?:/[^/]*)?\.?secrets$", _columns(rb"(?:^|[ \t]):[ \t]+(?:PSK|XAUTH|EAP|NTLM|IKE)[ \t]+([^\s\"'][^\s]{2,255})")),
+    (r"(?:^|/)tac_plus[^/]*(?:\.conf|\.cfg|/[^/]*)$", _columns(rb"^[ \t]*key[ \t]*=[ \t]*<E>")),
+    (r"(?:^|/)\.?(?:[\w.-]*[._-])?(?:password|passphrase|passwd|pass|pw|secret|api[_-]?key|token)(?:[_-]?file)?(?:\.txt)?$", _one),
     (r"(?:^|/)\.?cvspass$", _columns(rb"^(?:/1[ \t]+)?:\S+[ \t]+(A\S{2,256})")),
     (r"(?:^|/)(?:chap|pap|srp|l2tp)-secrets$", _columns(rb"^[ \t]*<F><B><F><B><V>")),
     (r"pam_radius_auth\.conf$|(?:^|/)(?:raddb|pam_radius)/(?:server|clients)$|(?:radiusclient(?:-ng)?|radcli)/servers$",
