@@ -195,6 +195,19 @@ def test_without_logs_it_is_undecided():
     assert heard(log_rule(kernel=True), Desk({"var/log/app.log": "spoon a bent\n"})) == ["undecided"]
 
 
+def test_what_is_said_to_be_over_is_a_note():
+    over = log_rule(over=r"spoon (?P<name>\w+) straight")
+    lines = [stamp(3) + "spoon b bent", stamp(2) + "spoon c bent", stamp(1) + "spoon b straight"]
+    assert heard(over, Desk({"var/log/messages": "\n".join(lines) + "\n"})) == [
+        ("note", "b bent once, Mar 06 08:26:40 UTC"),
+        ("warning", "c bent once, Mar 06 09:26:40 UTC"),
+    ]
+    lines = [stamp(3) + "spoon b straight", stamp(2) + "spoon b bent"]
+    assert heard(over, Desk({"var/log/messages": "\n".join(lines) + "\n"})) == [("warning", "b bent once, Mar 06 09:26:40 UTC")]
+    with pytest.raises(UsageError, match="`over` names 'who'"):
+        heard(log_rule(over=r"(?P<who>\w+) straight"), Desk({}))
+
+
 def test_what_is_old_is_a_note():
     line = "Feb 20 10:00:00 host prog: spoon a bent\n"
     assert [severity for severity, _ in heard(log_rule(), Desk({"var/log/messages": line}))] == ["note"]

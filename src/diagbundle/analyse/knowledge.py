@@ -33,6 +33,8 @@ class Heard(Fact):
     event: Event
     parts: Mapping[str, str] = field(default_factory=dict)
     """The pattern's named groups."""
+    is_over: bool = False
+    """Whether it says that what the pattern matched before is over."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class LogRule:
     contains: tuple[str, ...]
     pattern: re.Pattern[str]
     unless: re.Pattern[str] | None
+    over: re.Pattern[str] | None
     by: tuple[str, ...]
     kernel: bool
     least: int
@@ -72,6 +75,8 @@ class LogRule:
         def hear(event: Event) -> Iterator[Fact]:
             if (self.calm or not event.is_calm) and (found := self.match(event.text)) and not _REQUEST.search(event.text):
                 yield kind(event, {name: value or "" for name, value in found.groupdict().items()}, origin=event.origin)
+            elif self.over and (ended := self.over.search(event.text)):
+                yield kind(event, {name: value or "" for name, value in ended.groupdict().items()}, is_over=True, origin=event.origin)
 
         listener = LogParser((kind,), self.contains, hear, f"rule {self.code}", self.kernel)
         return listener, Rule(self.code, self.suspect, (kind, About), (), "", self._judge, self.explain)
@@ -79,15 +84,20 @@ class LogRule:
     def _judge(self, heard: Sequence[Heard], about: Sequence[About]) -> Iterator[Finding]:
         groups: dict[tuple[str, ...], list[Heard]] = {}
         for each in heard:
-            groups.setdefault(tuple(each.parts.get(name, "") for name in self.by), []).append(each)
+            if not each.is_over:
+                groups.setdefault(tuple(each.parts.get(name, "") for name in self.by), []).append(each)
         for names, those in groups.items():
             said = sorted((one for one in those if not one.event.acknowledged), key=lambda one: one.event.time)
             if said and fullest((one.event.time for one in said), self.within or inf) >= self.least:
-                yield self._finding(names, said, about[0].now)
+                ends = [
+                    one.event.time for one in heard if one.is_over and one.parts.items() <= dict(zip(self.by, names, strict=True)).items()
+                ]
+                yield self._finding(names, said, about[0].now, max(ends, default=0.0))
 
-    def _finding(self, names: tuple[str, ...], said: list[Heard], now: float) -> Finding:
+    def _finding(self, names: tuple[str, ...], said: list[Heard], now: float, end: float) -> Finding:
         times = [one.event.time for one in said if one.event.time]
-        is_old = bool(times and now and now - times[-1] > self.recent)
+        is_over = bool(times and end >= times[-1])
+        is_old = is_over or bool(times and now and now - times[-1] > self.recent)
         cited = said if len(said) <= _CITED else [said[0], *said[1 - _CITED :]]
         more = "more than " if any(one.event.left_out for one in said) else ""
         words = {
@@ -98,7 +108,8 @@ class LogRule:
         }
         return Finding(
             Severity.NOTE if is_old else self.severity, _filled(self.title, words), tuple(one.origin for one in cited),
-            _filled(self.advice, words), subject=" ".join(filter(None, names)), since=times[0] if times else 0.0,
+            _filled(self.advice, words), detail=f"over since {clock(end)}" if is_over else "",
+            subject=" ".join(filter(None, names)), since=times[0] if times else 0.0,
             latest=times[-1] if times else 0.0, symptom=self.symptom, part_of=self.part_of,
         )  # fmt: skip
 
@@ -147,7 +158,7 @@ def _rules(given: Any, origin: str) -> Iterator[LogRule]:
             raise UsageError(f"rule {name or number} is wrong: {origin}: {what}", "docs/ANALYSIS.md explains every key") from None
 
 
-_TEXTS = ("code", "suspect", "title", "severity", "advice", "explain", "pattern", "unless", "within", "recent")
+_TEXTS = ("code", "suspect", "title", "severity", "advice", "explain", "pattern", "unless", "over", "within", "recent")
 _KEYS: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(_TEXTS, lambda value: isinstance(value, str)),
     **dict.fromkeys(
@@ -173,11 +184,18 @@ def _rule(table: Mapping[str, Any], origin: str) -> LogRule:
     return LogRule(
         code=table["code"], suspect=table["suspect"], title=table["title"], severity=Severity(table["severity"]), advice=table["advice"],
         explain=table["explain"].strip(), contains=_words(table["contains"]), pattern=pattern,
-        unless=re.compile(table["unless"]) if "unless" in table else None, by=by, kernel=table.get("kernel", False),
+        unless=re.compile(table["unless"]) if "unless" in table else None, over=_over(table, by), by=by, kernel=table.get("kernel", False),
         least=table.get("least", 1), within=_seconds(table.get("within", "1h")), recent=_seconds(table.get("recent", "7d")),
         symptom=table.get("symptom", False), part_of=tuple(table.get("part_of", ())), calm=table.get("calm", False),
         hits=tuple(table["hits"]), misses=tuple(table["misses"]), origin=origin,
     )  # fmt: skip
+
+
+def _over(table: Mapping[str, Any], by: Sequence[str]) -> re.Pattern[str] | None:
+    found = re.compile(table["over"]) if "over" in table else None
+    if found and (unknown := [name for name in found.groupindex if name not in by]):
+        raise ValueError(f"`over` names {unknown[0]!r}, which does not stand in `by`")
+    return found
 
 
 def _words(words: Iterable[str]) -> tuple[str, ...]:

@@ -206,7 +206,7 @@ def clock_sources(doc: Document) -> Iterator[ClockSources]:
 
 _START = re.compile(r"\b(?:chronyd version \S+ starting|ntpd (?:4|ntpsec)\S*.{0,80}: Starting)|^Linux version \d", re.IGNORECASE)
 _STEP = re.compile(
-    r"(?:System clock was stepped by|time stepped by|step time server \S+ offset) [+-]?(\d{1,12}(?:\.\d+)?)"
+    r"(?:System clock was stepped by|time stepped by|step time server \S+ offset) [+-]?(\d{1,12}(?:\.\d+)?)(?![\d.]|.{0,8}; panic)"
     r"|(?:Forward|Backward) time jump detected|clock step detected|time jumped (?:forward|backward)s?",
     re.IGNORECASE,
 )

@@ -149,7 +149,7 @@ _ONLY_QUOTED = re.compile(
 )
 """Lines that call themselves no error, or name the words only to look for them."""
 _OTHER_ROOM = re.compile(
-    r"(?i)inotify|watch|semget|shmget|msgget|semaphore|shared memory segment|AH0002[34]|\bmutex\b"
+    r"(?i)inotify|watch|semget|shmget|msgget|semaphore|shared memory segment|AH0002[34]|\bmutex\b|openpty|getpt\b|\bpty\b"
     r"|epoll|\bbpf|cgroup|perf_event|io_uring|keyctl|pci |bridge window|usb "
     r"|xhci|bandwidth|no free (?:node|block)|BAR \d|ethtool|netlink|rtnetlink|addrinfo"
 )

@@ -16,7 +16,10 @@ _BAD = re.compile(
 )
 _CYCLE = re.compile(r"Job (?P<unit>\S+)/(?:start|verify-active) deleted to break ordering cycle")
 _NAMED = re.compile(r"Dependency failed for (?P<title>.+?)\.?$|Timed out waiting for (?P<device>device .+?)\.?$")
-_WELL = re.compile(rf"(?:Started|Finished|Mounted|Listening on|Reached target)(?: (?P<unit>\S+\.{KINDS}) -)? (?P<title>.+?)\.?$")
+_WELL = re.compile(
+    rf"(?P<again>\S+\.{KINDS}): Scheduled restart job"
+    rf"|(?:Started|Finished|Mounted|Listening on|Reached target)(?: (?P<unit>\S+\.{KINDS}) -)? (?P<title>.+?)\.?$"
+)
 MANAGER = (0, 1)
 """Process numbers of systemd that runs the host, where one is told; others manage a user's session."""
 
@@ -50,8 +53,8 @@ def unit_failures(event: Event) -> Iterator[UnitFailure]:
         )
 
 
-@log_parser(UnitFailure, "started ", "finished ", "mounted ", "listening on ", "reached target ")
+@log_parser(UnitFailure, "started ", "finished ", "mounted ", "listening on ", "reached target ", "scheduled restart job")
 def units_that_work(event: Event) -> Iterator[UnitFailure]:
-    """`Started x.service - Web Shop.`, or without its name before version 249."""
+    """`Started x.service - Web Shop.`, or without its name before version 249; one that is started anew has not failed yet."""
     if event.facility == "systemd" and event.pid in MANAGER and (well := _WELL.match(event.text[:1000].strip())):
-        yield UnitFailure(well["unit"] or "", well["title"], "", "", event.time, origin=event.origin)
+        yield UnitFailure(well["again"] or well["unit"] or "", well["title"] or "", "", "", event.time, origin=event.origin)

@@ -21,6 +21,8 @@ from diagbundle.analyse.facts.filesystems import (
 from diagbundle.analyse.facts.troubles import since_mounted
 from diagbundle.analyse.facts.unanswered import Unanswered
 
+_BRIEF = 60.0
+"""Seconds that a server may be away, as on a busy network."""
 _DAY = 86_400
 _BY_THE_SYSTEM = frozenset(
     [
@@ -255,7 +257,7 @@ def silent(
     """The kernel said that a server of files or blocks (NFS, SMB, Ceph, iSCSI, Fibre Channel) did not answer.
 
     Critical where that was within the last hour and no word came since that it is back; warning where it happened within the last
-    day (the server was away for that time, and programs waited); else a note.
+    day (the server was away for that time, and programs waited); else a note, as where it was back within a minute.
     A mount that hangs now is told by FSY008.
     What to do: see the network to the server and the server's own log of that time.
     """
@@ -267,7 +269,8 @@ def silent(
         if not lost:
             continue
         age = now - lost[-1].time if now and lost[-1].time else 0.0
-        severity = Severity.NOTE if age > _DAY else Severity.WARNING if back or age > 3600 else Severity.CRITICAL
+        was_brief = back and back.time - lost[0].time <= _BRIEF
+        severity = Severity.NOTE if age > _DAY or was_brief else Severity.WARNING if back or age > 3600 else Severity.CRITICAL
         if server[1].startswith("osd") and not back and len([each for each in lost if now - each.time < 3600]) < 3:
             severity = Severity.NOTE  # one storage daemon of many, whose connection is made anew in silence
         points = [each.point for each in each_once(mounts) if each.source.startswith((f"{server[1]}:", f"//{server[1]}/"))]
