@@ -15,7 +15,7 @@ from diagbundle.redact.named.keyed import PATTERNS
 from diagbundle.redact.named.plausible import PATH
 from diagbundle.redact.scan import scanner
 
-FILES = ("keyed", "keyed_carriers", "keyed_joined")
+FILES = ("keyed", "keyed_carriers", "keyed_joined", "keyed_typed")
 FINDS = [(literal, pattern.find) for pattern in PATTERNS for literal in pattern.anchors]
 
 

@@ -18,7 +18,7 @@ from diagbundle.redact.scan import scanner
 from diagbundle.redact.shapes.text import kept
 from diagbundle.redact.span import MARKER, joined
 
-FAMILIES = ("urls", "headers", "commands", "sql", "calls", "wire", "markup", "positional", "dumps", "announced", "tables")
+FAMILIES = ("urls", "headers", "commands", "sql", "calls", "wire", "markup", "positional", "dumps", "announced", "tables", "logins", "told")
 MARK = b"REDACTED_%s_0a1b2c3d"
 OF_LITERAL = {}
 for _pattern in shapes.PATTERNS:

@@ -36,7 +36,7 @@ AFTER = regex(
     rb"(?P<close>(?:\\{0,31}[\"'`]|&quot;|&\#34;|&\#39;|&apos;|\\{1,15}(?:u00|x)2[27]|%(?:25)*2[27]|%5D|"
     rb"\[\d{0,4}\](?=[ \t]?=)|[\]}]){0,4}+)"
     rb"(?P<blank>(?:[ \t]|%20){0,64}+)"
-    rb"(?:(?P<sep>=>|(?<=[ \t])->(?=[ \t])|[:?+.]=|={1,3}|"
+    rb"(?:(?P<sep>=>|(?<=[ \t])->(?=[ \t])|[:?+.]=|={1,3}|(?:string|str|String)[ \t]{1,4}:?=|"
     rb":[ \t]{0,4}(?:Optional\[)?&?(?:'static )?(?:str|string|String|bytes|SecretStr|Any)\]?[ \t]{0,4}=|::?|>|&gt;|"
     rb"\((?=[bur]{0,2}\\{0,7}[\"'])|(?P<coded>%(?:25)*3[DdAa])|\\{1,15}u003[dDaAeE]|\\{1,15}x3[dDaA]|&\#(?:61|58|x3[dDaA]);)"
     rb"(?P<gap>(?:[ \t]|%20){0,64}+))?"
@@ -44,8 +44,8 @@ AFTER = regex(
 """What follows the anchor: the rest of the name, the quote that closes it, a separator."""
 ESCAPED = regex(rb"[nrtbfv0](?=[\w.$-])|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}")
 TAG = regex(
-    rb"(?:!!\w{1,20}|&[\w-]{1,40})[ \t]+(?=\S)|(?i:bearer|basic|token)[ \t]+(?=[\w.~+/=-]{8})|[A-Z]\w{1,30}\((?=\\{0,7}[\"'])|"
-    rb"[A-Z]\w+-[A-Z]\w+[ \t]+(?=[\"'])|string(?=[ \t]')[ \t]"
+    rb"(?:!!\w{1,20}|&[\w-]{1,40})[ \t]+(?=\S)|(?i:bearer|basic|token)[ \t]+(?=[\w.~+/=-]{8})|"
+    rb"(?:new )?[A-Z]\w{1,30}(?:::(?:from|new))?\((?=\\{0,7}[\"'])|[A-Z]\w+-[A-Z]\w+[ \t]+(?=[\"'])|string(?=[ \t]')[ \t]"
 )
 """What may stand before the value: a tag or an anchor of YAML, a scheme, `Some("P")`, a command of PowerShell, a type of PHP."""
 OBJECT = regex(rb"\{\s{0,64}(?:\\?[\"']?[\w.@$/-]{1,64}\\*[\"']?\s{0,16}(?:[:=]|=>)|\}|\\n)")
@@ -66,7 +66,7 @@ OWN = (b"self.", b"this.", b"cls.")
 MEMBER_OF = regex(rb"[A-Za-z_]{2,40}[,;]?")
 CHAINED = regex(rb"[ \t]*(?:\+|\.|%|\|\||,)[ \t]*[A-Za-z_$(]")
 """A text that ends behind the separator, and what code puts there."""
-VARIABLE = regex(rb"(?i:setenv)[ \t]+|ENV[ \t]+")
+VARIABLE = regex(rb"(?i:setenv|setx)[ \t]+|ENV[ \t]+")
 VARIABLE_NAME = regex(rb"([A-Za-z_][\w.]{1,80})[ \t]+(?=[^\s=])")
 
 
@@ -370,8 +370,8 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern("array", "Names with an index or a size: `password[32] =`", (Literal(b"password[", fold=True),), find),
     Pattern(
         "encoded",
-        "Names before a separator that was URL-encoded twice",
-        (Literal(b"%253d", fold=True), Literal(b"%25253d", fold=True)),
+        "Names before a separator that was URL-encoded twice, or before their type",
+        (Literal(b"%253d", fold=True), Literal(b"%25253d", fold=True), Literal(b" string = ", next=b'"`')),
         before,
     ),
     Pattern(
@@ -396,5 +396,5 @@ PATTERNS: tuple[Pattern, ...] = (
         ),
         in_sentence,
     ),
-    Pattern("variable", "Variables set by SetEnv, setenv and ENV", (Literal(b"setenv", fold=True), Literal(b"ENV ")), variable),
+    Pattern("variable", "Variables set without `=`", (*(Literal(w, fold=True) for w in (b"setenv", b"setx ")), Literal(b"ENV ")), variable),
 )

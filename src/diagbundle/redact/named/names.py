@@ -36,7 +36,7 @@ PASSWORDS = _set("""
     kennworter passe motdepasse mdp wachtwoord wachtwoorden passord losenord adgangskode salasana jelszo sifre parola
     parolachiave contrasena contrasenas contrasea contrasenia senha senhas haslo hasło heslo sisma סיסמה סיסמא пароль пароли 密码
     密碼 パスワード 비밀번호 pw userpw bindpw rootpw authtok requirepass masterauth mnemonic psk otp totp upw loginpw adminpw spw mypw cvv
-    cvc unlockcode recoverycode rootpwmodpw modpw passwordhash passhash pwhash passwdhash
+    cvc userpwd unlockcode recoverycode rootpwmodpw modpw passwordhash passhash pwhash passwdhash
     contrasenya contrasinal contrasinais pasahitza kodeord parool parole lozinka geslo slaptazodis lykilorð katasandi sandi matkhau κωδικος
     парола лозинка 口令 暗証番号 パスフレーズ パスコード 암호
 """)
@@ -106,7 +106,8 @@ PAIRS = {
     ("session", "cookie"): "token", ("auth", "cookie"): "token", ("erlang", "cookie"): "secret", ("rediscli", "auth"): "password",
     ("master", "auth"): "password", ("amz", "signature"): "token", ("goog", "signature"): "token", ("auth", "tok"): "password",
     ("shared", "signature"): "token", ("palabra", "clave"): "password", ("parola", "chiave"): "password", ("secret", "base"): "secret",
-    ("auth", "ident"): "credential", ("initial", "management"): "token", ("saml", "response"): "token",
+    ("auth", "ident"): "credential", ("authentication", "string"): "password", ("sonar", "login"): "token",
+    ("private", "exponent"): "key", ("rad", "key"): "key", ("initial", "management"): "token", ("saml", "response"): "token",
  ("signing", "salt"): "secret", ("encryption", "salt"): "secret",
     **{(store, code): "key" for store in ("keystore", "pfx", "pkcs", "jks", "kubeconfig", "keychain", "keytab")
        for code in ("base", "b", "data", "content", "contents")}, ("p", "base"): "key",
@@ -150,6 +151,7 @@ ABOUT = _set("""
     uuid uuids query queries attr attrs attribute attributes
     option options setting settings config configuration variable variables accessor accessors exception
     builder util utils context entity repository strategy interceptor component controller wrapper middleware decorator callback
+    hasher hashers
     lease leases dto flag flags identity identities scheme schemes dialog to
 """)
 ABOUT_KEY = ABOUT | _set("value values usage derivation schedule")
@@ -173,12 +175,13 @@ GLUED_PASS = regex(
     r"control|mgmt|manage|monitor|mon|zabbix|nagios|icinga|grafana|elastic|kibana|kafka|jenkins|nexus|sonar|tomcat|jdbc|datasource|ds|odbc|dba|"
     r"site|host|node|remote|local|sftp|ssl|tls|git|svn|joomla|wordpress|drupal|typo|moodle|php|java|sasl|relay|xmpp|sip|voip|modem|ppp|pppoe|"
     r"wlan|ap|hotspot|bios|ilo|idrac|bmcuser|esx|esxi|vcenter|vm|vnc|rdp|win|windows|dump|archive|zip|pdf|pfx|jks|keychain|wallet|owner|"
-    r"amqp|mqtt|hash|sa|ad|domain|join|account|srv|server|client|api|router|enable|dn|adm|mgr|op|oper|guest|ro|rw|x|m|d|p)(?:pass|pw)"
+    r"amqp|mqtt|hash|sa|ad|domain|join|account|srv|server|client|api|router|enable|dn|adm|mgr|op|oper|guest|ro|rw|send|recv|receive|link|peer|accept|connect|service|stream|nickserv|irc|room|game|rcon|x|m|d|p)(?:pass|pw)"
 )
 GLUED_HEAD = regex(r"(?:password|passwd|passphrase|passwort|secret|token)(?P<rest>\w+)")
 KIND_OF_STEM = {"secret": "secret", "token": "token", "apikey": "key", "secretkey": "key", "privatekey": "key", "accesskey": "key",
                 "authkey": "key", "masterkey": "key"}  # fmt: skip
 NEVER = _set("""
+    chpasswd gpasswd kpasswd yppasswd ldappasswd
     oldpwd nopasswd nopassword bypass compass keypress imagepullsecrets nonce lastpass keepass tokenizer passthrough passthru
 """)
 

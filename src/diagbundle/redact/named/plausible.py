@@ -22,6 +22,7 @@ NEVER = regex(
     | your[_-](?-i:[a-z_-]{2,40}) | (?-i:YOUR)_[A-Z_]{2,40} | \(?sensitive\ value\)?
     | (?-i:None|null|nil|undefined)[,;)].* | true\|false | yes\|no | \#\s.* | (?:an?|the|your)\ [a-z][\w\ ]{2,60}
     | (?-i:\$[a-z_]\w{0,40}(?:/[\w.-]{1,60}){1,6})(?:\#.*)?
+    | (?-i:shift);? | \d{1,7}[ ](?:tests?|checks?|cases|of[ ]\d+|failed|passed)\b.*   # of Perl, of a run of tests
     | true | false | yes | no | on | off | null | nil | none | undefined | nan | n/?a
     | unset | unknown | -?[01] | y | n | set | empty | ask | prompt | ~
     | install | deinstall | hold | purge | ignore | bad | die | done | optional | required | requisite | sufficient | substack
@@ -181,6 +182,28 @@ def told(text: bytes) -> bool:
     if len(text) < 4 or text.isalpha() or text.isdigit() or COMPOUND.fullmatch(text):  # noqa: PLR2004 - shorter ones are words
         return False
     return text.lower() not in PROSE and not UUID.fullmatch(text)
+
+
+PHRASE = regex(rb"[A-Za-z]{3,12}(?:-[A-Za-z]{3,12}){2,7}")
+"""Words joined as people are told to choose them: `correct-horse-battery`."""
+LETTERS = regex(rb"[A-Za-z]{6,32}")
+STATE = regex(
+    rb"(?i).*(?:ed|ing|ive|al|able|ible|ous|[ae]nt|ic|ary|ory|ful|less|ly|en|ete|ise|ize|word|phrase|name|text|file|code|wise|like)|"
+    rb"secure|strong|simple|stupid|public|private|secret|always|before|little|bigger|longer|random|unique|similar|someth\w+|anyth\w+|noth\w+|"
+    rb"accurate|different|complex|safe|easier|harder|better|alphanumeric|numeric|encoded|plaintext|cleartext|hashed|inside|outside|"
+    rb"mysterious|perfect|correct|obsolete|private|shorter|weaker|stronger|system|kerberos|really|perhaps|either|neither|both|"
+    rb"korrekt|richtig|schwach|unbekannt|bekannt|sicher|geheim|gleich|notwendig|hinterlegt|jetzt"
+)
+"""What a password may be, in a sentence that does not tell it: `the password is optional`."""
+SENTENCE_END = regex(rb"[\"'`)]?(?:[.!]?[ \t]*(?:\r?\n|\Z)|[.,;][ \t]+[A-Za-z]|[ \t]+\()")
+
+
+def phrase(text: bytes, after: bytes) -> bool:
+    """Whether letters alone are a password that a sentence tells: words joined by signs, or one word where the sentence ends."""
+    if PHRASE.fullmatch(text):
+        return PROSE.isdisjoint(text.lower().split(b"-")) and not ADDRESS.fullmatch(text)
+    is_word = LETTERS.fullmatch(text) and text.lower() not in PROSE and text.lower().decode() not in names.ABOUT
+    return bool(is_word) and not STATE.fullmatch(text) and SENTENCE_END.match(after) is not None
 
 
 def random_like(value: bytes, meaning: Meaning) -> bool:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from diagbundle.redact.lazy import regex
 from diagbundle.redact.named.bare import Place, bare
 from diagbundle.redact.named.names import STRONG, Meaning
-from diagbundle.redact.named.plausible import PROSE, random_like, told
+from diagbundle.redact.named.plausible import PROSE, SENTENCE_END, phrase, random_like, told
 from diagbundle.redact.named.sentences import FOR, LOGIN, NUMBERED, PHRASE, PLAIN, SAID, SENTENCE_WORD
 from diagbundle.redact.named.several import judged, members
 from diagbundle.redact.named.values import OPEN, Value, begins_line, quoted
@@ -27,12 +27,15 @@ TYPES = frozenset(
 """What a usage says of the value of a flag."""
 SAID_ON = PROSE | frozenset(b"so as it instead promote called defines description output command which option options may also".split())
 """How a sentence goes on behind the name of a flag."""
+SET_TO = regex(rb"(?:set|changed) to[ \t]{1,8}\Z")
 NO_WORD = regex(rb"--|- |-[A-Za-z](?:[\s\"']|\Z)|\\?\r?\n|[|&;<>]")
 DIRECTIVE = regex(rb"[^\s\"';]{3,512}(?=[ \t]*;?[ \t]*(?:\r?\n|\Z))")
 KEYWORD = regex(
     rb"(?:help|type|default|required|action|dest|metavar|nargs|is_flag|envvar|hide_input|prompt)[ \t]?=|(?:id|type|src|source)="
 )
 """What else is said of a flag where it is declared, and what a build does with its secrets."""
+DEFAULT_OF = regex(rb"[^\n)]{0,160}?\bdefault[ \t]?=[ \t]?(?=[\"'])")
+"""`add_argument("--password", default="P")`."""
 COMMANDLET = regex(rb"\([ \t]?[A-Z][a-z]\w{1,20}-[A-Z]\w{1,40}[ \t)]")
 """A command of PowerShell that makes the value: `(Read-Host -AsSecureString)`."""
 WORD = regex(
@@ -137,7 +140,11 @@ def _directs(name: Named, text: bytes) -> bool:
 def _flag(name: Named, start: int) -> Iterable[Span]:
     """The word behind a flag, unless it is the next flag."""
     data = name.data
-    if NO_WORD.match(data, start, start + 3) or COMMANDLET.match(data, start, start + 80) or KEYWORD.match(data, start, start + 16):
+    if KEYWORD.match(data, start, start + 16):
+        given = DEFAULT_OF.match(data, start, start + 200)
+        value = quoted(data, name.start, opened, ROOM_OF_WEAK) if given and (opened := OPEN.match(data, given.end())) else None
+        return judged(data, value, name.means) if value else ()
+    if NO_WORD.match(data, start, start + 3) or COMMANDLET.match(data, start, start + 80):
         return ()
     before = data[max(0, name.start - 32) : name.start]
     if name.text == b"--secret" and (b"config set " in before or b"secret-set-value" in before):  # a switch, or an object's id
@@ -155,6 +162,11 @@ def _flag(name: Named, start: int) -> Iterable[Span]:
     return judged(data, value, name.means, direct=True)
 
 
+def _is_last(data: bytes, end: int) -> bool:
+    """Whether a sentence that tells a secret or a key ends there."""
+    return SENTENCE_END.match(data, end, end + 8) is not None
+
+
 def _told(name: Named, start: int) -> Iterable[Span]:
     """What prose tells: `the password is P.`"""
     data = name.data
@@ -163,6 +175,8 @@ def _told(name: Named, start: int) -> Iterable[Span]:
         return judged(data, value, name.means) if value else ()
     end = bare(Place(data, start, start, ROOM_OF_WEAK))
     text = data[start:end].split(b" ", 1)[0].rstrip(b".,;:!?)")
-    if not (told(text) if name.means.kind == "password" else _odd(name, text)):
+    is_purpose = data[start - 4 : start].split()[-1:] in ([b"to"], [b"as"]) and not SET_TO.search(data, max(0, start - 16), start)
+    is_one = told(text) or (not is_purpose and phrase(text, data[start + len(text) : start + len(text) + 8]))
+    if not (is_one if name.means.kind == "password" else _odd(name, text) or (is_one and _is_last(data, start + len(text)))):
         return ()
     return judged(data, Value(start, start + len(text), end), name.means)

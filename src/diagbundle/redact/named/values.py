@@ -38,7 +38,8 @@ OUTSIDE = b"'\"'\"'"
 JOINED = regex(rb"(?:'[^'\n]*+'|\"(?:[^\"\\\n]|\\.)*+\"|\\['\"\\ $]|[^\s\"'`\\,;&|<>()\[\]{}:\x00]++)++")
 """What a shell joins to a quoted word: more quoted and bare pieces."""
 LEAD = regex(
-    rb"(?:\xef\xbb\xbf)?[ \t]*(?:[#;*+>-]{1,3}[ \t]*|//[ \t]*|--[ \t]+|REM[ \t]+)?(?:(?:export|set|setenv|declare|local|readonly|typeset|"
+    rb"(?:\xef\xbb\xbf|Step \d{1,3}/\d{1,3} : |#\d{1,3} \[[^\]\n]{1,24}\] )?"
+    rb"[ \t]*(?:[#;*+>-]{1,3}[ \t]*|//[ \t]*|--[ \t]+|REM[ \t]+)?(?:(?:export|set|setenv|declare|local|readonly|typeset|"
     rb"env|ENV|ARG|SetEnv|let|const|var|val|final|public|private|protected|static|string|String|char|my|our|-[xgri]{1,4}|def)[ \t]+){0,4}"
     rb"[\"'`]?[$@%:*]?"
 )

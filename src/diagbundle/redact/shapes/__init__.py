@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from diagbundle.redact.shapes import announced, calls, commands, dumps, headers, markup, positional, sql, tables, urls, wire
+from diagbundle.redact.shapes import announced, calls, commands, dumps, headers, logins, markup, positional, sql, tables, urls, wire
 from diagbundle.redact.span import Pattern
 
 PATTERNS: tuple[Pattern, ...] = (
@@ -19,4 +19,5 @@ PATTERNS: tuple[Pattern, ...] = (
     *dumps.PATTERNS,
     *announced.PATTERNS,
     *tables.PATTERNS,
+    *logins.PATTERNS,
 )

@@ -22,7 +22,7 @@ _TAKES_SECRET = regex(
     rb"|(?:docker|podman|helm|oras|skopeo|buildah|nerdctl|gh|az|vault|argocd|npm|crane|snap|gcloud|op|aws|wrangler"
     rb"|flyctl|fly|heroku|glab)\b[^\n|;]*"
     rb"|gpg2?\b[^\n|;]*(?:passphrase|batch)|openssl\b[^\n|;]*(?:stdin|-pbkdf2|enc|passwd)|ssh-add|ecryptfs\S*"
-    rb"|veracrypt|realm|adcli|net\b[^\n|;]*|sshpass|htpasswd\b[^\n|;]*-\w*i"
+    rb"|veracrypt|read|openconnect|realm|adcli|net\b[^\n|;]*|sshpass|htpasswd\b[^\n|;]*-\w*i"
     rb"|mkpasswd\b[^\n|;]*|ipa|mysql_secure_installation|saslpasswd2\b[^\n|;]*|rabbitmqctl\b[^\n|;]*"
     rb"|wpa_passphrase\b[^\n|;]*|openfortivpn\b|vpnc\b|fscrypt\b|gocryptfs\b|encfs\b[^\n|;]*|borg\b|restic\b|age\b|pass\s+insert\b[^\n|;]*|secret-tool\b[^\n|;]*"
     rb"|keepassxc-cli\b[^\n|;]*|ldap\w+\b[^\n|;]*-y\s*/dev/stdin|zfs\b[^\n|;]*|systemd-creds\b[^\n|;]*|kubectl\b[^\n|;]*secret|mosquitto_passwd"
@@ -32,9 +32,9 @@ _TAKES_SECRET = regex(
 _TAKER = regex(
     rb"\b(?:passwd|chpasswd|sudo|su|kinit|cryptsetup|smbpasswd|pdbedit|docker|podman|helm|gh|az|vault|argocd|gpg2?"
     rb"|openssl|ssh-add|adcli|sshpass"
-    rb"|realm|net|kadmin|htpasswd|mkpasswd|ipa|saslpasswd2|rabbitmqctl|systemd-creds|wpa_passphrase)\b"
+    rb"|openconnect|vpnc|ldap\w+|mysql|read\b[^\n<]{0,60}\b\w*(?i:pw|pwd|pass|secret|token)\w*|realm|net|kadmin|htpasswd|mkpasswd|ipa|saslpasswd2|rabbitmqctl|systemd-creds|wpa_passphrase)\b"
 )
-_ECHO = regex(rb"(?:echo|printf)\s+(?:-[neE]+\s+|--\s+|(?P<q>['\"]?)%s(?:\\+n)?(?P=q)\s+)*")
+_ECHO = regex(rb"(?:echo|printf|yes)\s+(?:-[neE]+\s+|--\s+|(?P<q>['\"]?)%s(?:\\+n)?(?P=q)\s+)*")
 _PIPE = regex(
     rb"(?:[ \t]*(?:;|&&)[ \t]*(?:echo|printf|sleep)\b[^|;&\n]{0,128}){0,4}[ \t]*(?:;[ \t]*)?[)}]?\s*\|\s*"
     rb"(?:(?:tr|base64|base32|xxd|openssl base64|tee|head|cut|sed)\b[^\n|;&]{0,64}\|\s*){0,3}"
@@ -297,7 +297,7 @@ def _rule(title: str, anchors: tuple[Literal, ...], find: Rule) -> Pattern:
 
 PATTERNS: tuple[Pattern, ...] = (
     flags.PATTERN,
-    _rule("A secret given to a command through a pipe", exact("echo ", "printf "), _piped),
+    _rule("A secret given to a command through a pipe", (*exact("echo ", "printf "), Literal(b"yes ", next=b"\"'")), _piped),
     _rule("A secret given to a command as a here string", exact("<<<"), _here_string),
     _rule(
         "A secret given to a command as a here document",

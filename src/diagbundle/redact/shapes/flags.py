@@ -43,7 +43,7 @@ _SMB = (
 _CLIENTS = "influx|doctl|hcloud|vercel|netlify|surge|sentry-cli|cloudsmith|codecov|doppler|infisical|railway|turso|sonar-scanner|tea|ngrok"
 """Commands whose `-t` is a token."""
 WEB = (
-    "curl|wget|http|https|xh|httpie|ab|siege|wrk|aria2c|lftp|etcdctl|ctr|crictl|skopeo|nerdctl|es|elasticdump|jfrog"
+    "curl|wget|govc|http|https|xh|httpie|ab|siege|wrk|aria2c|lftp|etcdctl|ctr|crictl|skopeo|nerdctl|es|elasticdump|jfrog"
     "|jf|svn|cadaver|hey|grpcurl|curlie|wscat"
 )
 _FLAGS: dict[bytes, tuple[_Flag, ...]] = {
@@ -69,7 +69,7 @@ _FLAGS: dict[bytes, tuple[_Flag, ...]] = {
             "word",
         ),
         _flag(
-            "hdbsql|sas2ircu|omconfig|perl-dbi|nsrauth|onstat|clickhouse-client|impala-shell|vertica|vsql|nzsql|arangosh|bteq|wlst|asadmin",
+            "hdbsql|sas2ircu|omconfig|perl-dbi|nsrauth|onstat|beeline|tdload|clickhouse-client|impala-shell|vertica|vsql|nzsql|arangosh|bteq|wlst|asadmin",
             "word",
         ),
     ),
@@ -95,7 +95,7 @@ _FLAGS: dict[bytes, tuple[_Flag, ...]] = {
     b"-X": (_flag(_SNMP, "word"),),
     b"-c": (_flag("esxcli", "word"), _flag(_SNMP + "|check_\\w*snmp\\w*", "word")),
     b"-C": (_flag("check_\\w*snmp\\w*|onesixtyone", "word"),),
-    b"-w": (_flag(_LDAP + r"|kadmin(?:\.local)?|ipa-[\w-]+", "word"),),
+    b"-w": (_flag(_LDAP + r"|vsql|kadmin(?:\.local)?|ipa-[\w-]+", "word"),),
     b"-s": (_flag("ldappasswd|slappasswd", "word"),),
     b"-N": (_flag("ssh-keygen", "word"),),
     b"-k": (_flag("openssl", "apart"),),
@@ -160,6 +160,8 @@ def _short_flag(data: bytes, at: int) -> Iterable[Span]:
     if name not in _FLAGS:
         return ()
     owner = _owner(data, at)
+    if owner is None and name in (b"-p", b"-P", b"-pw"):
+        return _of_any(data, at, at + 1 + (3 if letters == b"-pw" else 2))
     if owner is None or _BREAK.search(data, owner[1], at):
         return ()
     spans: list[Span] = []
@@ -169,6 +171,19 @@ def _short_flag(data: bytes, at: int) -> Iterable[Span]:
             if flag.commands.fullmatch(owner[0]) and (flag.needs is None or flag.needs.search(between)):
                 return _flagged(data, at, at + 1 + width, flag.form)
     return spans
+
+
+_WITH_USER = regex(rb"(?:\s|\A)(?:-[uUnl]|--?user(?:-?name)?|--?login)[ =][^\s|;&-][^\s|;&]{0,80}(?:\s[^|;&\n]{0,160})?\Z")
+"""Before a flag: the user of a command that nobody here has heard of."""
+
+
+def _of_any(data: bytes, at: int, after: int) -> Iterable[Span]:
+    """`newtool -u bob -p P`: of a command with a user, `-p` takes the pass word where the word looks like one."""
+    line = line_start(data, at, 256)
+    word = word_at(data, after + 1) if data[after : after + 1] == b" " else None
+    if not word or not _WITH_USER.search(data[line:at]) or not mixed(value := data[word.start : word.end]) or b"/" in value:
+        return ()
+    return hidden(data, word.start, word.end, "command_password")
 
 
 _CLUSTERED = b"sSkivLfgNjGI"

@@ -239,7 +239,7 @@ _CELL = regex(rb"\"(?:[^\"]|\"\")*\"|[^,;\t|\"\r\n]*")
 _TITLE = regex(rb"\s*\"?[A-Za-z_#][\w ./()#-]{0,48}\"?\s*")
 _RULE = regex(rb"[-+|= ]+")
 _EARLIER = regex(
-    rb"(?:passwo?r?d|passwort|pwd|passphrase|passcode|secret|token|credentials?|pass|psk|pin|kennwort|parola|clave"
+    rb"(?:passwo?r?d|passwort|pwd|passphrase|passcode|secret|token|credentials?|pass|psk|pin|pw|kennwort|parola|clave"
     rb"|contrasena|salt|key)(?:[,;\t|\"'\\]| \|)",
     re.IGNORECASE,
 )
@@ -337,6 +337,8 @@ _WORDS = (
     "pass",
     "psk",
     "pin",
+    ",pw",
+    ";pw",
     "passwort",
     "kennwort",
     "parola",
