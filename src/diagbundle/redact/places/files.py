@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from diagbundle.redact.lazy import regex
+from diagbundle.redact.named.names import STRONG, Meaning
+from diagbundle.redact.named.plausible import is_secret
 from diagbundle.redact.places.judge import WORD, all_spans, classes, stays
 from diagbundle.redact.places.typed import is_typed
 from diagbundle.redact.span import Span
@@ -82,6 +84,23 @@ _ONLY = regex(rb"\A[ \t]*([^\s#:=<>{}()\[\]/@!-][^\r\n#:=<>{}()\[\]]{3,255}?)[ \
 def _one(data: bytes) -> Iterable[Span]:
     """A file that is called by its secret, and has one line: `/etc/borg/passphrase`."""
     return all_spans(_ONLY, data, "secret_file")
+
+
+_WORDY = regex(
+    rb"(?i)^[ \t]*(?:[\w.-]*(?:[_.-]secret|[_.-]token|[_.-]authtoken|"
+    rb"(?:shared|secret|private|api|auth|access|encryption|cipher|signing|props|keystore)[_.-]?key)"
+    rb"(?:[ \t]*[=:][ \t]*|[ \t]+)|(?:token|secret|authtoken|apikey|sharedkey|secretkey)[ \t]*[=:][ \t]*)"
+    rb"([a-z]{6,64}|[a-z]{3,16}(?:-[a-z]{3,16}){1,5})[ \t]*\r?$",
+    re.MULTILINE,
+)
+_OF_LETTERS = Meaning(STRONG, "secret")
+
+
+def _wordy(data: bytes) -> Iterator[Span]:
+    """Settings of letters only: in a program `token = next` is code, in a file of settings it is a secret."""
+    for line in _WORDY.finditer(data):
+        if is_secret(line[1], _OF_LETTERS, direct=False, quoted=False, spaced=False):
+            yield Span(line.start(1), line.end(1), "setting")
 
 
 _SETTING = (
@@ -170,6 +189,7 @@ _NAMES: tuple[tuple[str, Rows], ...] = (
      r"|wpa_supplicant[^/]*\.conf$"
      r"|hostapd[^/]*\.(?:conf|psk)$|\.nmconnection$|netplan/[^/]*\.ya?ml$"
      r"|network-scripts/keys-[^/]*$|ifcfg-[^/]*$|sssd/.*\.conf$"), _settings),
+    (r"(?:^|/)[^/]*\.(?:ini|conf|cfg|cnf|properties|env)$", _wordy),
     (r"_history$|(?:^|/)\.(?:sh_)?history$|^history$", _history),
     (r"^lastb\b|(?:^|/)btmp[^/]*$", _logins),
     (r"^aureport .*--tty\b", _columns(rb"^\d+\. (?:\S+ ){7}([^\n]+)", "typed_keys")),
