@@ -24,7 +24,7 @@ _REST = regex(rb"(?:[^\s\"'<>`\\?;\x00]|[?;](?![\w.%-]+=))*")
 _HOST = regex(rb"(?:[\w.-]+|\[[0-9A-Fa-f:.%]+\])(?::[0-9]+)?(?=[/?,;\\]|$)")
 _GO_MYSQL = regex(rb"(?:tcp6?|udp|unix|cloudsql|memory|pipe|[a-z]+\+tcp|)\(")
 _USER_PASS = regex(
-    rb"(?:^|[\s\"'`=,({\[>])(?:sips?:|iscsi:)?(?!sips?:|mailto:|iscsi:|acct:|xmpp:|tel:"
+    rb"(?:^|[\s\"'`=,({\[>])(?:sips?:|iscsi:|[a-z][a-z0-9+]{1,15}://)?(?!sips?:|mailto:|iscsi:|acct:|xmpp:|tel:"
     rb"|urn:)[\w.%+\\-]{0,64}:(?=([^\s\"'`]{1,200}+)\Z)"
 )
 _OF_DOMAIN = regex(rb"[\w.-]{1,64}\\{1,2}[\w.$-]{1,64}")
