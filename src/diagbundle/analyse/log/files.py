@@ -13,12 +13,16 @@ _DIRECTORY = re.compile(
     r"var/log/|(?:[^/]+/)+logs?/|sos_commands/logs/journalctl|sos_commands/kernel/dmesg|diagbundle/tables/kmsg\Z|sys/fs/pstore/"
     r"|var/lib/systemd/pstore/|sos_commands/(?:docker|podman|containers|containerd|crio|nerdctl)/.*logs|var/lib/docker/containers/.*\.log"
     r"|var/lib/containers/storage/.*ctr\.log|run/log/|(?:.*/)?[^/]+\.(?:log|err|out)(?:[.-][^/]*)?\Z|var/crash/.*(?:dmesg|\.log)"
-    r"|sos_commands/.*journalctl"
+    r"|sos_commands/.*journalctl|usr/sap/[^/]+/[^/]+/\w+/dev_"
 )
 _NEVER = re.compile(
-    r"\.(?:gz|xz|bz2|zst|db|sqlite|journal|journal~|png|html?|css|js|json|xml|pcap|core|dump)\Z|diagbundle/(?!tables/kmsg|renamed/)|sos_logs/|sos_reports/"
+    r"\.(?:gz|xz|bz2|zst|db|sqlite|journal|journal~|png|html?|css|js|xml|pcap|core|dump)\Z|diagbundle/(?!tables/kmsg|renamed/)|sos_logs/|sos_reports/"
     r"|var/log/(?:wtmp|btmp|lastlog|faillog|tallylog|sa/|sysstat/|pcp/|installer/|anaconda/|apt/|dpkg\.log|alternatives\.log|README|bootstrap\.log|dnf|yum)"
 )
+_JSON = re.compile(r"(?:^|/)logs?/")
+"""Where a file called `.json` is a log, a row in each line, and no setting."""
+_NO_LOGS = ("etc/", "proc/", "sys/", "sos_commands/", "diagbundle/")
+"""What the collectors of logs bring beside them: settings, and answers of programs."""
 _EXPORT = re.compile(r"sos_commands/logs/journalctl.*_-o_export")
 _TEXT = re.compile(r"sos_commands/(?:logs|systemd)/journalctl")
 _FULL_TEXT = re.compile(r"sos_commands/logs/journalctl_--no-pager\Z")
@@ -31,8 +35,10 @@ def is_log(entry: Entry) -> bool:
         return entry.there and path == KMSG
     if entry.kind == "table":
         return path == KMSG
+    if path.endswith(".json") and not _JSON.search(path):
+        return False
     return _DIRECTORY.match(path) is not None or (
-        entry.collector in ("logs", "product") and entry.kind == "file" and path.startswith(("opt/", "srv/", "home/", "var/"))
+        entry.collector in ("logs", "product") and entry.kind == "file" and not path.startswith(_NO_LOGS)
     )
 
 

@@ -7,28 +7,10 @@ from collections.abc import Iterator
 
 from diagbundle.analyse.api import Document, Event, log_parser, parser
 from diagbundle.analyse.facts.products import WORKS, Denied, FatalLine, FileMode, PortTaken, Unreached
+from diagbundle.analyse.facts.speaker import who
 
-_NAMELESS = re.compile(
-    r"(?i)(?:error|err|errors|access|agent|stdout|stderr|console|output|messages|syslog|daemon|server|service|main|app|application"
-    r"|log|logs|nohup|current|out|catalina"
-    r"|user|debug|info|warn|default|system|fatal|critical|root|system\.log|php.*error.*|error_log|access_log|other_vhosts_access"
-    r"|localhost.*|journalctl.*|\d+)"
-)
-_NO_NAMES = {"log", "logs", "var", "data", "pg_log", "current", "tmp", "home", "opt", "srv", "out", "err"}
-_CONTAINER = re.compile(r"/(?:overlay-)?containers/([0-9a-f]{12,64})/")
 MAX = 2000
 """Characters of a line that are looked at."""
-
-
-def who(event: Event) -> str:
-    """The program that speaks: its name, the folder of a log that is only called `error.log`, or a container's identifier."""
-    name = event.facility
-    if inside := _CONTAINER.search(event.origin.path):
-        return inside[1][:12]
-    if name and not _NAMELESS.fullmatch(name) and not re.fullmatch(r"E[A-Z]{3,}|[A-Z]\w*(?:Error|Exception)", name):
-        return name
-    folders = [part for part in event.origin.path.split("/")[:-1] if part not in _NO_NAMES]
-    return folders[-1] if folders and not event.origin.path.startswith(("sos_commands/", "diagbundle/")) else name
 
 
 # -- ports
