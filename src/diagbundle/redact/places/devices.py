@@ -8,7 +8,8 @@ from diagbundle.redact.span import Pattern
 _DIRECTIVES: tuple[Directive, ...] = (
     directive(b"server-private ", rb"server-private \S{1,64} (?:[^\n]{1,100}? )?key (?:[0-9] )?<V>", sure=True),
     directive(b"aaa-server ", rb"aaa-server [^\n]{1,120}\n key (?:[0-9] )?<V>", sure=True, several=True),
-    directive(b"password manager |password operator ", rb"password (?:manager|operator) (?:(?:plaintext|sha\d{1,3}) )?<V>"),
+    directive(b"password manager |password operator ",
+        rb"password (?:manager|operator) (?:user-name \S{1,64} )?(?:(?:plaintext|sha\d{1,3}) )?<V>"),
     directive(b"mgmt-user ", rb"mgmt-user \S{1,64} \S{1,64} ([0-9a-f]{16,128})(?!\S)", sure=True),
     # Before many secrets stands a digit: how they are encrypted, 7 so that everybody can read them.
     directive(b"password 0 |password 7 |password 4 |password 5 |password 8 |password 9 |secret 0 |secret 4 |secret 5 |secret 8 |secret 9 ",
@@ -41,6 +42,13 @@ _DIRECTIVES: tuple[Directive, ...] = (
     directive(b"snmp-server host ",
         rb"snmp-server host (?:[a-z]{2,16} )?\S{1,64} (?:(?:traps?|informs?|vrf \S{1,64}|community|version (?:1|2c)) ){0,4}"
         rb"(?!traps?\s|informs?\s|vrf\s|version\s|poll\s|community\s)<V>"),
+    directive(b"snmp-agent community |set community |add snmp community ",
+        rb"(?:snmp-agent|set|add snmp) community (?:(?:read|write) )?(?!(?:cipher|simple|complexity|read|write|strings?)\b)<V>"),
+    directive(b"/snmp community ", rb"/snmp community (?:set|add) (?:[^\n]{1,80}? )?name=<V>", sure=True),
+    directive(b"authentication simple |authentication-mode simple |authentication-mode md5 ",
+        rb"authentication(?:-mode)? (?:simple|md5) (?:\d{1,3} )?(?:plain )?(?!cipher\s)<V>(?=\s{0,8}(?:\n|\Z))", sure=True),
+    directive(b"authentication psk ", rb"authentication psk \S{1,64} secret <V>", sure=True),
+    directive(b"password-hash ", rb"password-hash <V>(?=\s{0,8}(?:\n|\Z))"),
     directive(b"set snmp community ", rb"set snmp community <V>", sure=True),
     directive(
         b"set password |set passwd |set psksecret |set passphrase |set sae-password |set auth-pwd |set priv-pwd |set secret |set key ",
