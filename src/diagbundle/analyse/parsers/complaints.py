@@ -30,9 +30,9 @@ _TECHNICAL = re.compile(
     r"|exception|unexpected|unknown|undefined|unresolved|too (?:many|large|long|small|low)"
 )
 _PEOPLE = re.compile(
-    r"(?i)\b(?:40[0134]|validation|user(?:name)?|password|e-?mail|login|logon|credentials?|card|payment|captcha|csrf"
+    r"(?i)\b(?:40[0134]|validation\w*|user(?:name)?|password|e-?mail|login|logon|credentials?|card|payment|captcha|csrf"
     r"|cookie|session|bot|crawler|referr?er|form|field|customer"
-    r"|client|browser|request (?:body|header)|remote host|visitor|robots|favicon|not found|forbidden|unauthori[sz]ed"
+    r"|client|browser|request (?:body|header)|remote host|visitor|robots|favicon|not ?found\w*|forbidden\w*|unauthori[sz]ed\w*|jwt|tokens?"
     r"|authenticat\w*|broken pipe|clientabort\w*|connection reset|eof"
     r"|server closed|no such container|cancell?ed|interrupted|sigterm|shutting down|test\w*|retry(?:ing)? in|will retry"
     r"|ignor\w+|deprecat\w+|suppressed|0 errors?|errors?[=:] ?0|no errors?)\b"
