@@ -71,7 +71,7 @@ _OTHERS = re.compile(
     r"|bluetooth\S*|wpa_supplicant|modemmanager|networkmanager|nm-\S*|packagekit\S*|fwupd\S*|snapd?\S*|systemd\S*"
     r"|udevd?\S*|init|smartd|rsyslogd?|named|unbound|dnsmasq|chronyd|ntpd|postfix\S*|smtpd?|dovecot|exim\S*|amavis\S*"
     r"|clamd?\S*|freshclam"
-    r"|fail2ban\S*|nrpe|snmpd|zabbix_agentd|node_exporter|postgres\S*|mysqld?|mariadb\S*|cloud-init\S*|cloudinit"
+    r"|openvpn\S*|charon\S*|pluto|vsftpd|proftpd|fail2ban\S*|nrpe|snmpd|zabbix_agentd|node_exporter|postgres\S*|mysqld?|mariadb\S*|cloud-init\S*|cloudinit"
     r"|waagent\S*|google\S*|amazon-ssm\S*|ec2\S*|apt\S*|dnf\S*|yum\S*|dpkg\S*|rpm|rhsm\S*|subscription-manager\S*"
     r"|insights\S*|anaconda\S*|installer"
     r"|subiquity\S*|curtin|dracut\S*|kdump\S*|abrt\S*|setroubleshoot|sedispatch|kubelet|dockerd|containerd|crio|podman"
