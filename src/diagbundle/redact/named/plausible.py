@@ -191,11 +191,12 @@ STATE = regex(
     rb"(?i).*(?:ed|ing|ive|al|able|ible|ous|[ae]nt|ic|ary|ory|ful|less|ly|en|ete|ise|ize|word|phrase|name|text|file|code|wise|like)|"
     rb"secure|strong|simple|stupid|public|private|secret|always|before|little|bigger|longer|random|unique|similar|someth\w+|anyth\w+|noth\w+|"
     rb"accurate|different|complex|safe|easier|harder|better|alphanumeric|numeric|encoded|plaintext|cleartext|hashed|inside|outside|"
+    rb"\w+(?:tion|sion|ties|ries|ments?|ness|[ae]nces?|fields?|pairs?)|prompts?|lines?|session|whitespace|form|page|change|reset|policy|data|store|"
     rb"mysterious|perfect|correct|obsolete|private|shorter|weaker|stronger|system|kerberos|really|perhaps|either|neither|both|"
     rb"korrekt|richtig|schwach|unbekannt|bekannt|sicher|geheim|gleich|notwendig|hinterlegt|jetzt"
 )
 """What a password may be, in a sentence that does not tell it: `the password is optional`."""
-SENTENCE_END = regex(rb"[\"'`)]?(?:[.!]?[ \t]*(?:\r?\n|\Z)|[.,;][ \t]+[A-Za-z]|[ \t]+\()")
+SENTENCE_END = regex(rb"[\"'`)]?(?:[.!]?[ \t]*(?:\r?\n|\Z)|[.;][ \t]+[A-Za-z]|[ \t]+\()")
 
 
 def phrase(text: bytes, after: bytes) -> bool:
