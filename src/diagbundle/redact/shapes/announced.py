@@ -89,7 +89,8 @@ _WORD = regex(
 )
 _BY_USER = regex(
     rb"(?i)(?<![\w-])(?:user(?:-?name)?|login|account|benutzer\w{0,4}|konto|utilisateur|usuario)(?: name)?(?: is| ist|:|=)?[ \t]{1,4}"
-    rb"(?!(?:and|or|und|oder|et|ou|y|e|con|with|mit|name|id|auth|email|host|domain)[ \t])[\w.@\\-]{1,40}[,;]?[ \t](?:(?:and|with|und|mit|con|avec|et|y)[ \t])?(?:(?:the|a|das|dem)[ \t])?\w*\Z"
+    rb"(?!(?:and|or|und|oder|et|ou|y|e|con|with|mit|name|id|auth|email|host|domain)[ \t])[\w.@\\-]{1,40}[,;]?[ \t]"
+    rb"(?:(?:and|with|und|mit|con|avec|et|y)[ \t])?(?:(?:the|a|das|dem)[ \t])?\w*\Z"
 )
 """Before a pass word that stands behind its user: `user bob password P`, `with user x and password P`."""
 _LINE = regex(rb"[ \t>#+-]{0,32}(?:[\w./:@\[\]{}*=-]{1,64}[ \t]{1,8}){1,12}\w*\Z")
