@@ -156,6 +156,7 @@ def test_a_host_that_cannot_sign_keeps_the_bundle_and_ends_as_not_whole(keys, ch
             "losses": [],
             "swept": [],
             "left_behind": [],
+            "unwanted": [],
             "suspects": [],
         },
     )

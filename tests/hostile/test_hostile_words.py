@@ -30,7 +30,7 @@ def private(path):
 
 
 FILES = {
-    "a folder": (os.mkdir, 2, "a folder, not a regular file"),
+    "a folder": (os.mkdir, 2, "a folder, not a regular file|this folder holds nothing of a host"),
     "a FIFO": (fifo, 2, "not a regular file"),
     "a socket": (listening, 2, "cannot be read"),
     "a device": (lambda path: os.symlink("/dev/zero", path), 2, "not a regular file"),

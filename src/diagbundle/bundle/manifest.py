@@ -63,10 +63,11 @@ def is_odd(block: bytes) -> bool:
     return _ODD_ESCAPE.search(block) is not None
 
 
-def lines_with(block: bytes, text: str) -> Iterator[bytes]:
-    """The lines that hold this text as a JSON string, in either of the two usual spellings."""
+def lines_with(block: bytes, text: str, *, first: bool) -> Iterator[bytes]:
+    """The lines that hold this text as a JSON string, in either of the two usual spellings. The first block begins with the head."""
+    start = block.find(b"\n") if first else 0
     for form in {_json(text, ascii_only=True), _json(text, ascii_only=False)}:
-        at = block.find(form)
+        at = block.find(form, start)
         while at >= 0:
             end = block.find(b"\n", at)
             yield block[block.rfind(b"\n", 0, at) + 1 : end]

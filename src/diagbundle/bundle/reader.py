@@ -126,8 +126,8 @@ class Bundle:
         with self.named():
             if name in (SUMS, MANIFEST):
                 return self._own_row(name)
-            for block in self._blocks():
-                for line in lines_with(block, name):
+            for number, block in enumerate(self._blocks()):
+                for line in lines_with(block, name, first=number == 0):
                     row = parse_row(line)
                     if row.get("path") == name:
                         return row

@@ -52,6 +52,8 @@ def _is_other(path: str) -> bool:
     """Whether it is no bundle, but something else of a host: a folder, or an archive. A bundle's first bytes say that it is one."""
     if os.path.isdir(path):
         return True
+    if not os.path.isfile(path):
+        return False
     try:
         with open(path, "rb") as file:
             if file.read(len(MAGIC)) == MAGIC:

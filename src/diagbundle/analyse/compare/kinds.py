@@ -213,7 +213,7 @@ KINDS = (
 
 UNTOLD = {
     "verdicts tell of what logs say": (
-        "BondLine CephCheck ClockStep ClusterWord ControllerEvent Crash CronRun Denial Denied DiskTrouble EngineEnd FatalLine "
+        "BondLine CephCheck ClockStep ClusterWord Complaint ControllerEvent Crash CronRun Denial Denied DiskTrouble EngineEnd FatalLine "
         "GarbledAnswer Heard HostStart JournalTrouble LinkLost Lost MemberWord ModeChange NoRoom NoWrite OomLine PortTaken "
         "RemoteTrouble RotationError Said TlsComplaint UnitFailure UnitRestart UnitSaid Unreached UnresolvedName"
     ),

@@ -29,6 +29,8 @@ _PIECE = 1 << 20
 
 def is_foreign(path: str) -> bool:
     """Whether a file is an archive that is not a bundle of ours, nor one that was packed once more."""
+    if not os.path.isfile(path):  # a pipe would be waited for
+        return False
     try:
         with open(path, "rb") as file:
             head = file.read(_HEAD)
