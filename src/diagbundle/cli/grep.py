@@ -125,13 +125,13 @@ def finder(words: Sequence[bytes], fold: bool) -> Find:  # noqa: FBT001  # the s
 
 def _searched(path: str, patterns: Sequence[str], ask: Ask) -> tuple[list[str], Iterator[Any]]:
     """The names of what is searched, and what is found in it. Raises `UsageError`, `BundleError`."""
-    from diagbundle.analyse.evidence.archive import is_foreign
     from diagbundle.bundle.reader import Bundle
     from diagbundle.bundle.search import Plan
     from diagbundle.bundle.unpack import matcher
+    from diagbundle.cli.lying import is_other
 
     wanted = matcher(patterns)
-    if os.path.isdir(path) or is_foreign(path):
+    if is_other(path):
         return _foreign(path, patterns, ask)
     bundle = Bundle.open(path)
     plan = Plan(bundle, wanted, open_packed=ask.open_packed)

@@ -1,21 +1,39 @@
-"""What `diagbundle cat` does with a folder, or with a report of sos."""
+"""What is no bundle, but lies on the desk: a folder, or a report of sos. How to know it, and what `diagbundle cat` does with it."""
 
 from __future__ import annotations
 
+import os
 import re
-import sys
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from diagbundle.bundle.escape import shown
+from diagbundle.bundle.frames import MAGIC
 from diagbundle.cli import printing
 from diagbundle.errors import UsageError
 from diagbundle.numbers import counted
 
 if TYPE_CHECKING:
     from diagbundle.analyse.evidence.entry import Entry, Evidence
+
+
+def is_other(path: str) -> bool:
+    """Whether it is no bundle, but something else of a host: a folder, or an archive. A bundle's first bytes say that it is one."""
+    if os.path.isdir(path):
+        return True
+    if not os.path.isfile(path):
+        return False
+    try:
+        with open(path, "rb") as file:
+            if file.read(len(MAGIC)) == MAGIC:
+                return False
+    except OSError:
+        return False
+    from diagbundle.analyse.evidence.archive import is_foreign
+
+    return is_foreign(path)
 
 
 def member(given: str, path: str, around: int) -> int:
@@ -26,12 +44,8 @@ def member(given: str, path: str, around: int) -> int:
     entry, line = _entry(evidence, path)
     if line:
         _around(evidence, entry, line, around)
-    elif sys.stdout.isatty():
-        printing.escaped(evidence.blocks(entry))
     else:
-        for piece in evidence.blocks(entry):
-            sys.stdout.buffer.write(piece)
-        sys.stdout.buffer.flush()
+        printing.put(evidence.blocks(entry))
     return 0
 
 

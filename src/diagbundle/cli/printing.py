@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from diagbundle.bundle.frames import MAGIC
 from diagbundle.bundle.reader import Bundle
 from diagbundle.cli.talk import say
 
@@ -29,40 +27,19 @@ NEAR = 20_000
 
 def member(bundle: str, path: str, around: int = AROUND) -> int:
     """One file out of a bundle, or one line of it with so many around it, to standard output."""
-    if _is_other(bundle):
-        from diagbundle.cli import lying
+    from diagbundle.cli import lying
 
+    if lying.is_other(bundle):
         return lying.member(bundle, path.lstrip("/"), around)
     with Bundle.open(bundle) as opened:
         row, line = _row(opened, path.lstrip("/"))
         if line:
             _around(opened, row, line, around)
-        elif sys.stdout.isatty():
-            escaped(_pieces(opened, row))
         else:
-            for piece in _pieces(opened, row):
-                sys.stdout.buffer.write(piece)
-            sys.stdout.buffer.flush()
+            put(_pieces(opened, row))
     if "short" in row or row.get("outcome") == "partial":
         _say_partial(row)
     return 0
-
-
-def _is_other(path: str) -> bool:
-    """Whether it is no bundle, but something else of a host: a folder, or an archive. A bundle's first bytes say that it is one."""
-    if os.path.isdir(path):
-        return True
-    if not os.path.isfile(path):
-        return False
-    try:
-        with open(path, "rb") as file:
-            if file.read(len(MAGIC)) == MAGIC:
-                return False
-    except OSError:
-        return False
-    from diagbundle.analyse.evidence.archive import is_foreign
-
-    return is_foreign(path)
 
 
 def _row(bundle: Bundle, path: str) -> tuple[Row, int]:
@@ -121,8 +98,17 @@ def _pieces(bundle: Bundle, row: Row) -> Iterator[bytes]:
         yield from bundle.content(each)
 
 
-def escaped(pieces: Iterator[bytes]) -> None:
-    """Print it, made harmless."""
+def put(pieces: Iterator[bytes]) -> None:
+    """Print it: made harmless on a terminal, else as it is."""
+    if sys.stdout.isatty():
+        _escaped(pieces)
+        return
+    for piece in pieces:
+        sys.stdout.buffer.write(piece)
+    sys.stdout.buffer.flush()
+
+
+def _escaped(pieces: Iterator[bytes]) -> None:
     import codecs
 
     from diagbundle.bundle.escape import shown

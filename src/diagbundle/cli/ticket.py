@@ -71,24 +71,25 @@ def _kind(known: Kinds, name: str) -> Kind:
 
 def _opened(path: str, signer: str, revoked: str) -> tuple[File, Evidence]:
     """What lies at a path, and what is known of it as a file. A bundle is checked whole. Raises as `open_evidence` and `signed` do."""
-    from diagbundle.analyse.evidence.archive import is_foreign
     from diagbundle.analyse.evidence.bundle import BundleEvidence
     from diagbundle.analyse.evidence.opened import open_evidence
     from diagbundle.bundle import hashing
     from diagbundle.bundle.escape import shown
     from diagbundle.bundle.reader import Bundle
+    from diagbundle.cli.lying import is_other
     from diagbundle.cli.signed import refuse_revoked_alone, signed
     from diagbundle.cli.verify import sha256_of, sidecar, watched
     from diagbundle.errors import UsageError
     from diagbundle.report.ticket import File
 
     refuse_revoked_alone(signer, revoked)
-    if signer and (os.path.isdir(path) or is_foreign(path)):
+    other = is_other(path)
+    if signer and other:
         raise UsageError(f"only a bundle can bear a signature: {path}")
     if os.path.isdir(path) or not os.path.lexists(path):
         evidence = open_evidence(path)
         return File(evidence.name, checked="a folder: whether it was changed is not known"), evidence
-    if is_foreign(path):
+    if other:
         evidence = open_evidence(path)
         with open(path, "rb") as archive:
             return File(evidence.name, os.path.getsize(path), hashing.of_file(archive.fileno()), "it holds no checksums"), evidence

@@ -56,13 +56,13 @@ def command(bundle: str, port: int, *, browser: bool) -> int:
 
 def _to_be_shown(path: str) -> tuple[Bundle, Evidence | None]:
     """What is shown; and what is judged, where that is not a bundle."""
-    from diagbundle.analyse.evidence.archive import is_foreign
     from diagbundle.analyse.evidence.opened import open_evidence
     from diagbundle.bundle.reader import Bundle
+    from diagbundle.cli.lying import is_other
     from diagbundle.cli.verify import watched
     from diagbundle.view.packed import packed
 
-    if not os.path.isdir(path) and not is_foreign(path):
+    if not is_other(path):
         return Bundle.open(path), None
     evidence = open_evidence(path)
     return packed(evidence, watched("packing")), evidence
